@@ -1,0 +1,26 @@
+//! Rank 1, pure: events, their rules and how forks of a room's state are resolved.
+//!
+//! Owns: JSON of events ([`json`]), the rules of each room version ([`version`]), the event itself ([`pdu`]), its
+//! hashes, redaction ([`redact`]), signatures ([`sign`]) and how we make our own ([`build`]).
+//!
+//! Does not own: storage, the room's graph, time or randomness. Nothing here reads, writes or awaits.
+//!
+//! Invariants: remote bytes are parsed once, by [`json::parse`] and its siblings, under one number rule for each room
+//! version; what is hashed, signed, stored and shown is the canonical text that came out of that one parse.
+
+pub mod auth;
+pub mod build;
+pub mod json;
+pub mod pdu;
+pub mod redact;
+pub mod resolve;
+pub mod sign;
+pub mod state_key;
+pub mod version;
+
+pub use pdu::Pdu;
+pub use state_key::StateKey;
+pub use version::{Rules, rules};
+
+#[cfg(test)]
+mod tests;
