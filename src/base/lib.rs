@@ -1,0 +1,23 @@
+//! Rank 0: what every other part is given instead of reaching for it.
+//!
+//! Owns: time ([`clock`]), randomness ([`random`]), who acts ([`actor`]), background work ([`tasks`]),
+//! how the process ends ([`exit`]) and the protocol's size limits ([`limits`]).
+//!
+//! Does not own: identifiers (they are ruma's), configuration, anything that reads or writes.
+//!
+//! Invariants: nothing here holds global state; a value of each type is made once by the composition root (or by
+//! a test) and handed down. Only this crate asks the operating system for the time or for random bytes, and only
+//! this crate spawns tasks; `clippy.toml` keeps the others from it.
+
+pub mod actor;
+pub mod clock;
+pub mod exit;
+pub mod limits;
+pub mod random;
+pub mod tasks;
+
+pub use actor::Actor;
+pub use clock::{Clock, UnixMillis};
+pub use exit::Exit;
+pub use random::Random;
+pub use tasks::{TaskKind, Tasks};
