@@ -1,0 +1,89 @@
+//! Rank 0: the configuration.
+//!
+//! Owns: every key that an admin can set, with its documentation, default and checks; where a value comes from
+//! (defaults, then one file, then the environment); secrets that are read from files.
+//!
+//! Does not own: what the values mean to the parts that get them.
+//!
+//! Invariants:
+//! - a key is declared once, in [`sections`]: its doc comment is its documentation, its default stands beside it,
+//!   and loading, the generated example and the names of environment variables follow from the declaration;
+//! - unknown keys are mistakes, and all mistakes are reported at once, each with its key;
+//! - the defaults are a server to try out: on loopback, named `localhost`;
+//! - no key exists that nothing reads.
+
+mod load;
+mod problems;
+mod render;
+mod schema;
+mod secret;
+pub mod sections;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+pub use problems::{Problem, Problems};
+pub use secret::Secret;
+use sections::{Database, Limits, Listener, Logging, Passwords, Registration, Server};
+
+schema::config! {
+    /// The whole configuration.
+    pub struct Config {
+        /// Who this server is.
+        pub server: Server = Server::default(),
+        /// Where clients connect.
+        pub client: Listener = Listener::on([SocketAddr::from(([127, 0, 0, 1], 8008))]),
+        /// Where other servers connect. The same addresses as for clients may be named; they then share the
+        /// listener, and both sections need the same certificate.
+        pub federation: Listener = Listener::on([]),
+        /// Where Prometheus fetches `/metrics`. Not for the public: the addresses must be others than those of the
+        /// sections above.
+        pub metrics: Listener = Listener::on([]),
+        /// Where rooms, accounts and everything else is kept.
+        pub database: Database = Database::default(),
+        /// What is logged, to standard error.
+        pub logging: Logging = Logging::default(),
+        /// Who may create an account.
+        pub registration: Registration = Registration::default(),
+        /// How passwords are hashed (argon2id).
+        pub passwords: Passwords = Passwords::default(),
+        /// What one client may take from all.
+        pub limits: Limits = Limits::default(),
+    }
+}
+
+impl Config {
+    /// Everything that is wrong with the values together; empty when the configuration can be used.
+    pub fn validate(&self) -> Problems {
+        let mut problems = Problems::default();
+        let listeners =
+            [("client", &self.client), ("federation", &self.federation), ("metrics", &self.metrics)];
+        for (section, listener) in listeners {
+            listener.validate(section, &mut problems);
+        }
+        if self.client.addresses.is_empty() {
+            problems.add("client.addresses", "no address: no client could connect");
+        }
+        for address in &self.federation.addresses {
+            if self.client.addresses.contains(address) && !self.federation.same_tls(&self.client) {
+                problems.add(
+                    "federation.addresses",
+                    format!("{address} is shared with `client`, so both need the same certificate and key"),
+                );
+            }
+        }
+        for address in &self.metrics.addresses {
+            if self.client.addresses.contains(address) || self.federation.addresses.contains(address) {
+                problems.add(
+                    "metrics.addresses",
+                    format!("{address} is open to others; metrics are not for them"),
+                );
+            }
+        }
+        self.server.validate(&mut problems);
+        self.logging.validate(&mut problems);
+        self.passwords.validate(&mut problems);
+        problems
+    }
+}

@@ -1,0 +1,38 @@
+//! The keys, one file for each section.
+
+mod database;
+mod limits;
+mod listener;
+mod logging;
+mod passwords;
+mod registration;
+mod server;
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
+
+use ruma::{OwnedServerName, RoomVersionId};
+
+pub use database::{Database, Durability};
+pub use limits::Limits;
+pub use listener::Listener;
+pub use logging::{LogFormat, Logging};
+pub use passwords::Passwords;
+pub use registration::{Registration, RegistrationMode};
+pub use server::{Network, Server};
+
+use crate::schema::Setting;
+
+impl Setting for NonZeroU32 {}
+impl Setting for NonZeroU64 {}
+impl Setting for String {}
+impl Setting for PathBuf {}
+impl Setting for Option<PathBuf> {}
+impl Setting for OwnedServerName {}
+impl Setting for RoomVersionId {}
+impl Setting for Vec<Network> {}
+impl Setting for Vec<SocketAddr> {}
+impl Setting for Durability {}
+impl Setting for LogFormat {}
+impl Setting for RegistrationMode {}

@@ -1,0 +1,65 @@
+//! `[server]`: who this server is.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use ruma::room_version_rules::RoomVersionDisposition;
+use ruma::{OwnedServerName, RoomVersionId, owned_server_name};
+use serde::{Deserialize, Serialize};
+
+use crate::Problems;
+use crate::schema::section;
+
+section! {
+    /// Who this server is.
+    pub struct Server {
+        /// The name in user ids and room ids: `@alice:example.org`. It can never be changed once accounts exist.
+        pub name: OwnedServerName = owned_server_name!("localhost"),
+        /// The version of rooms that are created without naming one: "1" to "12".
+        pub default_room_version: RoomVersionId = RoomVersionId::V12,
+        /// Networks of reverse proxies whose `X-Forwarded-For` header is believed, for example "127.0.0.1/32". Any
+        /// other sender of that header is taken for a client at the address it connects from.
+        pub trusted_proxies: Vec<Network> = Vec::new(),
+    }
+}
+
+impl Server {
+    pub(crate) fn validate(&self, problems: &mut Problems) {
+        if self
+            .default_room_version
+            .rules()
+            .is_none_or(|rules| !matches!(rules.disposition, RoomVersionDisposition::Stable))
+        {
+            let text = format!("version {} is none of \"1\" to \"12\"", self.default_room_version);
+            problems.add("server.default_room_version", text);
+        }
+    }
+
+    /// Whether `address` belongs to a reverse proxy of the admin's.
+    pub fn trusts_proxy(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.0.contains(&address.to_canonical()))
+    }
+}
+
+/// A range of addresses, `10.0.0.0/8` or one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network(pub IpNet);
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        let network = address
+            .or_else(|_| text.parse())
+            .map_err(|_| format!("`{text}` is neither an address nor a network such as 10.0.0.0/8"))?;
+        Ok(Self(network))
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        network.0.to_string()
+    }
+}
