@@ -1,0 +1,42 @@
+//! Rank 1: bytes and typed keyspaces.
+//!
+//! Two thin layers. [`engine`] knows bytes: it is one enum over RocksDB and an ordered map in memory. Above it are types: keyspaces
+//! ([`keyspace`]), their encodings ([`codec`]), reads ([`Snapshot`]) and writes ([`Batch`]), and the one committer between them
+//! ([`committer`]). Nothing here knows rooms, users or events: the parts above declare their keyspaces with [`keyspaces!`] and the
+//! composition root hands the lists to [`Db::open`].
+//!
+//! Invariants: positions rise strictly in commit order and become visible as a prefix; acknowledged means on disk (unless the batch
+//! or the configuration says otherwise); no type of an engine, no iterator and no guard leaves this crate.
+
+mod batch;
+mod chunked;
+pub mod codec;
+mod commit;
+mod committer;
+mod db;
+mod engine;
+mod keyspace;
+mod meta;
+mod position;
+mod publication;
+mod snapshot;
+mod stats;
+
+pub use batch::{Batch, Counter, Durability, Notice};
+pub use chunked::{Chunk, ChunkedTooLarge, MAX_CHUNKED_BYTES};
+pub use codec::{Codec, CodecError, Decoder, Encoder, Tail};
+pub use commit::{
+    CommitError, Committed, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, Part, Receipt, StoreState,
+};
+pub use committer::Hooks;
+pub use db::{Db, OpenError, Options};
+pub use engine::memory::MemoryDisk;
+pub use engine::{Direction, EngineError, EngineStats};
+pub use keyspace::{
+    FIRST_PUBLIC_ID, KeyRange, Keyspace, KeyspaceInfo, Profile, RegistryError, Stream, Value, golden_table,
+};
+pub use meta::Identity;
+pub use position::{Position, PositionBase};
+pub use publication::Publication;
+pub use snapshot::{MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, ReadError, Snapshot};
+pub use stats::Stats;

@@ -1,0 +1,117 @@
+//! Encodings of options, sequences, maps and tuples.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Codec, CodecError, Decoder, Encoder};
+
+const END: u8 = 0;
+const ITEM: u8 = 1;
+
+pub(super) fn encode_items<'a, T: Codec + 'a>(items: impl IntoIterator<Item = &'a T>, out: &mut Encoder) {
+    for item in items {
+        out.byte(ITEM);
+        item.encode(out);
+    }
+    out.byte(END);
+}
+
+/// The memory taken grows with the bytes read, at most one element for each byte.
+pub(super) fn decode_items<T: Codec>(input: &mut Decoder<'_>) -> Result<Vec<T>, CodecError> {
+    let mut items = Vec::new();
+    while more(input)? {
+        items.push(T::decode(input)?);
+    }
+    Ok(items)
+}
+
+fn more(input: &mut Decoder<'_>) -> Result<bool, CodecError> {
+    match input.byte()? {
+        END => Ok(false),
+        ITEM => Ok(true),
+        _ => Err(CodecError::Invalid("sequence")),
+    }
+}
+
+impl<T: Codec> Codec for Vec<T> {
+    fn encode(&self, out: &mut Encoder) {
+        T::encode_sequence(self, out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        T::decode_sequence(input)
+    }
+}
+
+impl<T: Codec + Ord> Codec for BTreeSet<T> {
+    fn encode(&self, out: &mut Encoder) {
+        encode_items(self, out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        let mut set = BTreeSet::new();
+        while more(input)? {
+            let item = T::decode(input)?;
+            if set.last().is_some_and(|last| *last >= item) {
+                return Err(CodecError::Invalid("set order"));
+            }
+            set.insert(item);
+        }
+        Ok(set)
+    }
+}
+
+impl<K: Codec + Ord, V: Codec> Codec for BTreeMap<K, V> {
+    fn encode(&self, out: &mut Encoder) {
+        for (key, value) in self {
+            out.byte(ITEM);
+            key.encode(out);
+            value.encode(out);
+        }
+        out.byte(END);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        let mut map = BTreeMap::new();
+        while more(input)? {
+            let key = K::decode(input)?;
+            if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                return Err(CodecError::Invalid("map order"));
+            }
+            map.insert(key, V::decode(input)?);
+        }
+        Ok(map)
+    }
+}
+
+impl<T: Codec> Codec for Option<T> {
+    fn encode(&self, out: &mut Encoder) {
+        match self {
+            None => out.byte(END),
+            Some(value) => {
+                out.byte(ITEM);
+                value.encode(out);
+            }
+        }
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        more(input)?.then(|| T::decode(input)).transpose()
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident),+))+) => {$(
+        #[allow(non_snake_case)]
+        impl<$($name: Codec),+> Codec for ($($name,)+) {
+            fn encode(&self, out: &mut Encoder) {
+                let ($($name,)+) = self;
+                $($name.encode(out);)+
+            }
+
+            fn decode(input: &mut Decoder<'_>) -> Result<Self, CodecError> {
+                Ok(($($name::decode(input)?,)+))
+            }
+        }
+    )+};
+}
+tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) }

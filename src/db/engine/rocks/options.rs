@@ -1,0 +1,134 @@
+//! How RocksDB is tuned: a column family for each profile, one bound on memory, one on the log.
+//!
+//! Invariants: blocks and memtables share one budget. Log files are at most about 100 MiB in all (`LOG_BYTES` in use, one more kept for reuse), so
+//! their bound of 128 MiB holds with a write in flight. Damage in the log ends recovery there (point in time); the acknowledged marker
+//! tells whether that lost anything. Reusing log files needs exactly that mode: a record that a reused file still holds from before looks like damage.
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel, Options,
+    WriteBufferManager,
+};
+
+use crate::keyspace::Profile;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// Log in use before the memtables that need its oldest part are flushed.
+const LOG_BYTES: u64 = 40 << 20;
+/// Levels of a column family; RocksDB's default.
+const LEVELS: usize = 7;
+
+pub(crate) struct RocksOptions {
+    /// Blocks and memtables together.
+    pub cache_bytes: usize,
+}
+
+/// What bounds the memory; it has to live as long as the database.
+pub(super) struct Memory {
+    pub cache: Cache,
+    _memtables: WriteBufferManager,
+}
+
+pub(super) fn family_name(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Point => "point",
+        Profile::Scan => "scan",
+        Profile::Queue => "queue",
+        Profile::Counter => "counter",
+        Profile::Large => "large",
+    }
+}
+
+pub(super) fn build(options: &RocksOptions) -> (Options, Vec<ColumnFamilyDescriptor>, Memory) {
+    let cache = Cache::new_lru_cache(options.cache_bytes);
+    // Memtables are charged to the cache, and flushed before they take more than half of it.
+    let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(
+        options.cache_bytes / 2,
+        false,
+        cache.clone(),
+    );
+    let database = database_options(&memtables);
+    let families = Profile::ALL
+        .map(|profile| ColumnFamilyDescriptor::new(family_name(profile), family_options(profile, &cache)))
+        .into();
+    (database, families, Memory { cache, _memtables: memtables })
+}
+
+fn database_options(memtables: &WriteBufferManager) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_write_buffer_manager(memtables);
+
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_max_total_wal_size(LOG_BYTES);
+    // A log file that is there already syncs without a change of its inode.
+    options.set_recycle_log_file_num(1);
+    options.set_paranoid_checks(true);
+
+    // One thread writes.
+    options.set_allow_concurrent_memtable_write(false);
+    options.set_max_background_jobs(3);
+    options.set_max_subcompactions(1);
+    // Flushes and compactions hand their pages to the disk bit by bit, so that a sync of the log does not wait behind them.
+    options.set_bytes_per_sync(MIB as u64);
+    options.set_avoid_unnecessary_blocking_io(true);
+
+    // RocksDB's own diary.
+    options.set_log_level(LogLevel::Warn);
+    options.set_max_log_file_size(4 * MIB);
+    options.set_keep_log_file_num(3);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options
+}
+
+fn family_options(profile: Profile, cache: &Cache) -> Options {
+    let mut options = Options::default();
+    options.set_write_buffer_size(match profile {
+        Profile::Point | Profile::Scan | Profile::Large => 16 * MIB,
+        Profile::Queue => 8 * MIB,
+        Profile::Counter => 4 * MIB,
+    });
+    options.set_max_write_buffer_number(3);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    // Level 0 is short-lived and read the most: left as it is. All others are compressed.
+    let mut levels = [DBCompressionType::Zstd; LEVELS];
+    levels[0] = DBCompressionType::None;
+    options.set_compression_per_level(&levels);
+    if profile == Profile::Point {
+        // A look-up of a key that was not written lately does not search the memtable.
+        options.set_memtable_prefix_bloom_ratio(0.02);
+        options.set_memtable_whole_key_filtering(true);
+    }
+    if profile == Profile::Queue {
+        // Files that are mostly deletions are compacted soon: a scan does not walk over the dead.
+        options.add_compact_on_deletion_collector_factory(1024, 256, 0.5);
+    }
+    options.set_block_based_table_factory(&table_options(profile, cache));
+    options
+}
+
+fn table_options(profile: Profile, cache: &Cache) -> BlockBasedOptions {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_format_version(6);
+    table.set_block_size(match profile {
+        Profile::Point | Profile::Counter => 4 * KIB,
+        Profile::Queue => 8 * KIB,
+        Profile::Scan => 16 * KIB,
+        Profile::Large => 32 * KIB,
+    });
+    // Whole keys: rows that are not there (a transaction id, an event id) are answered from memory. Scans gain nothing from filters.
+    if profile != Profile::Queue {
+        table.set_bloom_filter(10.0, false);
+        table.set_whole_key_filtering(true);
+        table.set_optimize_filters_for_memory(true);
+    }
+    // Index and filters count towards the one budget.
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_cache_index_and_filter_blocks_with_high_priority(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table
+}

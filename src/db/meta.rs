@@ -1,0 +1,28 @@
+//! This crate's own rows: who the database is, and how far its commits went.
+//!
+//! Invariant: the last commit's number is written with every group, in the same atomic write, so recovery finds exactly
+//! the end of the prefix that it recovered.
+
+use crate::keyspaces;
+use crate::record;
+
+record! {
+    /// Which database this is.
+    #[derive(Copy)]
+    pub struct Identity = 1 {
+        /// Random, given once. A token of another database is recognised by it.
+        pub database_id: [u8; 16],
+        /// Raised by each restore of a backup, so that positions given out before are below all new ones.
+        pub restore_generation: u16,
+    }
+}
+
+keyspaces! {
+    pub(crate) const OWN_KEYSPACES;
+    /// Written when the database is made or restored; read at the start; never deleted.
+    pub(crate) IdentityRow = 1 "identity" Point { () => Identity }
+    /// The number of the last commit. Written with every group of commits, in its atomic write; read at the start.
+    pub(crate) LastCommit = 2 "last_commit" Counter { () => u64 }
+    /// Written and synced to find out whether a read-only store takes writes again. Its value means nothing.
+    pub(crate) Probe = 3 "probe" Counter { () => u64 }
+}
