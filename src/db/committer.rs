@@ -5,7 +5,7 @@
 //!
 //! A group goes through these steps, in this order, for all of its batches together:
 //! 1. each batch in the order of the queue: expects against the store and everything earlier, positions filled in ([`group`]);
-//! 2. one [`Engine::write`]; refused: the store turns read-only, every batch of the group is answered `ReadOnly`;
+//! 2. if the disk has room, one [`Engine::write`]; refused: the store turns read-only, every batch of the group is answered `ReadOnly`;
 //! 3. one [`Engine::sync`] if a batch is durable; failed: [`Hooks::sync_failed`] (which ends the process), nobody is answered;
 //! 4. [`Hooks::acknowledged`] with the position now on disk;
 //! 5. each batch's `on_commit`, in commit order;
@@ -16,21 +16,24 @@
 //! given out twice, also when its batch was refused. The `LastCommit` row goes with every group.
 
 mod group;
+mod request;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
-use crate::batch::{Batch, Durability};
-use crate::commit::{CommitError, Committed, StoreState};
-use crate::engine::{Engine, EngineError, Write};
+use crate::batch::Durability;
+use crate::commit::{CommitError, StoreState};
+use crate::engine::{Engine, EngineError, Write, WriteError};
 use crate::keyspace::{Keyspace, stored_key};
 use crate::meta::{LastCommit, Probe};
 use crate::position::{Position, PositionBase};
 use crate::publication::Board;
+use crate::space::Space;
 use crate::stats::Counters;
 use group::Group;
+pub(crate) use request::{OnCommit, Request, Submission};
 
 /// A sync happens at the latest after so many commits, also if all are relaxed: it bounds which positions a power cut can take with it.
 pub(crate) const UNSYNCED_COMMITS_LIMIT: u64 = 1 << 14;
@@ -39,25 +42,6 @@ pub(crate) const UNSYNCED_COMMITS_LIMIT: u64 = 1 << 14;
 const TAKEN_AT_ONCE: usize = 512;
 /// A group takes no further batch once it has this many bytes: writes stay of a size that the log and the memory bounds are made for.
 const GROUP_BYTES: usize = 4 << 20;
-
-pub(crate) type OnCommit = Box<dyn FnOnce(&Committed) + Send>;
-
-/// What the committer is asked.
-pub(crate) enum Request {
-    Commit(Submission),
-    /// Find out whether a read-only store takes writes again.
-    Probe(oneshot::Sender<Result<(), EngineError>>),
-    /// Finish, sync, let go of the engine, then answer.
-    Stop(oneshot::Sender<()>),
-}
-
-pub(crate) struct Submission {
-    pub batch: Batch,
-    pub on_commit: OnCommit,
-    pub answer: oneshot::Sender<Result<Committed, CommitError>>,
-    /// The batch's share of the queue, given back when it is done.
-    pub room: OwnedSemaphorePermit,
-}
 
 /// What others do at certain steps. Called on the committer: quick, and without waiting for the database.
 pub struct Hooks {
@@ -75,6 +59,8 @@ pub(crate) struct Committer {
     pub hooks: Hooks,
     /// Whether durable batches wait for the sync: the documented knob.
     pub sync: bool,
+    /// Watches the free space; none for a database in memory.
+    pub space: Option<Space>,
     /// Commits since the last sync.
     pub unsynced: u64,
 }
@@ -170,9 +156,13 @@ impl Committer {
             return ControlFlow::Continue(());
         }
         group.push(self.last_commit_row());
-        if let Err(error) = self.engine.write(group.writes()) {
-            self.refuse(group, &error);
-            return ControlFlow::Continue(());
+        match self.write(group.writes()) {
+            Ok(()) => {}
+            Err(WriteError::Refused(error)) => {
+                self.refuse(group, &error);
+                return ControlFlow::Continue(());
+            }
+            Err(WriteError::SyncFailed(error)) => return self.end(&error),
         }
         self.unsynced += group.len() as u64;
         let durable = self.sync && group.durability() == Durability::Durable;
@@ -211,11 +201,24 @@ impl Committer {
         }
     }
 
+    /// Writes if there is room to.
+    fn write(&self, writes: &[Write]) -> Result<(), WriteError> {
+        match self.space.as_ref().map_or(Ok(()), Space::check) {
+            Ok(()) => self.engine.write(writes),
+            Err(full) => Err(WriteError::Refused(EngineError(full))),
+        }
+    }
+
+    /// A sync failed: nobody is answered any more.
+    fn end<T>(&mut self, error: &EngineError) -> ControlFlow<Stop, T> {
+        tracing::error!(%error, "a sync to disk failed; it is not tried again");
+        (self.hooks.sync_failed)(error);
+        ControlFlow::Break(Stop(None))
+    }
+
     fn sync(&mut self) -> ControlFlow<Stop> {
         if let Err(error) = self.engine.sync() {
-            tracing::error!(%error, "a sync to disk failed; it is not tried again");
-            (self.hooks.sync_failed)(&error);
-            return ControlFlow::Break(Stop(None));
+            return self.end(&error);
         }
         self.unsynced = 0;
         Counters::count(&self.counters.syncs, 1);
@@ -230,8 +233,13 @@ impl Committer {
             key: stored_key::<Probe>(&()).bytes,
             value: crate::codec::encode(&self.base.last()),
         };
-        if let Err(error) = self.engine.revive().and_then(|()| self.engine.write(&[probe])) {
+        if let Err(error) = self.engine.revive() {
             return ControlFlow::Continue(Err(error));
+        }
+        match self.write(&[probe]) {
+            Ok(()) => {}
+            Err(WriteError::Refused(error)) => return ControlFlow::Continue(Err(error)),
+            Err(WriteError::SyncFailed(error)) => return self.end(&error),
         }
         self.sync()?;
         self.board.set_state(StoreState::Writable);

@@ -1,76 +1,31 @@
 //! The database: a handle that reads, commits and watches.
 //!
-//! Owns: opening (which engine, which identity, from where positions go on), the bounded queue to the committer.
-//!
-//! Does not own: the folder around the engine, its lock, schema versions, the acknowledged marker, backups: they are `folder`, and
-//! meet this file in [`Db::open`] and in [`Hooks`].
+//! Owns: the bounded queue to the committer. Does not own: how a database is opened ([`crate::open`]), what a commit does
+//! ([`crate::committer`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use plop_base::{Exit, Random};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use crate::batch::Batch;
-use crate::codec::{CodecError, decode, encode};
+use crate::check::{self, CheckReport, ReferenceCheck};
 use crate::commit::{CommitError, Committed, Receipt, StoreState, check_limits};
-use crate::committer::{Committer, Hooks, OnCommit, Request, Submission, run_as_task, run_on_thread};
-use crate::engine::memory::{Memory, MemoryDisk};
-use crate::engine::rocks::{RocksDb, RocksOptions};
-use crate::engine::{Engine, EngineError, Write};
-use crate::keyspace::{Keyspace, KeyspaceInfo, Registry, RegistryError, stored_key};
-use crate::meta::{Identity, IdentityRow, LastCommit, OWN_KEYSPACES};
+use crate::committer::{Committer, Hooks, OnCommit, Request, Submission};
+use crate::engine::{Engine, EngineError};
+use crate::folder::Folder;
+use crate::keyspace::Registry;
+use crate::meta::Identity;
 use crate::position::{Position, PositionBase};
 use crate::publication::{Board, Publication};
 use crate::snapshot::Snapshot;
+use crate::space::Space;
 use crate::stats::{Counters, Stats};
 
 /// Batches that wait for the committer.
 const QUEUE_BATCHES: usize = 4096;
 /// Kilobytes of batches that wait for the committer.
 const QUEUE_KILOBYTES: usize = 32 << 10;
-
-/// How a database is opened.
-pub struct Options {
-    /// The engine's folder.
-    pub path: PathBuf,
-    /// The keyspaces of every part of the program.
-    pub registry: Vec<KeyspaceInfo>,
-    /// Whether the answer to a durable batch waits for the sync. Without it a power cut loses the last answered requests.
-    pub sync: bool,
-    /// Memory for blocks of tables, in bytes; what is being written takes its share from it.
-    pub cache_bytes: usize,
-    pub hooks: Hooks,
-}
-
-impl Options {
-    /// The default: synced, 64 MiB of cache, a failed sync ends the process with [`Exit::SyncFailed`].
-    pub fn new(path: impl Into<PathBuf>, registry: Vec<KeyspaceInfo>) -> Options {
-        Options { path: path.into(), registry, sync: true, cache_bytes: 64 << 20, hooks: Hooks::default() }
-    }
-}
-
-impl Default for Hooks {
-    fn default() -> Self {
-        Hooks {
-            acknowledged: Box::new(|_| ()),
-            sync_failed: Box::new(|_| std::process::exit(i32::from(Exit::SyncFailed as u8))),
-        }
-    }
-}
-
-/// Why a database was not opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("the declared keyspaces do not fit together: {0}")]
-    Registry(#[from] RegistryError),
-    #[error("the database cannot be opened: {0}")]
-    Engine(#[from] EngineError),
-    #[error("the row {row} of the database cannot be read: {error}")]
-    Corrupt { row: &'static str, error: CodecError },
-    #[error("the committer's thread cannot be started: {0}")]
-    Thread(#[source] std::io::Error),
-}
 
 /// An open database. Clones share it; it closes when all of them and their snapshots are gone.
 #[derive(Clone)]
@@ -86,49 +41,26 @@ struct Shared {
     identity: Identity,
     queue: mpsc::Sender<Request>,
     room: Arc<Semaphore>,
+    /// Held for its lock; none for a database in memory.
+    _folder: Option<Folder>,
+}
+
+/// What a database is put together from.
+pub(crate) struct Parts {
+    pub engine: Engine,
+    pub registry: Registry,
+    pub identity: Identity,
+    pub base: PositionBase,
+    pub sync: bool,
+    pub hooks: Hooks,
+    pub space: Option<Space>,
+    pub folder: Option<Folder>,
 }
 
 impl Db {
-    /// Opens or makes the database in a folder. Blocks while the log is recovered: for the start of the process.
-    pub fn open(options: Options, random: &Random) -> Result<Db, OpenError> {
-        let engine = RocksDb::open(&options.path, &RocksOptions { cache_bytes: options.cache_bytes })?;
-        let engine = Engine::RocksDb(engine);
-        let (db, committer, queue) =
-            Self::assemble(engine, options.registry, options.sync, options.hooks, random)?;
-        std::thread::Builder::new()
-            .name("plop-commit".to_owned())
-            .spawn(move || run_on_thread(committer, queue))
-            .map_err(OpenError::Thread)?;
-        Ok(db)
-    }
-
-    /// A database of its own in memory. To be called on a tokio runtime: the committer is a task of it.
-    pub fn memory(registry: Vec<KeyspaceInfo>, random: &Random) -> Result<Db, OpenError> {
-        Self::memory_on(&MemoryDisk::new(), registry, Hooks::default(), random)
-    }
-
-    /// A database on a simulated disk, which another one may open after this one is gone. To be called on a tokio runtime.
-    pub fn memory_on(
-        disk: &MemoryDisk,
-        registry: Vec<KeyspaceInfo>,
-        hooks: Hooks,
-        random: &Random,
-    ) -> Result<Db, OpenError> {
-        let engine = Engine::Memory(Memory::new(disk.clone()));
-        let (db, committer, queue) = Self::assemble(engine, registry, true, hooks, random)?;
-        tokio::spawn(run_as_task(committer, queue));
-        Ok(db)
-    }
-
-    fn assemble(
-        engine: Engine,
-        registry: Vec<KeyspaceInfo>,
-        sync: bool,
-        hooks: Hooks,
-        random: &Random,
-    ) -> Result<(Db, Committer, mpsc::Receiver<Request>), OpenError> {
-        let registry = Registry::new(OWN_KEYSPACES, registry)?;
-        let (identity, base) = settle_identity(&engine, random)?;
+    /// The handle, and the committer with its queue, which the caller starts.
+    pub(crate) fn assemble(parts: Parts) -> (Db, Committer, mpsc::Receiver<Request>) {
+        let Parts { engine, registry, identity, base, sync, hooks, space, folder } = parts;
         let board = Arc::new(Board::new(base.last()));
         let counters = Arc::new(Counters::default());
         let (sender, receiver) = mpsc::channel(QUEUE_BATCHES);
@@ -139,11 +71,13 @@ impl Db {
             base,
             hooks,
             sync,
+            space,
             unsynced: 0,
         };
         let room = Arc::new(Semaphore::new(QUEUE_KILOBYTES));
-        let shared = Shared { engine, board, counters, registry, identity, queue: sender, room };
-        Ok((Db { shared: Arc::new(shared) }, committer, receiver))
+        let shared =
+            Shared { engine, board, counters, registry, identity, queue: sender, room, _folder: folder };
+        (Db { shared: Arc::new(shared) }, committer, receiver)
     }
 
     /// A consistent view of everything published, and perhaps of what is about to be.
@@ -215,6 +149,11 @@ impl Db {
         outcome.await.unwrap_or_else(|_| Err(ended()))
     }
 
+    /// Reads every row, decodes it, and runs the reference checks of the parts above. Other work goes on meanwhile.
+    pub async fn check(&self, references: &[Box<dyn ReferenceCheck>]) -> CheckReport {
+        check::check(&self.snapshot(), &self.shared.registry, references).await
+    }
+
     /// A complete copy of the database in `folder`, which must not exist. It holds everything up to the position returned.
     pub async fn checkpoint(&self, folder: PathBuf) -> Result<Position, EngineError> {
         let db = self.clone();
@@ -238,33 +177,4 @@ impl Db {
 
 fn stopped() -> CommitError {
     CommitError::ReadOnly("the store has stopped".into())
-}
-
-/// Reads who the database is and where its positions go on; gives a new one its identity. The start of the positions is written and synced, so
-/// that a crash before the first commit does not hand them out again.
-fn settle_identity(engine: &Engine, random: &Random) -> Result<(Identity, PositionBase), OpenError> {
-    let stored = read_row::<IdentityRow>(engine)?;
-    let last_commit = read_row::<LastCommit>(engine)?;
-    let identity = stored.unwrap_or_else(|| {
-        let mut database_id = [0; 16];
-        random.fill(&mut database_id);
-        Identity { database_id, restore_generation: 0 }
-    });
-    let base = match last_commit {
-        None => PositionBase::fresh(),
-        Some(last) => PositionBase::after_restart(identity.restore_generation, last),
-    };
-    engine.write(&[row::<IdentityRow>(&identity), row::<LastCommit>(&base.last())])?;
-    engine.sync()?;
-    Ok((identity, base))
-}
-
-fn read_row<K: Keyspace<Key = ()>>(engine: &Engine) -> Result<Option<K::Value>, OpenError> {
-    let stored = engine.read_latest(K::PROFILE, &stored_key::<K>(&()).bytes)?;
-    let decoded = stored.map(|bytes| decode(&bytes)).transpose();
-    decoded.map_err(|error| OpenError::Corrupt { row: K::NAME, error })
-}
-
-fn row<K: Keyspace<Key = ()>>(value: &K::Value) -> Write {
-    Write::Put { table: K::PROFILE, key: stored_key::<K>(&()).bytes, value: encode(value) }
 }

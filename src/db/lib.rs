@@ -8,34 +8,44 @@
 //! Invariants: positions rise strictly in commit order and become visible as a prefix; acknowledged means on disk (unless the batch
 //! or the configuration says otherwise); no type of an engine, no iterator and no guard leaves this crate.
 
+mod acknowledged;
 mod batch;
+mod check;
 mod chunked;
 pub mod codec;
 mod commit;
 mod committer;
 mod db;
 mod engine;
+mod folder;
 mod keyspace;
 mod meta;
+mod migrate;
+mod open;
 mod position;
 mod publication;
 mod snapshot;
+mod space;
 mod stats;
 
 pub use batch::{Batch, Counter, Durability, Notice};
+pub use check::{CheckReport, KeyspaceCount, Problem, Problems, ReferenceCheck};
 pub use chunked::{Chunk, ChunkedTooLarge, MAX_CHUNKED_BYTES};
 pub use codec::{Codec, CodecError, Decoder, Encoder, Tail};
 pub use commit::{
     CommitError, Committed, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, Part, Receipt, StoreState,
 };
 pub use committer::Hooks;
-pub use db::{Db, OpenError, Options};
+pub use db::Db;
 pub use engine::memory::MemoryDisk;
 pub use engine::{Direction, EngineError, EngineStats};
+pub use folder::FolderError;
 pub use keyspace::{
     FIRST_PUBLIC_ID, KeyRange, Keyspace, KeyspaceInfo, Profile, RegistryError, Stream, Value, golden_table,
 };
 pub use meta::Identity;
+pub use migrate::{FIRST_SCHEMA, MAX_DONE_BYTES, MigrateError, Migration, Step};
+pub use open::{OpenError, Options};
 pub use position::{Position, PositionBase};
 pub use publication::Publication;
 pub use snapshot::{MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, ReadError, Snapshot};

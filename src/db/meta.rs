@@ -1,4 +1,4 @@
-//! This crate's own rows: who the database is, and how far its commits went.
+//! This crate's own rows: who the database is, how far its commits and its migrations went.
 //!
 //! Invariant: the last commit's number is written with every group, in the same atomic write, so recovery finds exactly
 //! the end of the prefix that it recovered.
@@ -17,6 +17,16 @@ record! {
     }
 }
 
+record! {
+    /// How far the rows are migrated.
+    pub(crate) struct Schema = 1 {
+        /// All rows are of this schema, but for those that the migration to the next one has been over.
+        pub schema: u32,
+        /// How far that migration came.
+        pub done: Option<Vec<u8>>,
+    }
+}
+
 keyspaces! {
     pub(crate) const OWN_KEYSPACES;
     /// Written when the database is made or restored; read at the start; never deleted.
@@ -25,4 +35,6 @@ keyspaces! {
     pub(crate) LastCommit = 2 "last_commit" Counter { () => u64 }
     /// Written and synced to find out whether a read-only store takes writes again. Its value means nothing.
     pub(crate) Probe = 3 "probe" Counter { () => u64 }
+    /// Written when the database is made, and with each step of a migration in its batch; read at the start.
+    pub(crate) SchemaRow = 4 "schema" Counter { () => Schema }
 }

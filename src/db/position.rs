@@ -54,6 +54,11 @@ impl Position {
         Position { commit, index }
     }
 
+    /// The number of the commit.
+    pub(crate) const fn commit(self) -> u64 {
+        self.commit
+    }
+
     /// The end of a commit: at or above every position of it and of all before it.
     pub(crate) const fn end_of_commit(commit: u64) -> Position {
         Position { commit, index: u32::MAX }

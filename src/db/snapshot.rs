@@ -46,6 +46,11 @@ impl Snapshot {
         Snapshot { position, view }
     }
 
+    /// The engine's view, for what reads bytes.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
     /// Everything at or below this position is in the snapshot.
     pub fn position(&self) -> Position {
         self.position

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use imbl::OrdMap;
 
-use super::{Direction, EngineError, EngineStats, Rows, Scan, Write};
+use super::contract::{Direction, EngineError, EngineStats, Rows, Scan, Write, WriteError};
 
 type Table = OrdMap<Bytes, Bytes>;
 
@@ -87,10 +87,10 @@ impl Memory {
         self.disk.lock().written.get(key).cloned()
     }
 
-    pub fn write(&self, writes: &[Write]) -> Result<(), EngineError> {
+    pub fn write(&self, writes: &[Write]) -> Result<(), WriteError> {
         let mut state = self.disk.lock();
         if state.full {
-            return Err(EngineError("no space left on the simulated disk".to_owned()));
+            return Err(WriteError::Refused(EngineError("no space left on the simulated disk".to_owned())));
         }
         let mut table = state.written.clone();
         for write in writes {

@@ -22,7 +22,7 @@ use rocksdb::{ColumnFamily, DB, ErrorKind, ReadOptions, ReadTier, Snapshot, Writ
 use self_cell::self_cell;
 use tokio::sync::Semaphore;
 
-use super::{Direction, EngineError, EngineStats, Rows, Scan, Write};
+use super::contract::{Direction, EngineError, EngineStats, Rows, Scan, Write, WriteError};
 use crate::keyspace::Profile;
 pub(crate) use options::RocksOptions;
 
@@ -74,7 +74,7 @@ enum Found<T> {
 }
 
 impl RocksDb {
-    /// Opens the database in a folder, or makes one where there is none. Recovers the log up to the first damaged record.
+    /// Opens the database in a folder, or makes it there (`create`). Recovers the log up to the first damaged record.
     pub fn open(folder: &Path, rocks_options: &RocksOptions) -> Result<RocksDb, EngineError> {
         let (options, families, memory) = options::build(rocks_options);
         let db = DB::open_cf_descriptors(&options, folder, families).map_err(engine_error)?;
@@ -99,7 +99,15 @@ impl RocksDb {
         Ok(found.map(|value| Bytes::copy_from_slice(&value)))
     }
 
-    pub fn write(&self, writes: &[Write]) -> Result<(), EngineError> {
+    pub fn write(&self, writes: &[Write]) -> Result<(), WriteError> {
+        let batch = self.batch_of(writes).map_err(WriteError::Refused)?;
+        self.store
+            .db
+            .write_opt(batch, &WriteOptions::default())
+            .map_err(|error| write_error(error.into_string()))
+    }
+
+    fn batch_of(&self, writes: &[Write]) -> Result<WriteBatch, EngineError> {
         let mut batch = WriteBatch::default();
         for write in writes {
             match write {
@@ -110,7 +118,7 @@ impl RocksDb {
                 }
             }
         }
-        self.store.db.write_opt(batch, &WriteOptions::default()).map_err(engine_error)
+        Ok(batch)
     }
 
     pub fn sync(&self) -> Result<(), EngineError> {
@@ -321,6 +329,18 @@ fn in_memory<T>(found: Result<T, rocksdb::Error>) -> Result<Found<T>, EngineErro
         Err(error) if error.kind() == ErrorKind::Incomplete => Ok(Found::NotInMemory),
         Err(error) => Err(engine_error(error)),
     }
+}
+
+/// After an error in its background RocksDB answers every write with it: `IO error: While fdatasync: <file>: <reason>`, where the
+/// disk is full `IO error: No space left on device: While appending to file: <file>: ...`.
+fn write_error(text: String) -> WriteError {
+    let operation = text.strip_prefix("IO error: ").unwrap_or(&text);
+    let operation = operation.strip_prefix("No space left on device: ").unwrap_or(operation);
+    let sync = ["While fdatasync", "While fsync", "While sync_file_range"];
+    if sync.iter().any(|sync| operation.starts_with(sync)) {
+        return WriteError::SyncFailed(EngineError(text));
+    }
+    WriteError::Refused(EngineError(text))
 }
 
 fn engine_error(error: rocksdb::Error) -> EngineError {

@@ -22,6 +22,8 @@ const LEVELS: usize = 7;
 pub(crate) struct RocksOptions {
     /// Blocks and memtables together.
     pub cache_bytes: usize,
+    /// Whether to make the database; else it has to be there.
+    pub create: bool,
 }
 
 /// What bounds the memory; it has to live as long as the database.
@@ -48,17 +50,17 @@ pub(super) fn build(options: &RocksOptions) -> (Options, Vec<ColumnFamilyDescrip
         false,
         cache.clone(),
     );
-    let database = database_options(&memtables);
+    let database = database_options(options.create, &memtables);
     let families = Profile::ALL
         .map(|profile| ColumnFamilyDescriptor::new(family_name(profile), family_options(profile, &cache)))
         .into();
     (database, families, Memory { cache, _memtables: memtables })
 }
 
-fn database_options(memtables: &WriteBufferManager) -> Options {
+fn database_options(create: bool, memtables: &WriteBufferManager) -> Options {
     let mut options = Options::default();
-    options.create_if_missing(true);
-    options.create_missing_column_families(true);
+    options.create_if_missing(create);
+    options.create_missing_column_families(create);
     options.set_write_buffer_manager(memtables);
 
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);

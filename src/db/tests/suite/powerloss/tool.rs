@@ -1,0 +1,134 @@
+//! The laboratory's own tests: a cut loses exactly what was not synced, and faults hit what they are aimed at.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::{Class, Cut, Dice, Fault, Lab, child_folder, drain};
+
+fn sync_dir(path: &Path) {
+    File::open(path).unwrap().sync_all().unwrap();
+}
+
+#[test]
+#[ignore = "a child of the tests below"]
+fn child() {
+    let Some(dir) = child_folder() else { return };
+    let dir = dir.parent().unwrap();
+    let create = |name: &str, bytes: &[u8]| {
+        let mut file = File::create(dir.join(name)).unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    };
+    create("kept", &[1; 3000]).sync_all().unwrap();
+    create("old", b"old").sync_all().unwrap();
+    create("gone", b"gone").sync_all().unwrap();
+    create("replaced", b"before").sync_all().unwrap();
+    fs::create_dir(dir.join("sub")).unwrap();
+    sync_dir(dir);
+
+    // Nothing below is synced, except for the bytes of "nameless" and of "partly".
+    let kept = OpenOptions::new().write(true).open(dir.join("kept")).unwrap();
+    kept.write_all_at(&[2; 2000], 500).unwrap();
+    kept.write_all_at(&[3; 1000], 2800).unwrap();
+    kept.set_len(3600).unwrap();
+    fs::rename(dir.join("old"), dir.join("new")).unwrap();
+    fs::remove_file(dir.join("gone")).unwrap();
+    create("replaced.tmp", b"after").sync_all().unwrap();
+    fs::rename(dir.join("replaced.tmp"), dir.join("replaced")).unwrap();
+    create("nameless", b"bytes").sync_all().unwrap();
+    let mut partly = create("sub/partly", b"synced");
+    partly.sync_data().unwrap();
+    partly.write_all(b" and not").unwrap();
+    fs::copy(dir.join("kept"), dir.join("copy")).unwrap();
+    println!("\ndone");
+    std::process::abort();
+}
+
+fn after_cut(cut: Cut, seed: u64) -> Lab {
+    let mut lab = Lab::new();
+    let output = lab.child("powerloss::tool::child").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("\ndone\n"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    lab.cut_power(cut, &mut Dice(seed));
+    lab
+}
+
+fn listing(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_cut_of_all_leaves_what_was_synced() {
+    let lab = after_cut(Cut::All, 1);
+    let dir = lab.watched();
+    assert_eq!(listing(&dir), ["gone", "kept", "old", "replaced", "sub"]);
+    assert_eq!(fs::read(dir.join("kept")).unwrap(), [1; 3000]);
+    assert_eq!(fs::read(dir.join("replaced")).unwrap(), b"before");
+    assert_eq!(fs::read(dir.join("gone")).unwrap(), b"gone");
+    assert_eq!(listing(&dir.join("sub")), [""; 0]);
+}
+
+#[test]
+fn cuts_of_some_and_torn_differ_by_seed_and_never_lose_what_was_synced() {
+    let mut outcomes = std::collections::BTreeSet::new();
+    for seed in 0..16 {
+        let lab = after_cut(if seed % 2 == 0 { Cut::Some } else { Cut::Torn }, seed);
+        let dir = lab.watched();
+        let kept = fs::read(dir.join("kept")).unwrap();
+        assert_eq!(kept[..500], [1; 500]);
+        assert!(kept.len() >= 2800 && kept.len() <= 3800);
+        assert!(kept[500..2500].iter().all(|b| [1, 2].contains(b)));
+        let replaced = fs::read(dir.join("replaced")).unwrap();
+        assert!(replaced == b"before" || replaced == b"after");
+        assert!(dir.join("old").exists() || dir.join("new").exists());
+        if let Ok(partly) = fs::read(dir.join("sub/partly")) {
+            assert!(partly.starts_with(b"synced"));
+        }
+        outcomes.insert((kept, listing(&dir)));
+    }
+    assert!(outcomes.len() > 8, "{} outcomes", outcomes.len());
+}
+
+#[test]
+#[ignore = "a child of the test below"]
+fn failing_child() {
+    let Some(dir) = child_folder() else { return };
+    let dir = dir.parent().unwrap();
+    let mut file = File::create(dir.join("log")).unwrap();
+    for i in 0..4u8 {
+        println!("\nwrite {i} {:?}", file.write(&[i; 10]).map_err(|e| e.raw_os_error()));
+    }
+    println!("sync {:?}", file.sync_all().map_err(|e| e.raw_os_error()));
+    println!("rename {:?}", fs::rename(dir.join("log"), dir.join("other")).map_err(|e| e.raw_os_error()));
+}
+
+#[test]
+fn the_kth_operation_fails_and_no_other() {
+    let faults = [
+        (Class::Write, 2, "write 1 Err(Some(5))", 35),
+        (Class::Sync, 1, "sync Err(Some(5))", 40),
+        (Class::Rename, 1, "rename Err(Some(5))", 40),
+    ];
+    for (class, from, line, bytes) in faults {
+        let mut lab = Lab::new();
+        let mut command = lab.child("powerloss::tool::failing_child");
+        lab.fail(Some(Fault { class, from, times: 1, errno: libc::EIO, partial: true, name: "log" }));
+        // A rename is known by its new name.
+        if let Class::Rename = class {
+            lab.fail(Some(Fault { class, from, times: 1, errno: libc::EIO, partial: true, name: "other" }));
+        }
+        let mut child = command.spawn().unwrap();
+        let said = drain(child.stdout.take());
+        assert!(child.wait().unwrap().success());
+        assert_eq!(said.lines().filter(|l| l.contains("Err")).collect::<Vec<_>>(), [line], "{said}");
+        assert_eq!(lab.fired(), 1);
+        let name = if let Class::Rename = class { "log" } else { "other" };
+        let size = fs::metadata(lab.watched().join(name)).unwrap().len();
+        assert_eq!(size, bytes, "a failing write first writes half of its bytes");
+    }
+}
