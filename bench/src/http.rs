@@ -1,0 +1,191 @@
+//! One keep-alive HTTP/1.1 connection, as cheap as it can be made.
+//!
+//! The generator shares two cores with the server that it measures, so a worker owns its connection: no pool, no
+//! redirects, no TLS, no compression. Owns the difference between "refused" (the server answered) and "broken" (it
+//! did not, so what was asked may or may not have happened). Does not know Matrix paths.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, Uri};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+
+/// No request is waited for longer than this.
+const REQUEST_LIMIT: Duration = Duration::from_secs(120);
+
+/// Where the server listens.
+#[derive(Clone, Debug)]
+pub struct Target {
+    address: SocketAddr,
+    host: HeaderValue,
+}
+
+/// Why a request did not end in 2xx.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// The server answered with another status.
+    #[error("{status} {errcode}: {message}")]
+    Refused { status: u16, errcode: String, message: String },
+    /// No whole answer came: what was asked may or may not have happened.
+    #[error("no answer: {0}")]
+    Broken(String),
+    /// An answer came that is not what the spec promises.
+    #[error("unexpected answer: {0}")]
+    Unexpected(String),
+}
+
+impl Failure {
+    /// The key under which a report counts it: short, and the same for the same cause.
+    pub fn kind(&self) -> String {
+        match self {
+            Failure::Refused { status, errcode, .. } => format!("{status} {errcode}"),
+            Failure::Broken(_) => "no answer".to_owned(),
+            Failure::Unexpected(_) => "unexpected answer".to_owned(),
+        }
+    }
+}
+
+/// Why a URL cannot be a target.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    #[error("{0}: not a URL of the form http://host:port")]
+    Form(String),
+    #[error("{0}: cannot be resolved: {1}")]
+    Resolve(String, std::io::Error),
+    #[error("{0} is not a loopback address: --remote says that the server is yours")]
+    Remote(IpAddr),
+}
+
+impl Target {
+    /// Resolves `http://host:port`. Only loopback is accepted unless `remote`: a load test of a server that is not
+    /// one's own is an attack.
+    pub fn resolve(url: &str, remote: bool) -> Result<Self, TargetError> {
+        let form = || TargetError::Form(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| form())?;
+        let authority = uri.authority().filter(|_| uri.scheme_str() == Some("http")).ok_or_else(form)?;
+        let address = (authority.host(), authority.port_u16().unwrap_or(80))
+            .to_socket_addrs()
+            .map_err(|error| TargetError::Resolve(url.to_owned(), error))?
+            .next()
+            .ok_or_else(form)?;
+        if !remote && !address.ip().is_loopback() {
+            return Err(TargetError::Remote(address.ip()));
+        }
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| form())?;
+        Ok(Self { address, host })
+    }
+}
+
+/// A connection that is opened at its first use and opened again when it broke.
+#[derive(Debug)]
+pub struct Connection {
+    target: Target,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Connection {
+    pub fn new(target: &Target) -> Self {
+        Self { target: target.clone(), sender: None }
+    }
+
+    /// Sends one request and reads the whole answer. `token` is the value of the `Authorization` header.
+    pub async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&HeaderValue>,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
+        let answer = tokio::time::timeout(REQUEST_LIMIT, self.exchange(method, path, token, body)).await;
+        let answer = answer.unwrap_or_else(|_| Err(Failure::Broken("time limit".to_owned())));
+        if matches!(answer, Err(Failure::Broken(_))) {
+            self.sender = None;
+        }
+        answer
+    }
+
+    async fn exchange(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&HeaderValue>,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
+        let mut request = Request::builder().method(method).uri(path).header(HOST, &self.target.host);
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, token);
+        }
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request =
+            request.body(Full::new(body)).map_err(|error| Failure::Unexpected(error.to_string()))?;
+        let response = self.sender().await?.send_request(request).await.map_err(broken)?;
+        let status = response.status();
+        let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
+        if status.is_success() { Ok(bytes) } else { Err(refusal(status.as_u16(), &bytes)) }
+    }
+
+    /// A sender that can take a request now.
+    async fn sender(&mut self) -> Result<&mut SendRequest<Full<Bytes>>, Failure> {
+        let alive = match &mut self.sender {
+            Some(sender) => sender.ready().await.is_ok(),
+            None => false,
+        };
+        if !alive {
+            self.sender = Some(open(&self.target).await?);
+        }
+        self.sender.as_mut().ok_or_else(|| Failure::Broken("no connection".to_owned()))
+    }
+}
+
+async fn open(target: &Target) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    let stream = TcpStream::connect(target.address).await.map_err(broken)?;
+    stream.set_nodelay(true).map_err(broken)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // The connection ends with its sender; what went wrong reaches the sender as a failed request.
+    tokio::spawn(async { drop(connection.await) });
+    Ok(sender)
+}
+
+fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::Broken(error.to_string())
+}
+
+fn refusal(status: u16, body: &[u8]) -> Failure {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct MatrixError {
+        errcode: String,
+        error: String,
+    }
+    let MatrixError { errcode, error: message } = serde_json::from_slice(body).unwrap_or_default();
+    Failure::Refused { status, errcode, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_a_target_unless_said_otherwise() {
+        assert!(Target::resolve("http://127.0.0.1:8008", false).is_ok());
+        assert!(matches!(Target::resolve("http://192.0.2.1:8008", false), Err(TargetError::Remote(_))));
+        assert!(Target::resolve("http://192.0.2.1:8008", true).is_ok());
+        assert!(matches!(Target::resolve("https://127.0.0.1", false), Err(TargetError::Form(_))));
+        assert!(matches!(Target::resolve("127.0.0.1:8008", false), Err(TargetError::Form(_))));
+    }
+
+    #[test]
+    fn a_refusal_carries_the_errcode() {
+        let failure = refusal(403, br#"{"errcode":"M_FORBIDDEN","error":"no"}"#);
+        assert_eq!(failure.kind(), "403 M_FORBIDDEN");
+        assert_eq!(refusal(502, b"<html>").kind(), "502 ");
+    }
+}
