@@ -152,3 +152,6 @@ fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
 fn int(value: u64) -> Value {
     i64::try_from(value).map_or_else(|_| Value::Number(value.to_string().into()), Value::Int)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,3 +19,6 @@ pub use number::NumberRule;
 pub use parse::{JsonError, MAX_RAW_BYTES, parse, parse_event, parse_object};
 pub use value::{Object, Value};
 pub use write::{canonical, canonical_object, to_object, unescape, write_canonical, write_string};
+
+#[cfg(test)]
+mod tests;

@@ -23,4 +23,6 @@ pub use state_key::StateKey;
 pub use version::{Rules, rules};
 
 #[cfg(test)]
-mod tests;
+mod fixtures;
+#[cfg(test)]
+mod properties;

@@ -234,3 +234,6 @@ impl Event for Pdu {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,3 +108,6 @@ fn keeps_content(kind: &str, key: &str, rules: &RedactionRules) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

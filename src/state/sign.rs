@@ -16,3 +16,6 @@ pub use event::{SignatureError, Verified, required_signers, verify};
 pub use keys::{KeyError, KeyId, SigningKey, Validity, VerifyKey, VerifyKeys};
 pub(crate) use keys::{decode_base64, encode_base64};
 pub use object::{sign_json, verify_json};
+
+#[cfg(test)]
+mod tests;

@@ -52,3 +52,6 @@ const fn lenient(version: RoomVersionId, spec: RoomVersionRules) -> Rules {
 const fn strict(version: RoomVersionId, spec: RoomVersionRules) -> Rules {
     Rules { version, spec, numbers: NumberRule::Strict, max_depth: MAX_SAFE_INT }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,3 +70,6 @@ fn write_content_with_target(out: &mut String, content: &str, target: &str) {
     }
     out.push('}');
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,25 +8,23 @@ const NOT_COVERED: [&str; 2] = ["signatures", "unsigned"];
 /// Adds our signature (appendices, "Signing Details"). Signatures that are there stay.
 pub fn sign_json(object: &mut Object, key: &SigningKey) {
     let signature = key.sign(canonical_object(object, &NOT_COVERED).as_bytes());
-    let signatures = as_object(object.entry("signatures".to_owned()).or_insert(Value::Null));
-    let ours = as_object(signatures.entry(key.server().to_string()).or_insert(Value::Null));
+    let mut signatures = take_object(object, "signatures");
+    let mut ours = take_object(&mut signatures, key.server().as_str());
     ours.insert(key.id().to_owned(), signature.into());
+    signatures.insert(key.server().to_string(), ours.into());
+    object.insert("signatures".to_owned(), signatures.into());
 }
 
-/// The object in this place; whatever else stands there gives way to an empty one.
-fn as_object(value: &mut Value) -> &mut Object {
-    if !matches!(value, Value::Object(_)) {
-        *value = Value::Object(Object::new());
-    }
-    match value {
-        Value::Object(object) => object,
-        // Set just above.
-        _ => unreachable!("the value is an object"),
+/// Takes out a member that is an object; whatever else stands there gives way to an empty one.
+fn take_object(object: &mut Object, name: &str) -> Object {
+    match object.remove(name) {
+        Some(Value::Object(member)) => member,
+        _ => Object::new(),
     }
 }
 
-/// Whether the object bears a signature of `entity` by this key (appendices, "Checking for a Signature"). Whether the
-/// key counts is for the caller to know.
+/// Whether the object bears a signature of `entity` by this key (appendices, "Checking for a Signature"). Whether
+/// the key counts is for the caller to know.
 pub fn verify_json(object: &Object, entity: &str, key_id: &str, key: &VerifyKey) -> bool {
     let signature = object
         .get("signatures")
