@@ -11,7 +11,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use crate::folder::DatabaseId;
+/// A random number that tells one database from every other.
+pub(crate) type DatabaseId = [u8; 16];
 
 /// A disk writes a sector whole or not at all; 4096 is the largest in use.
 const SECTOR: u64 = 4096;
@@ -29,13 +30,8 @@ pub(crate) struct Acknowledged {
 }
 
 impl Acknowledged {
-    /// Makes the file, with both slots at zero, and syncs it.
-    pub fn create(path: &Path, database_id: DatabaseId) -> io::Result<()> {
-        Acknowledged::create_at(path, database_id, 0)
-    }
-
-    /// The same for a copy of a database that holds everything up to `commit`.
-    pub fn create_at(path: &Path, database_id: DatabaseId, commit: u64) -> io::Result<()> {
+    /// Makes the file of a database that holds everything up to `commit`, and syncs it.
+    pub fn create(path: &Path, database_id: DatabaseId, commit: u64) -> io::Result<()> {
         let file = File::options().write(true).create(true).truncate(true).open(path)?;
         for slot in 0..SLOTS {
             file.write_all_at(&slot_bytes(database_id, commit), slot * SECTOR)?;

@@ -25,8 +25,8 @@ record! {
     /// A part of a value.
     pub struct Chunk = 1 {
         /// Whether the value ends with this part.
-        last: bool,
-        bytes: Tail<Bytes>,
+        pub(crate) last: bool,
+        pub(crate) bytes: Tail<Bytes>,
     }
 }
 

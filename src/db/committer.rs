@@ -177,6 +177,7 @@ impl Committer {
     }
 
     fn publish(&mut self, group: Group) {
+        self.board.wrote(self.base.last());
         let mut notices = Vec::new();
         let mut answers = Vec::new();
         for accepted in group.into_accepted() {

@@ -4,7 +4,7 @@
 //! engine keeps in its own folder below, and the acknowledged position ([`crate::acknowledged`]).
 //!
 //! ```text
-//! PLOP           the label: database id, schema, restore generation, whether it was completed; text with a checksum
+//! PLOP           the label: database id, schema, restore generation, state; text with a checksum
 //! lock           locked while a process has the database open
 //! acknowledged   how far writes were acknowledged
 //! engine/        the engine's files
@@ -13,7 +13,7 @@
 //! Invariants:
 //! - A folder that is foreign, newer, damaged or half-empty is refused before anything in it changes.
 //! - A database is made only in a folder that is empty or missing. While it is being made its label says so; a start that
-//!   finds it so makes it anew, as nothing was ever acknowledged from it.
+//!   finds it so makes it anew, as nothing was ever acknowledged from it. A backup is never opened in place.
 //! - The label file is replaced, never changed in place: written aside, synced, renamed, its folder synced.
 //! - `schema` there is the newest one that may have touched the rows. It is raised before a migration begins, so that an older
 //!   program refuses the folder from then on.
@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use plop_base::random::Random;
 
-use crate::acknowledged::Acknowledged;
+use crate::acknowledged::{Acknowledged, DatabaseId};
 
 const LABEL: &str = "PLOP";
 const LABEL_ASIDE: &str = "PLOP.new";
@@ -35,9 +35,6 @@ const ENGINE: &str = "engine";
 /// First line of the label file. The number is the format of this folder.
 const MAGIC: &str = "plop database, folder format 1";
 
-/// A random number that tells one database from every other.
-pub type DatabaseId = [u8; 16];
-
 /// What the label file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Label {
@@ -46,9 +43,21 @@ pub(crate) struct Label {
     pub schema: u32,
     /// Raised by each restore and by each accepted loss, so that no position is given out twice.
     pub restore_generation: u16,
-    /// False only while the database is being made.
-    pub complete: bool,
+    pub state: State,
 }
+
+/// What a folder is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is being made, nothing was ever acknowledged from it.
+    Unfinished,
+    Live,
+    /// It waits to be restored. Opened as it is, it would give out positions that the original gave out.
+    Backup,
+}
+
+const STATES: [(State, &str); 3] =
+    [(State::Unfinished, "unfinished"), (State::Live, "live"), (State::Backup, "backup")];
 
 /// Why a folder is not opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +78,8 @@ pub enum FolderError {
         folder.display()
     )]
     Newer { folder: PathBuf, found: u32, newest: u32 },
+    #[error("{} is a backup: restore it into another folder", folder.display())]
+    Backup { folder: PathBuf },
     #[error("{} is in use by another process", folder.display())]
     InUse { folder: PathBuf },
     #[error("the restore generations of {} are used up", folder.display())]
@@ -86,18 +97,20 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Looks at the folder, refuses it or locks it. Where there was none, or one whose making was cut short, the folder is
-    /// left empty but for a label that is not complete: the caller makes the rest and then calls [`Folder::complete`].
+    /// left empty but for an unfinished label: the caller makes the rest and then calls [`Folder::complete`].
     pub fn claim(path: &Path, newest_schema: u32, random: &Random) -> Result<Folder, FolderError> {
         look(path, newest_schema)?;
         create_dirs(path)?;
         let lock = lock(path)?;
         // Another process may have been here in between, so only this look counts.
         let label = match look(path, newest_schema)? {
-            Some(label) if label.complete => label,
-            unfinished => {
-                let database_id = unfinished.map_or_else(|| random.bytes(), |label| label.database_id);
-                let label =
-                    Label { database_id, schema: newest_schema, restore_generation: 0, complete: false };
+            Some(label) if label.state == State::Live => label,
+            Some(label) if label.state == State::Backup => {
+                return Err(FolderError::Backup { folder: path.to_owned() });
+            }
+            _ => {
+                let (database_id, schema) = (random.bytes(), newest_schema);
+                let label = Label { database_id, schema, restore_generation: 0, state: State::Unfinished };
                 label.store(path)?;
                 remove_if_there(path.join(ENGINE), |path| fs::remove_dir_all(path))?;
                 remove_if_there(path.join(ACKNOWLEDGED), |path| fs::remove_file(path))?;
@@ -113,15 +126,13 @@ impl Folder {
     }
 
     pub fn engine(&self) -> PathBuf {
-        self.path.join(ENGINE)
+        engine_of(&self.path)
     }
 
     /// Ends the making of a database: its rows are on disk.
     pub fn complete(&mut self) -> Result<(), FolderError> {
-        let path = self.path.join(ACKNOWLEDGED);
-        Acknowledged::create(&path, self.label.database_id).map_err(io_error("write", &path))?;
-        sync_folder(&self.path)?;
-        self.replace_label(Label { complete: true, ..self.label })
+        make_acknowledged(&self.path, self.label.database_id, 0)?;
+        self.replace_label(Label { state: State::Live, ..self.label })
     }
 
     /// Opens the acknowledged position.
@@ -150,7 +161,19 @@ impl Folder {
     }
 }
 
-/// The label of a restored copy.
+/// Where the engine of the database in `folder` is.
+pub(crate) fn engine_of(folder: &Path) -> PathBuf {
+    folder.join(ENGINE)
+}
+
+/// Makes the acknowledged position of the database in `folder`; afterwards it is on disk.
+pub(crate) fn make_acknowledged(folder: &Path, id: DatabaseId, commit: u64) -> Result<(), FolderError> {
+    let path = folder.join(ACKNOWLEDGED);
+    Acknowledged::create(&path, id, commit).map_err(io_error("write", &path))?;
+    sync_folder(folder)
+}
+
+/// The label after this one.
 pub(crate) fn next_generation(folder: &Path, label: Label) -> Result<Label, FolderError> {
     let next = label.restore_generation.checked_add(1);
     let restore_generation =
@@ -179,7 +202,7 @@ pub(crate) fn look(folder: &Path, newest_schema: u32) -> Result<Option<Label>, F
         return Err(FolderError::Newer { folder, found, newest: newest_schema });
     }
     let missing = [ENGINE, ACKNOWLEDGED].into_iter().find(|name| !has(name));
-    match missing.filter(|_| label.complete) {
+    match missing.filter(|_| label.state != State::Unfinished) {
         Some(missing) => Err(FolderError::HalfEmpty { folder: folder.to_owned(), missing }),
         None => Ok(Some(label)),
     }
@@ -205,17 +228,19 @@ impl Label {
         let database_id = u128::from_str_radix(field("id")?, 16).ok()?.to_be_bytes();
         let schema = field("schema")?.parse().ok()?;
         let restore_generation = field("generation")?.parse().ok()?;
-        let complete = field("complete")?.parse().ok()?;
-        let label = Label { database_id, schema, restore_generation, complete };
+        let state = field("state")?;
+        let state = STATES.iter().find(|(_, name)| *name == state)?.0;
+        let label = Label { database_id, schema, restore_generation, state };
         let intact = format!("{:08x}", crc32fast::hash(body.as_bytes())) == checksum && label.text() == text;
         intact.then_some(label)
     }
 
     fn text(&self) -> String {
-        let Label { database_id, schema, restore_generation, complete } = self;
+        let Label { database_id, schema, restore_generation, state } = self;
+        let state = STATES.iter().find(|(other, _)| other == state).map_or("", |(_, name)| name);
         let id = u128::from_be_bytes(*database_id);
         let body = format!(
-            "{MAGIC}\nid {id:032x}\nschema {schema}\ngeneration {restore_generation}\ncomplete {complete}\n"
+            "{MAGIC}\nid {id:032x}\nschema {schema}\ngeneration {restore_generation}\nstate {state}\n"
         );
         format!("{body}checksum {:08x}\n", crc32fast::hash(body.as_bytes()))
     }

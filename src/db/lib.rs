@@ -9,6 +9,7 @@
 //! or the configuration says otherwise); no type of an engine, no iterator and no guard leaves this crate.
 
 mod acknowledged;
+mod backup;
 mod batch;
 mod check;
 mod chunked;
@@ -24,10 +25,12 @@ mod migrate;
 mod open;
 mod position;
 mod publication;
+mod revival;
 mod snapshot;
 mod space;
 mod stats;
 
+pub use backup::{BackupError, BackupReport, backup, restore};
 pub use batch::{Batch, Counter, Durability, Notice};
 pub use check::{CheckReport, KeyspaceCount, Problem, Problems, ReferenceCheck};
 pub use chunked::{Chunk, ChunkedTooLarge, MAX_CHUNKED_BYTES};

@@ -32,7 +32,9 @@ pub struct Publication {
 
 pub(crate) struct Board {
     published: AtomicU64,
-    /// The engine's view as taken since the last publication, so that readers between two publications share one.
+    /// The last commit that the engine has, published or not yet.
+    written: AtomicU64,
+    /// The engine's view as taken since the last write, with the number of that write, so that readers between two writes share one.
     view: ArcSwapOption<(u64, View)>,
     publications: broadcast::Sender<Arc<Publication>>,
     state: watch::Sender<StoreState>,
@@ -42,6 +44,7 @@ impl Board {
     pub fn new(published: u64) -> Board {
         Board {
             published: AtomicU64::new(published),
+            written: AtomicU64::new(published),
             view: ArcSwapOption::empty(),
             publications: broadcast::Sender::new(BACKLOG),
             state: watch::Sender::new(StoreState::Writable),
@@ -54,16 +57,23 @@ impl Board {
 
     pub fn snapshot(&self, engine: &Engine) -> Snapshot {
         let published = self.published.load(Ordering::Acquire);
+        // Read before the view is taken: a view is at least as new as the number it is kept under.
+        let written = self.written.load(Ordering::Acquire);
         let cached = self.view.load();
         let view = match cached.as_deref() {
-            Some((position, view)) if *position == published => view.clone(),
+            Some((number, view)) if *number == written => view.clone(),
             _ => {
                 let view = engine.view();
-                self.view.store(Some(Arc::new((published, view.clone()))));
+                self.view.store(Some(Arc::new((written, view.clone()))));
                 view
             }
         };
         Snapshot::new(Position::end_of_commit(published), view)
+    }
+
+    /// The engine has everything up to this commit. From here on every snapshot holds it, which is what an `on_commit` hook may rely on.
+    pub fn wrote(&self, last_commit: u64) {
+        self.written.store(last_commit, Ordering::Release);
     }
 
     pub fn publish(&self, last_commit: u64, notices: Vec<Notice>) {

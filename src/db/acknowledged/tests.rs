@@ -5,7 +5,7 @@ const ID: DatabaseId = [7; 16];
 fn made() -> (tempfile::TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("acknowledged");
-    Acknowledged::create(&path, ID).unwrap();
+    Acknowledged::create(&path, ID, 0).unwrap();
     (dir, path)
 }
 

@@ -2,35 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Codec, CodecError, Decoder, Encoder};
-
-const END: u8 = 0;
-const ITEM: u8 = 1;
-
-pub(super) fn encode_items<'a, T: Codec + 'a>(items: impl IntoIterator<Item = &'a T>, out: &mut Encoder) {
-    for item in items {
-        out.byte(ITEM);
-        item.encode(out);
-    }
-    out.byte(END);
-}
-
-/// The memory taken grows with the bytes read, at most one element for each byte.
-pub(super) fn decode_items<T: Codec>(input: &mut Decoder<'_>) -> Result<Vec<T>, CodecError> {
-    let mut items = Vec::new();
-    while more(input)? {
-        items.push(T::decode(input)?);
-    }
-    Ok(items)
-}
-
-fn more(input: &mut Decoder<'_>) -> Result<bool, CodecError> {
-    match input.byte()? {
-        END => Ok(false),
-        ITEM => Ok(true),
-        _ => Err(CodecError::Invalid("sequence")),
-    }
-}
+use super::core::{Codec, CodecError, Decoder, END, Encoder, ITEM, encode_items, more};
 
 impl<T: Codec> Codec for Vec<T> {
     fn encode(&self, out: &mut Encoder) {

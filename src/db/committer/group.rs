@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{OnCommit, Submission};
+use super::request::{OnCommit, Submission};
 use crate::batch::{Batch, Counter, Durability, Expect, Notice, Op};
 use crate::codec::{Encoded, decode, encode};
 use crate::commit::{CommitError, Committed};

@@ -213,6 +213,7 @@ impl RocksView {
     }
 
     /// Runs a read that may wait for the disk where it blocks nobody.
+    #[expect(clippy::disallowed_methods, reason = "this is the bounded pool: a permit for each read")]
     async fn pooled<T: Send + 'static>(
         &self,
         read: impl FnOnce(&RocksView) -> Result<Found<T>, EngineError> + Send + 'static,

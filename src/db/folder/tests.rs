@@ -39,7 +39,7 @@ fn a_missing_and_an_empty_folder_become_a_database_that_opens_again() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().join("a/b"), dir.path().join("c")] {
         let label = made(&path);
-        assert!(label.complete);
+        assert_eq!(label.state, State::Live);
         assert_eq!(claim(&path).unwrap().label(), label);
         assert_eq!(claim(&path).unwrap().acknowledged().unwrap().commit(), 0);
     }
@@ -110,11 +110,18 @@ fn a_database_that_was_never_completed_is_made_anew() {
     let folder = claim(dir.path()).unwrap();
     fs::create_dir(folder.engine()).unwrap();
     fs::write(folder.engine().join("half"), "written").unwrap();
-    let id = folder.label().database_id;
     drop(folder);
     let again = claim(dir.path()).unwrap();
-    assert!(!again.label().complete && again.label().database_id == id);
+    assert_eq!(again.label().state, State::Unfinished);
     assert!(!again.engine().exists());
+}
+
+#[test]
+fn a_backup_is_not_opened_in_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let label = made(dir.path());
+    Label { state: State::Backup, ..label }.store(dir.path()).unwrap();
+    assert!(matches!(refused_untouched(dir.path()), FolderError::Backup { .. }));
 }
 
 #[test]

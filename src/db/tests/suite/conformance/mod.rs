@@ -1,0 +1,6 @@
+//! What every engine does alike.
+
+mod commits;
+mod limits;
+mod positions;
+mod reads;

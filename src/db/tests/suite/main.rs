@@ -1,0 +1,6 @@
+mod bed;
+mod conformance;
+mod durability;
+mod ledger;
+mod model;
+mod powerloss;
