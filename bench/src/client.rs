@@ -181,10 +181,30 @@ impl Session {
         self.post(&format!("/join/{}", room.path), &json!({})).await.map(drop)
     }
 
+    pub async fn leave(&mut self, room: &Room) -> Result<(), Failure> {
+        self.post(&format!("/rooms/{}/leave", room.path), &json!({})).await.map(drop)
+    }
+
     /// Sends a text message and gives its event id.
     pub async fn send(&mut self, room: &Room, transaction: &str, text: &str) -> Result<String, Failure> {
         let path = format!("/rooms/{}/send/m.room.message/{}", room.path, segment(transaction));
         event_id(&self.put(&path, &json!({"msgtype": "m.text", "body": text})).await?)
+    }
+
+    /// Sets a state event and gives its event id.
+    pub async fn set_state(
+        &mut self,
+        room: &Room,
+        kind: &str,
+        key: &str,
+        content: &Value,
+    ) -> Result<String, Failure> {
+        let path = format!("/rooms/{}/state/{}/{}", room.path, segment(kind), segment(key));
+        event_id(&self.put(&path, content).await?)
+    }
+
+    pub async fn state(&mut self, room: &Room, kind: &str, key: &str) -> Result<Value, Failure> {
+        parse(&self.get(&format!("/rooms/{}/state/{}/{}", room.path, segment(kind), segment(key))).await?)
     }
 
     /// One page of history, backwards from `from` or from the end.
@@ -228,6 +248,16 @@ impl Session {
     pub async fn presence(&mut self, presence: &str, status: &str) -> Result<(), Failure> {
         let path = format!("/presence/{}/status", segment(&self.account.user_id));
         self.put(&path, &json!({"presence": presence, "status_msg": status})).await.map(drop)
+    }
+
+    pub async fn set_account_data(&mut self, kind: &str, content: &Value) -> Result<(), Failure> {
+        let path = format!("/user/{}/account_data/{}", segment(&self.account.user_id), segment(kind));
+        self.put(&path, content).await.map(drop)
+    }
+
+    pub async fn account_data(&mut self, kind: &str) -> Result<Value, Failure> {
+        let path = format!("/user/{}/account_data/{}", segment(&self.account.user_id), segment(kind));
+        parse(&self.get(&path).await?)
     }
 
     /// `/sync`; without `since` an initial one. The timeout is in milliseconds.

@@ -4,6 +4,7 @@
 
 mod client;
 mod compare;
+mod crash;
 mod http;
 mod load;
 mod measure;
@@ -35,6 +36,8 @@ struct Arguments {
 enum Command {
     /// Run scenarios against a server.
     Run(Box<run::Options>),
+    /// Kill a server under load again and again, and check that nothing acknowledged is lost.
+    Crash(Box<crash::Options>),
     /// List the scenarios and their goals.
     List,
     /// Compare two reports and say which goals are met.
@@ -51,6 +54,7 @@ enum Command {
 async fn main() -> ExitCode {
     let done: Result<ExitCode, Box<dyn std::error::Error>> = match Arguments::parse().command {
         Command::Run(options) => run::run(*options).await.map_err(Into::into),
+        Command::Crash(options) => crash::crash(*options).await.map_err(Into::into),
         Command::List => {
             for scenario in SCENARIOS {
                 println!("{:<22} {:?}: {}", scenario.name, scenario.goal, scenario.what);

@@ -30,6 +30,8 @@ pub enum ServerError {
     Launcher(String, String),
     #[error("the server ended by itself ({0}); its log: {1}")]
     Ended(std::process::ExitStatus, PathBuf),
+    #[error("something else listens on {0}: another server would be measured")]
+    Occupied(String),
     #[error("the server did not answer within {PATIENCE:?}; its log: {0}")]
     Mute(PathBuf),
     #[error(transparent)]
@@ -94,6 +96,9 @@ impl Launcher {
 
     /// Starts the server and waits for its first answer. Gives the time that took.
     pub async fn start(&self) -> Result<(Running, Duration), ServerError> {
+        if std::net::TcpStream::connect(&self.bind).is_ok() {
+            return Err(ServerError::Occupied(self.bind.clone()));
+        }
         let started = Instant::now();
         let mut running = self.spawn()?;
         running.ready(&self.target()?).await?;
