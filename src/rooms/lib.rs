@@ -1,0 +1,28 @@
+//! Rank 3: rooms. The only writer of room facts.
+//!
+//! Owns: rooms as graphs of events: one writer for each room, the picture that readers get, every local operation, the stages that
+//! an event from elsewhere passes.
+//!
+//! Does not own: state trees and auth chains ([`plop_state_store`]), the rules ([`plop_state`]), transport to other servers (the
+//! [`Remote`](remote::Remote) trait says what is needed of it), sync (it tails what is written here).
+//!
+//! Invariants: a function that writes a room has its [`RoomWriter`](writer::RoomWriter); writing an event calls nobody: readers tail the streams
+//! of [`schema`].
+
+pub mod core;
+pub mod draft;
+pub mod event;
+pub mod event_store;
+pub mod loading;
+pub mod local;
+pub mod members;
+pub mod notifying;
+pub mod operation;
+pub mod rank;
+pub mod registry;
+pub mod rooms;
+pub mod schema;
+pub mod slot;
+pub mod state_change;
+pub mod view;
+pub mod writer;

@@ -1,0 +1,23 @@
+//! What every operation of this crate needs, built once by the composition root.
+//!
+//! Owns: nothing but the references. Invariants: cheap to clone through its `Arc`; holds no room.
+
+use plop_base::clock::Clock;
+use plop_base::random::Random;
+use plop_db::Db;
+use plop_state::sign::SigningKey;
+use plop_state_store::StateStore;
+use ruma::OwnedServerName;
+
+use crate::event_store::EventStore;
+
+/// The parts below this crate, and this server's identity.
+pub struct Core {
+    pub db: Db,
+    pub state: StateStore,
+    pub events: EventStore,
+    pub server: OwnedServerName,
+    pub key: SigningKey,
+    pub clock: Clock,
+    pub random: Random,
+}

@@ -1,0 +1,116 @@
+//! Events by number and by id, through a cache.
+//!
+//! Owns: reading event rows, and the cache of decoded events. Does not own: writing them ([`crate::writer`]), or events of batches in
+//! flight, which their writer holds itself.
+//!
+//! Invariants: the cache holds only what is on disk; whoever changes a row ([`EventStore::replace`]) changes the cache after the commit.
+//! It is bounded by bytes.
+
+use std::sync::Arc;
+
+use plop_db::{ReadError, Snapshot};
+use plop_state::Rules;
+use plop_state_store::{EventNumber, RoomNumber};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use ruma::EventId;
+
+use crate::event::{DamagedEvent, RoomEvent};
+use crate::schema::{EventNumbers, Events};
+
+type Key = (RoomNumber, EventNumber);
+
+/// Decoded events of all rooms.
+pub struct EventStore {
+    cache: Cache<Key, Arc<RoomEvent>, TextBytes>,
+}
+
+/// An event that should be there cannot be had.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EventReadError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Damaged(#[from] DamagedEvent),
+    #[error("event {0:?} is referred to and not stored")]
+    Dangling(EventNumber),
+}
+
+#[derive(Clone)]
+struct TextBytes;
+
+impl Weighter<Key, Arc<RoomEvent>> for TextBytes {
+    fn weight(&self, _: &Key, event: &Arc<RoomEvent>) -> u64 {
+        // The text, and about as much again for the fields and the cache's own entry.
+        512 + event.pdu.canonical().len() as u64
+    }
+}
+
+impl EventStore {
+    /// A store whose cache holds about `cache_bytes`.
+    pub fn new(cache_bytes: u64) -> Self {
+        const AVERAGE_EVENT: u64 = 1536;
+        let items = usize::try_from(cache_bytes / AVERAGE_EVENT).unwrap_or(usize::MAX);
+        Self { cache: Cache::with_weighter(items, cache_bytes, TextBytes) }
+    }
+
+    /// One event.
+    pub async fn get(
+        &self,
+        snapshot: &Snapshot,
+        room: RoomNumber,
+        rules: &Rules,
+        number: EventNumber,
+    ) -> Result<Arc<RoomEvent>, EventReadError> {
+        if let Some(event) = self.cache.get(&(room, number)) {
+            return Ok(event);
+        }
+        let row = snapshot.get::<Events>(&(room, number)).await?.ok_or(EventReadError::Dangling(number))?;
+        let event = Arc::new(RoomEvent::from_row(number, row, rules)?);
+        self.cache.insert((room, number), Arc::clone(&event));
+        Ok(event)
+    }
+
+    /// Several events, in the order of `numbers`; one round to the disk for all that are not in memory.
+    pub async fn get_many(
+        &self,
+        snapshot: &Snapshot,
+        room: RoomNumber,
+        rules: &Rules,
+        numbers: &[EventNumber],
+    ) -> Result<Vec<Arc<RoomEvent>>, EventReadError> {
+        let mut found: Vec<Option<Arc<RoomEvent>>> =
+            numbers.iter().map(|number| self.cache.get(&(room, *number))).collect();
+        let missing: Vec<Key> = numbers
+            .iter()
+            .zip(&found)
+            .filter(|(_, event)| event.is_none())
+            .map(|(number, _)| (room, *number))
+            .collect();
+        let mut rows = snapshot.get_many::<Events>(&missing).await?.into_iter();
+        for (number, slot) in numbers.iter().zip(&mut found) {
+            if slot.is_none() {
+                let row = rows.next().flatten().ok_or(EventReadError::Dangling(*number))?;
+                let event = Arc::new(RoomEvent::from_row(*number, row, rules)?);
+                self.cache.insert((room, *number), Arc::clone(&event));
+                *slot = Some(event);
+            }
+        }
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The number of an event, if this room has it, whatever its outcome.
+    pub async fn number(
+        &self,
+        snapshot: &Snapshot,
+        room: RoomNumber,
+        event: &EventId,
+    ) -> Result<Option<EventNumber>, ReadError> {
+        snapshot.get::<EventNumbers>(&(room, event.to_owned())).await
+    }
+
+    /// Takes a committed event into memory, in the place of an older form of it.
+    pub fn replace(&self, room: RoomNumber, event: Arc<RoomEvent>) {
+        self.cache.insert((room, event.number), event);
+    }
+}

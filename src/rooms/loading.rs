@@ -1,0 +1,98 @@
+//! A room from disk into memory.
+//!
+//! Owns: reading the rows that make a [`RoomView`] and what its writer builds on. Does not own: keeping it ([`crate::registry`]).
+//!
+//! Invariants: reads one snapshot, so what it makes is one moment of the room.
+
+use plop_db::{Direction, KeyRange, ReadError, Snapshot};
+use plop_state::StateKey;
+use plop_state_store::RoomNumber;
+use ruma::{OwnedRoomId, RoomVersionId};
+
+use crate::core::Core;
+use crate::event_store::EventReadError;
+use crate::members::{Member, MemberTable};
+use crate::operation::StoreFault;
+use crate::schema::{Heads, Members, Rooms};
+use crate::slot::Ahead;
+use crate::view::{RoomView, kept_keys};
+
+/// Members read in one page.
+const PAGE: usize = 1000;
+
+/// Why a room cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The room has no events here: unknown, or known by an invite only.
+    #[error("the room is not here")]
+    NotHere,
+    /// Its version is none that this server knows; it stays untouched.
+    #[error("room version {0} is unknown")]
+    UnknownVersion(String),
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<EventReadError> for LoadError {
+    fn from(error: EventReadError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Reads a room.
+pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
+    let snapshot = core.db.snapshot();
+    let room = snapshot.get::<Rooms>(&number).await?.ok_or(LoadError::NotHere)?;
+    let head = snapshot.get::<Heads>(&number).await?.ok_or(LoadError::NotHere)?;
+    let mut view = empty_view(number, room.id, &room.version)?;
+    view.position = snapshot.position();
+    view.generation = head.generation;
+    view.root = head.root;
+    view.members = members(core, &snapshot, number).await?;
+    let keys: Vec<StateKey> = kept_keys().collect();
+    let numbers = core
+        .state
+        .tree
+        .get_many(&snapshot, view.grove(), head.root, &keys)
+        .await
+        .map_err(StoreFault::from)?;
+    for (key, event) in keys.into_iter().zip(numbers) {
+        if let Some(event) = event {
+            let event = core.events.get(&snapshot, number, view.rules, event).await?;
+            view.set_kept(key, Some(event));
+        }
+    }
+    let tips = core.events.get_many(&snapshot, number, view.rules, &head.extremities).await?;
+    Ok(Ahead { view, head: Some(head), tips, pending: imbl::OrdMap::new() })
+}
+
+/// A view without state of a room of the given version.
+pub fn empty_view(number: RoomNumber, id: OwnedRoomId, version: &str) -> Result<RoomView, LoadError> {
+    let unknown = || LoadError::UnknownVersion(version.to_owned());
+    let version = RoomVersionId::try_from(version).map_err(|_| unknown())?;
+    let rules = plop_state::rules(&version).ok_or_else(unknown)?;
+    Ok(RoomView::empty(number, id, rules))
+}
+
+async fn members(core: &Core, snapshot: &Snapshot, room: RoomNumber) -> Result<MemberTable, ReadError> {
+    let mut table = MemberTable::default();
+    let mut range = KeyRange::<Members>::prefix(&room);
+    loop {
+        let page = snapshot.scan(range.clone(), Direction::Forward, PAGE).await?;
+        let last = page.rows.last().map(|((_, user), _)| user.clone());
+        for ((_, user), row) in page.rows {
+            let member = Member { membership: row.membership, event: row.event };
+            table.set(user, Some(member), &core.server);
+        }
+        match last {
+            Some(last) if page.more => range = range.after(&(room, last)),
+            _ => return Ok(table),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The members of a room in memory.
+//!
+//! Owns: [`MemberTable`], a persistent map. Does not own: the rows it is loaded from ([`crate::schema::Members`]).
+//!
+//! Invariants: a clone shares everything, so publishing a change costs the change; the counts and the local members are always
+//! those of the map.
+
+use plop_state_store::EventNumber;
+use ruma::{OwnedUserId, ServerName, UserId};
+
+use crate::schema::Membership;
+
+/// How a user stands to the room, and the event that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    pub membership: Membership,
+    pub event: EventNumber,
+}
+
+/// Everyone who has a member event in the current state.
+#[derive(Debug, Clone, Default)]
+pub struct MemberTable {
+    members: imbl::OrdMap<OwnedUserId, Member>,
+    local: imbl::OrdSet<OwnedUserId>,
+    joined: u64,
+    invited: u64,
+}
+
+impl MemberTable {
+    /// How a user stands to the room; `None` for one who never had to do with it.
+    pub fn get(&self, user: &UserId) -> Option<Member> {
+        self.members.get(user).copied()
+    }
+
+    /// The membership of a user; leaving and never having been there are the same to most rules.
+    pub fn membership(&self, user: &UserId) -> Membership {
+        self.get(user).map_or(Membership::Leave, |member| member.membership)
+    }
+
+    pub fn is_joined(&self, user: &UserId) -> bool {
+        self.membership(user) == Membership::Join
+    }
+
+    /// Joined members.
+    pub fn joined_count(&self) -> u64 {
+        self.joined
+    }
+
+    /// Invited users.
+    pub fn invited_count(&self) -> u64 {
+        self.invited
+    }
+
+    /// Everyone with a member event, in the order of user ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&OwnedUserId, Member)> {
+        self.members.iter().map(|(user, member)| (user, *member))
+    }
+
+    /// The joined and invited users of this server, in the order of user ids: those whom changes concern.
+    pub fn local(&self) -> impl Iterator<Item = &OwnedUserId> {
+        self.local.iter()
+    }
+
+    /// How many [`MemberTable::local`] gives.
+    pub fn local_count(&self) -> usize {
+        self.local.len()
+    }
+
+    /// All entries, for the byte budget of what is held in memory.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Sets or, with `None`, removes a member; removal happens when a resolution leaves a user without member event.
+    pub fn set(&mut self, user: OwnedUserId, member: Option<Member>, our_server: &ServerName) {
+        let before = match member {
+            Some(member) => self.members.insert(user.clone(), member),
+            None => self.members.remove(&user),
+        };
+        let was = before.map_or(Membership::Leave, |member| member.membership);
+        let is = member.map_or(Membership::Leave, |member| member.membership);
+        // A membership that was counted is in the counter.
+        self.joined = self.joined + u64::from(is == Membership::Join) - u64::from(was == Membership::Join);
+        self.invited =
+            self.invited + u64::from(is == Membership::Invite) - u64::from(was == Membership::Invite);
+        if user.server_name() == our_server {
+            if matches!(is, Membership::Join | Membership::Invite) {
+                self.local.insert(user);
+            } else {
+                self.local.remove(&user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{owned_user_id, server_name, user_id};
+
+    use super::*;
+
+    fn member(membership: Membership) -> Option<Member> {
+        Some(Member { membership, event: EventNumber(1) })
+    }
+
+    #[test]
+    fn counts_follow_the_map() {
+        let here = server_name!("here");
+        let mut table = MemberTable::default();
+        table.set(owned_user_id!("@a:here"), member(Membership::Invite), here);
+        table.set(owned_user_id!("@b:there"), member(Membership::Join), here);
+        assert_eq!((table.joined_count(), table.invited_count(), table.local_count()), (1, 1, 1));
+        table.set(owned_user_id!("@a:here"), member(Membership::Join), here);
+        assert_eq!((table.joined_count(), table.invited_count(), table.local_count()), (2, 0, 1));
+        let before = table.clone();
+        table.set(owned_user_id!("@a:here"), member(Membership::Ban), here);
+        table.set(owned_user_id!("@b:there"), None, here);
+        assert_eq!((table.joined_count(), table.invited_count(), table.local_count()), (0, 0, 0));
+        assert_eq!(table.membership(user_id!("@b:there")), Membership::Leave);
+        assert!(before.is_joined(user_id!("@a:here")), "an older picture does not change");
+    }
+}

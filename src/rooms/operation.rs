@@ -1,0 +1,316 @@
+//! One operation on a room: the events and rows that are committed together.
+//!
+//! Owns: [`Operation`], which gives events their numbers, their place in both orders and in the state, and submits the batch. Does
+//! not own: who may do what beyond the event rules (the operations above), how an event from elsewhere got its verdict.
+//!
+//! Invariants: dropped before [`Operation::submit`] it has no effect. Every batch expects the head it was built on, so a refusal
+//! refuses everything built on it. Nothing from another server is awaited here.
+
+use std::sync::Arc;
+
+use plop_db::{Batch, Position, ReadError, Receipt, Snapshot};
+use plop_state::{Pdu, StateKey};
+use plop_state_store::tree::Root;
+use plop_state_store::{EventNumber, Generation, InFlight};
+use ruma::EventId;
+
+use crate::core::Core;
+use crate::event::{EventFacts, RoomEvent};
+use crate::event_store::EventReadError;
+use crate::notifying::notifies;
+use crate::rank::Rank;
+use crate::schema::{
+    Arrivals, EventNumbers, Events, HeadRow, Heads, History, Outcome, Timeline, TimelineRow,
+};
+use crate::slot::{Ahead, RoomSlot};
+use crate::state_change;
+
+/// The store did not do its part. No outcome of an operation: the edge logs it and answers with an internal error, or with 503
+/// where the store is read-only.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFault {
+    #[error(transparent)]
+    Event(#[from] EventReadError),
+    #[error(transparent)]
+    State(#[from] plop_state_store::StoreError),
+    #[error(transparent)]
+    Commit(#[from] plop_db::CommitError),
+}
+
+impl From<ReadError> for StoreFault {
+    fn from(error: ReadError) -> Self {
+        Self::Event(error.into())
+    }
+}
+
+/// Where an event from elsewhere stands, as ingest found out before it took the guard.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    pub outcome: Outcome,
+    pub provisional: bool,
+    /// The state before the event.
+    pub before: Root,
+    /// The place in graph order; `None` to stand after all live events.
+    pub rank: Option<Rank>,
+}
+
+/// What an accepted live event makes of the room.
+#[derive(Debug, Clone)]
+pub struct Advance {
+    /// The forward extremities after it.
+    pub tips: Vec<Arc<RoomEvent>>,
+    /// The current state after it.
+    pub root: Root,
+    /// What differs from the current state before it, with the events that are current now.
+    pub changes: Vec<(StateKey, Option<Arc<RoomEvent>>)>,
+}
+
+/// Work on a room under its guard.
+pub struct Operation<'w> {
+    core: &'w Core,
+    slot: &'w Arc<RoomSlot>,
+    writer: &'w mut Ahead,
+    next: Ahead,
+    head: HeadRow,
+    snapshot: Snapshot,
+    batch: Batch,
+    /// State nodes and auth links of this batch, readable from memory until it is on disk.
+    held: Vec<InFlight>,
+    /// Positions given to live events of this batch.
+    live: u32,
+}
+
+impl<'w> Operation<'w> {
+    pub(crate) fn new(core: &'w Core, slot: &'w Arc<RoomSlot>, writer: &'w mut Ahead) -> Self {
+        // What was on disk before the snapshot was taken is in it.
+        let landed = slot.committed();
+        let snapshot = core.db.snapshot();
+        while let Some(number) =
+            writer.pending.get_min().map(|(number, _)| *number).filter(|number| *number < landed)
+        {
+            writer.pending.remove(&number);
+        }
+        let next = writer.clone();
+        let head = next.head.clone().unwrap_or_else(first_head);
+        Self { core, slot, writer, next, head, snapshot, batch: Batch::durable(), held: Vec::new(), live: 0 }
+    }
+
+    /// The state as this operation has made it so far.
+    pub fn view(&self) -> &crate::view::RoomView {
+        &self.next.view
+    }
+
+    /// What the operation works with.
+    pub fn core(&self) -> &Core {
+        self.core
+    }
+
+    /// The largest depth of the forward extremities.
+    pub fn depth(&self) -> u64 {
+        self.head.depth
+    }
+
+    /// Whether the room's state is not complete yet.
+    pub fn is_partial(&self) -> bool {
+        self.head.partial.is_some()
+    }
+
+    /// Further rows that are committed together with the events.
+    pub fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// The snapshot that this operation reads.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The forward extremities.
+    pub fn tips(&self) -> &[Arc<RoomEvent>] {
+        &self.next.tips
+    }
+
+    /// An event by number, those in flight included.
+    pub async fn event(&self, number: EventNumber) -> Result<Arc<RoomEvent>, EventReadError> {
+        if let Some(event) = self.next.pending.get(&number) {
+            return Ok(Arc::clone(event));
+        }
+        let view = &self.next.view;
+        self.core.events.get(&self.snapshot, view.number, view.rules, number).await
+    }
+
+    /// An event by id, those in flight included.
+    pub async fn event_by_id(&self, id: &EventId) -> Result<Option<Arc<RoomEvent>>, EventReadError> {
+        if let Some(event) = self.next.pending.values().find(|event| event.pdu.event_id() == id) {
+            return Ok(Some(Arc::clone(event)));
+        }
+        match self.core.events.number(&self.snapshot, self.next.view.number, id).await? {
+            Some(number) => self.event(number).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The current state event under a key.
+    pub async fn state_event(&self, key: &StateKey) -> Result<Option<Arc<RoomEvent>>, StoreFault> {
+        match self.current(key).await? {
+            Some(number) => Ok(Some(self.event(number).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The number of the current state event under a key.
+    pub async fn current(&self, key: &StateKey) -> Result<Option<EventNumber>, StoreFault> {
+        let view = &self.next.view;
+        if let Some(event) = view.kept(key) {
+            return Ok(Some(event.number));
+        }
+        if crate::view::is_kept(key) {
+            return Ok(None);
+        }
+        if key.kind() == "m.room.member"
+            && let Ok(user) = <&ruma::UserId>::try_from(key.key())
+        {
+            return Ok(view.member_event(user));
+        }
+        Ok(self.core.state.tree.get(&self.snapshot, view.grove(), view.root, key).await?)
+    }
+
+    /// Gives an event its number, its place in graph order and its rows. It is not part of the live room yet ([`Operation::accept`]).
+    pub async fn place(
+        &mut self,
+        pdu: Pdu,
+        placement: Placement,
+        sent_by: Option<crate::schema::SentBy>,
+    ) -> Result<Arc<RoomEvent>, StoreFault> {
+        let Placement { outcome, provisional, before, rank } = placement;
+        let number = self.take_number();
+        let key = pdu.as_state().filter(|_| outcome == Outcome::Accepted || outcome == Outcome::SoftFailed);
+        let mut facts =
+            EventFacts { outcome, provisional, before: Some(before), sent_by, ..EventFacts::outlier() };
+        if let Some(key) = &key {
+            let (tree, grove) = (&self.core.state.tree, self.next.view.grove());
+            facts.replaces = tree.get(&self.snapshot, grove, before, key).await?;
+            let change = [(key.clone(), Some(number))];
+            let (after, held) = tree.update(&self.snapshot, &mut self.batch, grove, before, &change).await?;
+            self.held.push(held);
+            facts.after = Some(after);
+            self.link(&pdu, number, key).await?;
+        }
+        facts.rank = Some(rank.unwrap_or_else(|| self.take_rank()));
+        let event = Arc::new(RoomEvent { number, pdu, facts });
+        self.write(&event);
+        Ok(event)
+    }
+
+    /// Adds a state event to the index of auth chains.
+    async fn link(&mut self, pdu: &Pdu, number: EventNumber, key: &StateKey) -> Result<(), StoreFault> {
+        let mut auth = Vec::with_capacity(pdu.auth_events().len());
+        for id in pdu.auth_events() {
+            // An event that was let in cites events that are here.
+            auth.extend(self.event_by_id(id).await?.map(|event| event.number));
+        }
+        let room = self.next.view.number;
+        let held = self.core.state.chains.add(&mut self.batch, room, number, key, &auth).await?;
+        self.held.push(held);
+        Ok(())
+    }
+
+    fn write(&mut self, event: &Arc<RoomEvent>) {
+        let room = self.next.view.number;
+        let number = event.number;
+        self.batch.put::<EventNumbers>(&(room, event.pdu.event_id_owned().clone()), &number);
+        self.batch.put::<Events>(&(room, number), &event.to_row());
+        if let Some(rank) = event.facts.rank {
+            self.batch.put::<History>(&(room, rank), &number);
+        }
+        self.next.pending.insert(number, Arc::clone(event));
+    }
+
+    /// Makes a placed event part of the live room: the newest in the stream, among the forward extremities, with its effect on the
+    /// current state.
+    pub fn accept(&mut self, event: &Arc<RoomEvent>, advance: Advance) {
+        let position = self.arrive(event);
+        let Advance { tips, root, changes } = advance;
+        for (key, event) in &changes {
+            state_change::apply(
+                &mut self.next.view,
+                &mut self.batch,
+                key,
+                event.as_ref(),
+                position,
+                &self.core.server,
+            );
+        }
+        self.next.view.root = root;
+        self.head.root = root;
+        self.head.depth = tips.iter().map(|tip| tip.pdu.depth()).max().unwrap_or(0);
+        self.head.extremities = tips.iter().map(|tip| tip.number).collect();
+        self.next.tips = tips;
+    }
+
+    fn arrive(&mut self, event: &RoomEvent) -> Position {
+        let position = Position::pending(self.live);
+        self.live += 1;
+        self.head.notifying += u64::from(notifies(&event.pdu));
+        let room = self.next.view.number;
+        let row = TimelineRow { event: event.number, notifying: self.head.notifying };
+        self.batch.append::<Timeline>(&room, &(room, position), &row);
+        self.batch.put::<Arrivals>(&(room, event.number), &position);
+        position
+    }
+
+    /// Hands the batch to the committer. The writer's state runs ahead from here on; the receipt resolves when the batch is on disk.
+    pub async fn submit(mut self) -> Result<Receipt, StoreFault> {
+        let room = self.next.view.number;
+        let before = self.writer.head.as_ref();
+        self.head.sequence += 1;
+        self.batch.expect::<Heads>(&room, before);
+        self.batch.put::<Heads>(&room, &self.head);
+        let flight = self.slot.take_off().await;
+        let published = self.next.view.clone();
+        let last_live = self.live.checked_sub(1);
+        let (next_event, held) = (self.head.next_event, self.held);
+        let receipt = self
+            .core
+            .db
+            .submit(self.batch, move |committed| {
+                let mut view = published;
+                if let Some(index) = last_live {
+                    view.position = committed.position_at(index);
+                }
+                flight.land(view, next_event);
+                drop(held);
+            })
+            .await?;
+        self.next.head = Some(self.head);
+        *self.writer = self.next;
+        Ok(receipt)
+    }
+
+    fn take_number(&mut self) -> EventNumber {
+        let number = self.head.next_event;
+        self.head.next_event = EventNumber(number.0.saturating_add(1));
+        number
+    }
+
+    fn take_rank(&mut self) -> Rank {
+        let rank = self.head.next_rank;
+        self.head.next_rank = rank.above();
+        rank
+    }
+}
+
+/// The head of a room without events.
+fn first_head() -> HeadRow {
+    HeadRow {
+        sequence: 0,
+        next_event: EventNumber(1),
+        generation: Generation::FIRST,
+        root: Root::EMPTY,
+        extremities: Vec::new(),
+        depth: 0,
+        next_rank: Rank::FIRST,
+        notifying: 0,
+        partial: None,
+    }
+}

@@ -1,0 +1,289 @@
+//! What rooms store: every keyspace of this crate and the rows in them.
+//!
+//! Owns: the declarations, and nothing that reads or writes them.
+//!
+//! Invariants: every key that belongs to a room begins with its number, so a room is deleted by ranges and nothing is shared
+//! between rooms. [`Heads`] is the authority on a room: its row names the state root and the forward extremities, and every
+//! batch of the room's writer expects the head it was built on. The other rows are events, or projections written
+//! with them.
+
+use plop_base::clock::UnixMillis;
+use plop_db::codec::Tail;
+use plop_db::{Position, record, tags};
+use plop_state_store::tree::Root;
+use plop_state_store::{EventNumber, Generation, RoomNumber};
+use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId};
+
+use crate::rank::Rank;
+
+plop_db::keyspaces! {
+    pub const KEYSPACES;
+
+    /// The number of a room. Written once, when the room is created or first joined; read by every request that names a room;
+    /// deleted with the room. Redactions do not touch it.
+    pub RoomIds = 100 "room_ids" Point { OwnedRoomId => RoomNumber }
+
+    /// What never changes about a room. Written with `room_ids`; read when a room is loaded; deleted with the room. Redactions do not
+    /// touch it. A room has this row exactly when it has a number.
+    pub Rooms = 101 "rooms" Point { RoomNumber => RoomRow }
+
+    /// Where a room stands: its state and the tips of its graph. Written by the room's writer with every event, which
+    /// expects the row before it; read when a room is loaded. A room without this row is one that we only know of (an invite
+    /// from elsewhere, a join that is not finished). Redactions do not touch it.
+    pub Heads = 102 "room_heads" Point { RoomNumber => HeadRow }
+
+    /// The number of an event in its room. Written with the event; read wherever an event is named by its id; deleted with the room.
+    /// Redactions do not touch it.
+    pub EventNumbers = 103 "event_numbers" Point { (RoomNumber, OwnedEventId) => EventNumber }
+
+    /// Events: what was received or made, what became of it, and the state around it. Written by the room's writer; read by
+    /// everyone; deleted with the room or by purging history. A redaction replaces `pdu` by its redacted form.
+    pub Events = 104 "events" Scan { (RoomNumber, EventNumber) => EventRow }
+
+    /// Arrival order: the live stream of a room, which drives sync and everything that tails. Written with each accepted
+    /// event that arrived live (never backfill, outliers, rejected or soft-failed events); deleted with the room. Redactions do not
+    /// touch it.
+    pub Timeline = 105 "timeline" Scan { (RoomNumber, Position) => TimelineRow } stream RoomNumber
+
+    /// Where an event stands in the live stream: the reverse of `timeline`, written and deleted together with it. Kept apart from
+    /// the event's row, so that a row can be rewritten while the batch that gives the position is still in flight.
+    pub Arrivals = 119 "arrivals" Point { (RoomNumber, EventNumber) => Position }
+
+    /// Graph order: the order of history pages. Written with each event that may be shown in history; read by pagination and context.
+    /// Deleted with the room. Redactions do not touch it.
+    pub History = 106 "history" Scan { (RoomNumber, Rank) => EventNumber }
+
+    /// Backward extremities: places in graph order below which events are missing. Written when an event arrives whose
+    /// previous events we do not have, deleted when they have been fetched. Redactions do not touch it.
+    pub Gaps = 107 "gaps" Scan { (RoomNumber, Rank) => GapRow }
+
+    /// The members of a room, in whatever membership they are: a projection of the member events of the current state. Written with
+    /// each member event that becomes current; read for member lists, counts and heroes; deleted with the room. A redaction
+    /// of the member event rewrites the row.
+    pub Members = 108 "members" Scan { (RoomNumber, OwnedUserId) => MemberRow }
+
+    /// The rooms of a user, by the membership in the current state or, for invites from elsewhere, in what was handed over.
+    /// One row for each pair, moved to its newest position. Written with the member event; read by sync; deleted when the user
+    /// forgets the room. Redactions do not touch it.
+    pub UserRooms = 109 "user_rooms" Scan { (OwnedUserId, RoomNumber) => UserRoomRow } stream OwnedUserId
+
+    /// Stripped state handed over with an invite or a knock for a local user, as JSON. Written with the membership, read by
+    /// sync while it lasts, deleted when it ends. A redaction does not reach it: it is a copy made by another server.
+    pub StrippedState = 110 "stripped_state" Large { (OwnedUserId, RoomNumber) => StrippedStateRow }
+
+    /// Requests that have been answered, so that a repetition gets the same answer and no second event (client-server API,
+    /// "Transaction identifiers"). Written with the event; read by every send; deleted when older than [`TRANSACTION_LIFETIME`]
+    /// or with the device. Redactions do not touch it.
+    pub Transactions = 111 "transactions" Queue { TransactionKey => TransactionRow }
+
+    /// Redactions whose target we did not have when they came. Written by ingest; read when an event arrives; deleted once applied.
+    /// A redaction of the redaction does not reach it.
+    pub WaitingRedactions = 112 "waiting_redactions" Point { (RoomNumber, OwnedEventId, EventNumber) => () }
+
+    /// Originals of redacted events, until they are destroyed. Written when a redaction is applied; read by nobody but an
+    /// administrator; deleted when their time has come. Keyed by when that is.
+    pub Originals = 113 "originals" Queue { (UnixMillis, RoomNumber, EventNumber) => Tail<String> }
+
+    /// Room aliases of this server. Written and deleted by alias operations and room creation. Redactions do not touch it.
+    pub Aliases = 114 "aliases" Point { OwnedRoomAliasId => AliasRow }
+
+    /// The aliases of a room: the reverse of `aliases`, written and deleted together with it.
+    pub RoomAliases = 115 "room_aliases" Scan { (RoomNumber, OwnedRoomAliasId) => () }
+
+    /// The rooms in the public directory. Written by the directory operation and by room creation; deleted with the room.
+    pub PublishedRooms = 116 "published_rooms" Scan { RoomNumber => () }
+
+    /// Events that were named by others and could not be judged yet because something they need is missing: raw, as
+    /// received. Written and deleted by ingest. A redaction of one waits in `waiting_redactions`.
+    pub WaitingEvents = 117 "waiting_events" Queue { (RoomNumber, OwnedEventId) => WaitingRow }
+
+    /// The signing keys of this server, by key id. Written once at the first start; read at start. Never deleted.
+    pub SigningKeys = 118 "signing_keys" Point { String => SigningKeyRow }
+}
+
+/// How long a transaction id is remembered. Clients repeat a request within minutes; a day leaves room for a phone that was off.
+pub const TRANSACTION_LIFETIME: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+tags! {
+    /// What became of an event (server-server API, "Checks performed on receipt of a PDU"). Rejected by a rule and soft-failed are final;
+    /// an outlier may be judged later, when its place in the graph is known.
+    pub enum Outcome {
+        /// Passed all checks: part of the room for everyone.
+        Accepted = 1,
+        /// Allowed where it stands in the graph, not by the current state: no client sees it and it is no forward extremity of
+        /// ours, but later events may build on it.
+        SoftFailed = 2,
+        /// Refused by the rules. Never shown, never in an auth chain, never in a state.
+        Rejected = 3,
+        /// Passed the checks that need no place in the graph; the state before it is not known.
+        Outlier = 4,
+    }
+}
+
+tags! {
+    /// How a user stands to a room (client-server API, `m.room.member`).
+    pub enum Membership {
+        Join = 1,
+        Invite = 2,
+        Knock = 3,
+        Leave = 4,
+        Ban = 5,
+    }
+}
+
+record! {
+    /// What never changes about a room.
+    pub struct RoomRow = 1 {
+        pub id: OwnedRoomId,
+        /// The room version, as its identifier.
+        pub version: String,
+        pub since: UnixMillis,
+    }
+}
+
+record! {
+    /// Where a room stands.
+    pub struct HeadRow = 1 {
+        /// Rises with every batch of the writer, so that two heads are never equal.
+        pub sequence: u64,
+        pub next_event: EventNumber,
+        /// The copy of the state nodes that all roots of the room are read from.
+        pub generation: Generation,
+        /// The current state: what the states after all forward extremities resolve to.
+        pub root: Root,
+        pub extremities: Vec<EventNumber>,
+        /// The largest depth of the forward extremities.
+        pub depth: u64,
+        /// Where the next live event stands in graph order.
+        pub next_rank: Rank,
+        /// Live events so far that notify under the default push rules: the running total of [`TimelineRow`].
+        pub notifying: u64,
+        /// The servers that were in the room when we joined without its members (faster joins, `omit_members`), while the state is
+        /// not complete; `None` for a room whose state is complete.
+        pub partial: Option<Vec<String>>,
+    }
+}
+
+record! {
+    /// One event and what is known about it.
+    pub struct EventRow = 1 {
+        pub event_id: OwnedEventId,
+        pub outcome: Outcome,
+        /// Judged under a state that is not complete; judged again at resync.
+        pub provisional: bool,
+        /// Place in graph order, for events that are in the graph.
+        pub rank: Option<Rank>,
+        /// The state before the event; `None` for outliers.
+        pub before: Option<Root>,
+        /// The state after it, where it differs from `before`.
+        pub after: Option<Root>,
+        /// The state event that this one took the place of (`unsigned.replaces_state`).
+        pub replaces: Option<EventNumber>,
+        /// The redaction that has been applied to it.
+        pub redacted_by: Option<EventNumber>,
+        /// Who sent it through this server.
+        pub sent_by: Option<SentBy>,
+        /// Canonical JSON without `unsigned`; the redacted form once redacted.
+        pub pdu: Tail<String>,
+    }
+}
+
+record! {
+    /// The request through which a local user sent an event.
+    pub struct SentBy = 1 {
+        pub device: String,
+        pub transaction: Option<String>,
+    }
+}
+
+record! {
+    /// One place in the live stream.
+    pub struct TimelineRow = 1 {
+        pub event: EventNumber,
+        /// Events up to and with this one that notify under the default push rules. An unread count is the difference of two.
+        pub notifying: u64,
+    }
+}
+
+record! {
+    /// A place below which history is missing.
+    pub struct GapRow = 1 {
+        /// The events to ask for.
+        pub missing: Vec<OwnedEventId>,
+    }
+}
+
+record! {
+    /// A member of a room.
+    pub struct MemberRow = 1 {
+        pub membership: Membership,
+        pub event: EventNumber,
+        pub displayname: Option<String>,
+        pub avatar_url: Option<String>,
+    }
+}
+
+record! {
+    /// A room of a user.
+    pub struct UserRoomRow = 1 {
+        pub membership: Membership,
+        /// The member event; `None` for an invite or knock whose event is only known from what another server handed over.
+        pub event: Option<EventNumber>,
+        pub position: Position,
+        pub forgotten: bool,
+    }
+}
+
+record! {
+    /// Stripped state events as JSON texts.
+    pub struct StrippedStateRow = 1 {
+        pub events: Vec<String>,
+    }
+}
+
+record! {
+    /// What a transaction id is valid for: the device, the endpoint with its path parameters, the id.
+    pub struct TransactionKey = 1 {
+        pub user: OwnedUserId,
+        pub device: String,
+        pub endpoint: String,
+        pub transaction: String,
+    }
+}
+
+record! {
+    /// The answer that was given.
+    pub struct TransactionRow = 1 {
+        pub event_id: OwnedEventId,
+        pub at: UnixMillis,
+    }
+}
+
+record! {
+    /// Where an alias of this server leads.
+    pub struct AliasRow = 1 {
+        pub room: OwnedRoomId,
+        pub creator: OwnedUserId,
+    }
+}
+
+record! {
+    /// A raw event that waits.
+    pub struct WaitingRow = 1 {
+        /// The server that handed it over.
+        pub from: String,
+        pub since: UnixMillis,
+        pub pdu: Tail<String>,
+    }
+}
+
+record! {
+    /// A signing key of this server.
+    pub struct SigningKeyRow = 1 {
+        /// The 32 bytes of the ed25519 seed.
+        pub seed: [u8; 32],
+        pub since: UnixMillis,
+        /// When it was replaced; it then verifies old events only.
+        pub until: Option<UnixMillis>,
+    }
+}

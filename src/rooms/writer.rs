@@ -1,0 +1,55 @@
+//! The guard of a room.
+//!
+//! Owns: [`RoomWriter`]: having it means that nobody else writes the room. Does not own: what is written ([`crate::operation`]).
+//!
+//! Invariants: nothing from another server is awaited and no long resolution is run while one is held. It is released before the disk is
+//! waited for.
+
+use std::sync::Arc;
+
+use plop_state_store::RoomNumber;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::core::Core;
+use crate::loading::LoadError;
+use crate::operation::Operation;
+use crate::registry::Registry;
+use crate::slot::{Ahead, RoomSlot};
+use crate::view::RoomView;
+
+/// The one guard of a room.
+pub struct RoomWriter {
+    core: Arc<Core>,
+    slot: Arc<RoomSlot>,
+    ahead: OwnedMutexGuard<Ahead>,
+}
+
+impl RoomWriter {
+    /// Waits for the guard of a room that is here.
+    pub async fn take(core: &Arc<Core>, registry: &Registry, number: RoomNumber) -> Result<Self, LoadError> {
+        loop {
+            let slot = registry.slot(number).await?;
+            let writer = Self::of_slot(core, slot).await;
+            // A commit may have been refused while we waited: what runs ahead is worthless then.
+            if !writer.slot.has_failed() {
+                return Ok(writer);
+            }
+        }
+    }
+
+    /// The guard of a slot, whatever its state.
+    pub(crate) async fn of_slot(core: &Arc<Core>, slot: Arc<RoomSlot>) -> Self {
+        let ahead = Arc::clone(slot.ahead()).lock_owned().await;
+        Self { core: Arc::clone(core), slot, ahead }
+    }
+
+    /// The room as the next event will find it.
+    pub fn view(&self) -> &RoomView {
+        &self.ahead.view
+    }
+
+    /// Begins to write.
+    pub fn begin(&mut self) -> Operation<'_> {
+        Operation::new(&self.core, &self.slot, &mut self.ahead)
+    }
+}
