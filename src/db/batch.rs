@@ -281,3 +281,6 @@ impl fmt::Debug for Batch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

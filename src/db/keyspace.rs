@@ -278,3 +278,6 @@ fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     }
     end
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@
 //! tells whether that lost anything. Reusing log files needs exactly that mode: a record that a reused file still holds from before looks like damage.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, LogLevel, Options,
-    WriteBufferManager,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, DataBlockIndexType,
+    LogLevel, Options, WriteBufferManager,
 };
 
 use crate::keyspace::Profile;
@@ -122,6 +122,11 @@ fn table_options(profile: Profile, cache: &Cache) -> BlockBasedOptions {
         Profile::Scan => 16 * KIB,
         Profile::Large => 32 * KIB,
     });
+    if matches!(profile, Profile::Point | Profile::Counter) {
+        // Inside a block the key is hashed to its place.
+        table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+        table.set_data_block_hash_ratio(0.75);
+    }
     // Whole keys: rows that are not there (a transaction id, an event id) are answered from memory. Scans gain nothing from filters.
     if profile != Profile::Queue {
         table.set_bloom_filter(10.0, false);

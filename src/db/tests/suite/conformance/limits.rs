@@ -2,10 +2,16 @@
 
 use plop_db::{Batch, CommitError, KeyRange, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, Part, Tail};
 
-use crate::bed::{Bed, Bodies, Names, Stranger};
+use crate::bed::{Bed, Bodies, Counts, Names, Stranger};
 use crate::on_every_engine;
 
-on_every_engine!(keys_are_limited, values_are_limited, batches_are_limited, strangers_are_refused);
+on_every_engine!(
+    keys_are_limited,
+    values_are_limited,
+    batches_are_limited,
+    strangers_are_refused,
+    logs_are_limited
+);
 
 async fn keys_are_limited(bed: Bed) {
     let db = bed.open().await;
@@ -62,4 +68,22 @@ async fn strangers_are_refused(bed: Bed) {
     let mut batch = Batch::durable();
     batch.put::<Stranger>(&1, &1);
     assert_eq!(db.commit(batch).await.unwrap_err(), CommitError::Unregistered("stranger"));
+}
+
+async fn logs_are_limited(bed: Bed) {
+    let db = bed.open().await;
+    for round in 0..50u64 {
+        let mut batch = Batch::relaxed();
+        for number in 0..60 {
+            batch.put::<Bodies>(&(round * 100 + number), &Tail(vec![number as u8; 80_000]));
+        }
+        // A row in each of the other tables, so that none of them lets go of the log by itself.
+        batch.put::<Names>(&(round, String::new()), &String::new());
+        batch.add::<Counts>(&round, 1);
+        db.commit(batch).await.unwrap();
+        assert!(db.stats().engine.log_bytes <= 128 << 20, "{:?}", db.stats());
+    }
+    if matches!(bed, Bed::RocksDb(_)) {
+        assert!(db.stats().engine.log_bytes > 1 << 20, "the log is where it is looked for");
+    }
 }
