@@ -40,7 +40,7 @@ impl Authority {
     pub fn new(create: &Pdu, power_levels: Option<&Pdu>, rules: &Rules) -> Result<Self, AuthError> {
         let content = content::of(create);
         let levels = power_levels
-            .map(|event| PowerLevels::parse(&content::of(event), rules))
+            .map(|event| PowerLevels::parse(content::of(event), rules))
             .transpose()
             .map_err(AuthError::MalformedPowerLevelsInState)?;
         let sender = create.sender();

@@ -21,6 +21,7 @@ use super::state::EventState;
 pub enum Cited {
     /// Here and not rejected: accepted or soft-failed.
     Accepted(Pdu),
+    /// Here, and rejected by whichever check.
     Rejected,
     /// Not here, or here and not judged yet.
     Missing,

@@ -34,6 +34,7 @@ struct Remembered {
 }
 
 impl<'a> Checker<'a> {
+    /// One that has seen nothing yet.
     pub fn new(rules: &'a Rules) -> Self {
         Self { rules, last: None }
     }

@@ -96,7 +96,7 @@ impl PowerLevels {
     /// cut at the decimal point; a level beyond 64 bits becomes the nearest that fits. Before version 10 the
     /// rules name only `users` as a reason to reject, but a level that cannot be read cannot be compared
     /// either, so such an event is refused in every version.
-    pub(super) fn parse(content: &Object, rules: &Rules) -> Result<Self, MalformedLevels> {
+    pub(super) fn parse(mut content: Object, rules: &Rules) -> Result<Self, MalformedLevels> {
         let mut levels = Self::default();
         for field in LevelField::ALL {
             if let Some(value) = content.get(field.name()) {
@@ -104,14 +104,14 @@ impl PowerLevels {
                 levels.fields[field as usize] = Some(level);
             }
         }
-        levels.events = parse_map(content.get("events"), rules).ok_or(MalformedLevels::Field("events"))?;
-        levels.notifications = match parse_map(content.get("notifications"), rules) {
+        levels.events = parse_map(content.remove("events"), rules).ok_or(MalformedLevels::Field("events"))?;
+        levels.notifications = match parse_map(content.remove("notifications"), rules) {
             Some(notifications) => notifications,
             // Before version 6 no rule reads this property.
             None if !rules.spec.authorization.limit_notifications_power_levels => BTreeMap::new(),
             None => return Err(MalformedLevels::Field("notifications")),
         };
-        levels.users = parse_map(content.get("users"), rules).ok_or(MalformedLevels::Field("users"))?;
+        levels.users = parse_map(content.remove("users"), rules).ok_or(MalformedLevels::Field("users"))?;
         if levels.users.keys().any(|user| <&ruma::UserId>::try_from(user.as_str()).is_err()) {
             return Err(MalformedLevels::UserId);
         }
@@ -200,11 +200,11 @@ fn check_map_change(
     Ok(())
 }
 
-fn parse_map(value: Option<&Value>, rules: &Rules) -> Option<BTreeMap<String, i64>> {
+fn parse_map(value: Option<Value>, rules: &Rules) -> Option<BTreeMap<String, i64>> {
     match value {
         None => Some(BTreeMap::new()),
         Some(Value::Object(entries)) => {
-            entries.iter().map(|(key, value)| Some((key.clone(), parse_level(value, rules)?))).collect()
+            entries.into_iter().map(|(key, value)| Some((key, parse_level(&value, rules)?))).collect()
         }
         Some(_) => None,
     }

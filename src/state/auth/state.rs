@@ -12,10 +12,15 @@ use super::settings::{JoinRule, Membership};
 /// The room's view implements it from memory, so that sending an event reads no stored event; everything else
 /// goes through [`EventState`].
 pub trait AuthState {
+    /// Its create event and power levels.
     fn authority(&self) -> &Authority;
+
     /// The user's membership; `None` for who never had one.
     fn membership(&self, user: &str) -> Option<Membership>;
+
+    /// What its join rule means; [`JoinRule::default`] without one.
     fn join_rule(&self) -> JoinRule;
+
     /// The `m.room.third_party_invite` event with `token` as its state key.
     fn third_party_invite(&self, token: &str) -> Option<Pdu>;
 }
