@@ -10,9 +10,10 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, room_version_rules::EventsRef
 use thiserror::Error;
 
 use crate::{
-    json::{Object, Value, canonical_object},
+    json::{Object, Value, canonical_object, members},
     pdu::{FormatError, Pdu, content_hash},
-    sign::{SigningKey, encode_base64, sign_canonical},
+    sign::{SigningKey, sign_event},
+    unpadded_base64,
     version::Rules,
 };
 
@@ -90,10 +91,10 @@ impl EventBuilder {
             return Err(BuildError::EventId);
         }
         let mut event = self.members(rules);
-        // Canonical text of an object is always one that can be taken apart.
-        let hash = content_hash(&canonical_object(&event, &[])).unwrap_or_default();
-        event.insert("hashes".to_owned(), object([("sha256", encode_base64(&hash).into())]));
-        let signature = sign_canonical(&canonical_object(&event, &[]), key, rules);
+        // Canonical text of an object can always be taken apart.
+        let hash = content_hash(&members(&canonical_object(&event, &[])).unwrap_or_default());
+        event.insert("hashes".to_owned(), object([("sha256", unpadded_base64::encode(&hash).into())]));
+        let signature = sign_event(&members(&canonical_object(&event, &[])).unwrap_or_default(), key, rules);
         let ours = object([(key.id(), signature.into())]);
         event.insert("signatures".to_owned(), object([(key.server().as_str(), ours)]));
         Pdu::from_object(&event, rules).map_err(|error| match error {

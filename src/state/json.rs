@@ -11,6 +11,7 @@
 mod members;
 mod number;
 mod parse;
+mod text;
 mod value;
 mod write;
 

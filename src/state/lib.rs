@@ -16,6 +16,7 @@ pub mod redact;
 pub mod resolve;
 pub mod sign;
 pub mod state_key;
+mod unpadded_base64;
 pub mod version;
 
 pub use pdu::Pdu;

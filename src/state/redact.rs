@@ -11,26 +11,25 @@ use ruma::room_version_rules::RedactionRules;
 
 use crate::json::{Members, members, unescape};
 
-/// The redacted form of an event in canonical text, or `None` if the text is no object.
-pub fn redact(canonical: &str, rules: &RedactionRules) -> Option<String> {
-    write(canonical, rules, &[])
+/// The redacted form of an event, as canonical text.
+pub fn redact(event: &Members<'_>, rules: &RedactionRules) -> String {
+    write(event, rules, &[])
 }
 
 /// What a signature and the reference hash of an event cover: its redacted form without `signatures` and `unsigned`
 /// (server-server API, "Adding hashes and signatures to outgoing events", "Calculating the reference hash").
-pub(crate) fn signed_bytes(canonical: &str, rules: &RedactionRules) -> Option<String> {
-    write(canonical, rules, &["signatures"])
+pub(crate) fn signed_bytes(event: &Members<'_>, rules: &RedactionRules) -> String {
+    write(event, rules, &["signatures"])
 }
 
-fn write(canonical: &str, rules: &RedactionRules, except: &[&str]) -> Option<String> {
-    let event = members(canonical)?;
+fn write(event: &Members<'_>, rules: &RedactionRules, except: &[&str]) -> String {
     let kind = event.get("type").and_then(unescape).unwrap_or_default();
-    let mut out = String::with_capacity(canonical.len().min(1024));
+    let mut out = String::with_capacity(1024);
     let kept = event.iter().filter(|(key, _)| keeps_member(key, rules) && !except.contains(key));
     write_object(&mut out, kept, |out, key, value| {
         if key == "content" { write_content(out, &kind, value, rules) } else { out.push_str(value) }
     });
-    Some(out)
+    out
 }
 
 fn write_object<'a>(

@@ -11,10 +11,9 @@ mod event;
 mod keys;
 mod object;
 
-pub(crate) use event::sign_canonical;
-pub use event::{SignatureError, Verified, required_signers, verify};
+pub(crate) use event::sign_event;
+pub use event::{SignatureError, Verified, countersign, keys_wanted, required_signers, verify};
 pub use keys::{KeyError, KeyId, SigningKey, Validity, VerifyKey, VerifyKeys};
-pub(crate) use keys::{decode_base64, encode_base64};
 pub use object::{sign_json, verify_json};
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::json::{Object, Value, canonical_object};
 use crate::pdu::Pdu;
-use crate::sign::decode_base64;
+use crate::unpadded_base64;
 
 use super::content;
 use super::error::ThirdPartyInviteError as Error;
@@ -45,7 +45,7 @@ fn signatures(signed: &Object) -> impl Iterator<Item = Signature> {
         .filter_map(|(_, signatures)| signatures.as_object())
         .flatten()
         .filter(|(key_id, _)| key_id.starts_with("ed25519:"))
-        .filter_map(|(_, signature)| Signature::from_slice(&decode_base64(signature.as_str()?)?).ok())
+        .filter_map(|(_, signature)| Signature::from_slice(&unpadded_base64::decode(signature.as_str()?)?).ok())
 }
 
 /// `public_key`, and that of each of `public_keys`.
@@ -60,7 +60,7 @@ fn public_keys(content: &Object) -> Vec<VerifyingKey> {
         .filter_map(|key| {
             // Both alphabets are allowed (client-server API, `m.room.third_party_invite`).
             let standard = key.as_str()?.replace('-', "+").replace('_', "/");
-            VerifyingKey::try_from(decode_base64(&standard)?.as_slice()).ok()
+            VerifyingKey::try_from(unpadded_base64::decode(&standard)?.as_slice()).ok()
         })
         .collect()
 }

@@ -1,10 +1,12 @@
 //! Canonical text taken apart into its members, without a tree.
 
+use super::text::plain_length;
+
 /// The members of an object in canonical text, in order: raw key (without quotes) and raw value.
 ///
 /// In canonical text each string has one spelling, so keys are compared as they stand, and members written out again in
 /// the same order are canonical text. Redaction, hashes and signatures are made so: by leaving members out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Members<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Members<'a> {
@@ -52,10 +54,11 @@ fn string_end(text: &str) -> Option<usize> {
     }
     let mut at = 1;
     loop {
-        at += bytes.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        at += plain_length(bytes.get(at..)?);
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
-            _ => at += 2,
+            b'\\' => at += 2,
+            _ => at += 1,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The writer: canonical JSON (appendices, "Canonical JSON").
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write};
 
 use serde::Serialize;
 
 use super::{
     number::NumberRule,
     parse::{JsonError, parse_object},
+    text::plain_length,
     value::{Object, Value},
 };
 
@@ -30,7 +31,8 @@ pub fn write_canonical(out: &mut String, value: &Value) {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
-        Value::Int(int) => out.push_str(&int.to_string()),
+        // Writing to a string cannot fail.
+        Value::Int(int) => drop(write!(out, "{int}")),
         Value::Number(token) => out.push_str(token),
         Value::String(text) => write_string(out, text),
         Value::Array(items) => {
@@ -64,8 +66,8 @@ fn write_members<'a>(out: &mut String, members: impl Iterator<Item = (&'a String
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        let (plain, special) = rest.split_at(at);
+    loop {
+        let (plain, special) = rest.split_at(plain_length(rest.as_bytes()));
         out.push_str(plain);
         let mut chars = special.chars();
         match chars.next() {
@@ -76,12 +78,11 @@ pub fn write_string(out: &mut String, text: &str) {
             Some('\n') => out.push_str("\\n"),
             Some('\u{c}') => out.push_str("\\f"),
             Some('\r') => out.push_str("\\r"),
-            Some(control) => out.push_str(&format!("\\u{:04x}", u32::from(control))),
-            None => {}
+            Some(control) => drop(write!(out, "\\u{:04x}", u32::from(control))),
+            None => break,
         }
         rest = chars.as_str();
     }
-    out.push_str(rest);
     out.push('"');
 }
 

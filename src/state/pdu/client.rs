@@ -1,6 +1,6 @@
 //! The client form of an event (client-server API, "Room event format"), up to `unsigned`.
 
-use super::Pdu;
+use super::event::Pdu;
 use crate::{
     json::{members, write_string},
     version::Rules,

@@ -12,10 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue as RawJsonValue;
 use thiserror::Error;
 
-use super::{
-    Inner,
-    hash::{event_id, reference_hash},
-};
+use super::hash::{event_id, reference_hash};
 use crate::{
     json::{JsonError, Members, members, unescape},
     version::Rules,
@@ -47,9 +44,30 @@ pub enum FormatError {
     RoomIdOnCreate,
 }
 
+/// The typed fields, beside the text that they were read from.
+#[derive(Debug, Clone)]
+pub(super) struct Fields {
+    pub(super) canonical: Box<str>,
+    pub(super) content: Range<usize>,
+    pub(super) event_id: OwnedEventId,
+    pub(super) room_id: OwnedRoomId,
+    /// Whether `room_id` is the id of this create event rather than a member of it (version 12).
+    pub(super) room_id_derived: bool,
+    pub(super) sender: OwnedUserId,
+    pub(super) type_name: Box<str>,
+    pub(super) kind: TimelineEventType,
+    pub(super) state_key: Option<Box<str>>,
+    pub(super) membership: Option<Box<str>>,
+    pub(super) prev_events: Vec<OwnedEventId>,
+    pub(super) auth_events: Vec<OwnedEventId>,
+    pub(super) depth: u64,
+    pub(super) origin_server_ts: UInt,
+    pub(super) redacts: Option<OwnedEventId>,
+}
+
 type Result<T> = std::result::Result<T, FormatError>;
 
-pub(super) fn read(canonical: Box<str>, known_id: Option<OwnedEventId>, rules: &Rules) -> Result<Inner> {
+pub(super) fn read(canonical: Box<str>, known_id: Option<OwnedEventId>, rules: &Rules) -> Result<Fields> {
     let event = members(&canonical).ok_or(JsonError::NotAnObject)?;
     let type_name: Box<str> = short_string(&event, "type")?.ok_or(FormatError::Missing("type"))?.into();
     let sender = short_string(&event, "sender")?.ok_or(FormatError::Missing("sender"))?;
@@ -63,14 +81,14 @@ pub(super) fn read(canonical: Box<str>, known_id: Option<OwnedEventId>, rules: &
     let ts = integer(&event, "origin_server_ts", MAX_SAFE_INT)?;
     let mut prev_events = references(&event, "prev_events", MAX_PREV_EVENTS, rules)?;
     let auth_events = references(&event, "auth_events", MAX_AUTH_EVENTS, rules)?;
-    let event_id = own_id(&event, &canonical, known_id, rules)?;
+    let event_id = own_id(&event, known_id, rules)?;
     if prev_events.contains(&event_id) || auth_events.contains(&event_id) {
         return Err(FormatError::SelfReference);
     }
     dedup(&mut prev_events);
     let (room_id, room_id_derived) = room_id(&event, &type_name, &event_id, rules)?;
-    Ok(Inner {
-        content: content_range(&canonical),
+    Ok(Fields {
+        content: range_in(&canonical, content_text),
         membership: membership(&type_name, &content),
         redacts: redacts(&type_name, &event, &content, rules),
         kind: TimelineEventType::from(&*type_name),
@@ -91,9 +109,14 @@ pub(super) fn read(canonical: Box<str>, known_id: Option<OwnedEventId>, rules: &
 
 /// Where the content stands in the canonical text; empty if the text has none.
 pub(super) fn content_range(canonical: &str) -> Range<usize> {
-    let Some(content) = members(canonical).and_then(|event| event.get("content")) else { return 0..0 };
-    let start = content.as_ptr().addr() - canonical.as_ptr().addr();
-    start..start + content.len()
+    let content = members(canonical).and_then(|event| event.get("content"));
+    content.map_or(0..0, |content| range_in(canonical, content))
+}
+
+/// Where a part of a text stands in it.
+fn range_in(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.len()
 }
 
 fn required<'a>(event: &Members<'a>, name: &'static str) -> Result<&'a str> {
@@ -164,12 +187,7 @@ fn valid_event_id(id: &str) -> Option<OwnedEventId> {
     OwnedEventId::try_from(id).ok()
 }
 
-fn own_id(
-    event: &Members<'_>,
-    canonical: &str,
-    known: Option<OwnedEventId>,
-    rules: &Rules,
-) -> Result<OwnedEventId> {
+fn own_id(event: &Members<'_>, known: Option<OwnedEventId>, rules: &Rules) -> Result<OwnedEventId> {
     if rules.spec.event_format.require_event_id {
         let id = short_string(event, "event_id")?.ok_or(FormatError::Missing("event_id"))?;
         // Versions 1 and 2: an id has a domain (its server must sign).
@@ -180,8 +198,7 @@ fn own_id(
     if let Some(id) = known {
         return Ok(id);
     }
-    let hash = reference_hash(canonical, rules).ok_or(JsonError::NotAnObject)?;
-    event_id(&hash, rules).ok_or(FormatError::Invalid("event_id"))
+    event_id(&reference_hash(event, rules), rules).ok_or(FormatError::Invalid("event_id"))
 }
 
 fn dedup(ids: &mut Vec<OwnedEventId>) {

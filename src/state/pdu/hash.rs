@@ -7,12 +7,10 @@ use base64::{
 use ruma::{OwnedEventId, room_version_rules::EventIdFormatVersion};
 use sha2::{Digest, Sha256};
 
-use crate::{json::members, redact::signed_bytes, version::Rules};
+use crate::{json::Members, redact::signed_bytes, version::Rules};
 
-/// The content hash of an event in canonical text (server-server API, "Calculating the content hash"), or `None` if the
-/// text is no object.
-pub fn content_hash(canonical: &str) -> Option<[u8; 32]> {
-    let event = members(canonical)?;
+/// The content hash of an event (server-server API, "Calculating the content hash").
+pub fn content_hash(event: &Members<'_>) -> [u8; 32] {
     let covered = event.iter().filter(|(key, _)| !matches!(*key, "hashes" | "signatures" | "unsigned"));
     let mut sha = Sha256::new();
     let mut separator = "{\"";
@@ -23,14 +21,12 @@ pub fn content_hash(canonical: &str) -> Option<[u8; 32]> {
         separator = ",\"";
     }
     sha.update(if separator == "{\"" { "{}" } else { "}" });
-    Some(sha.finalize().into())
+    sha.finalize().into()
 }
 
-/// The reference hash of an event in canonical text (server-server API, "Calculating the reference hash"), or `None` if
-/// the text is no object.
-pub fn reference_hash(canonical: &str, rules: &Rules) -> Option<[u8; 32]> {
-    let covered = signed_bytes(canonical, &rules.spec.redaction)?;
-    Some(Sha256::digest(covered).into())
+/// The reference hash of an event (server-server API, "Calculating the reference hash for an event").
+pub fn reference_hash(event: &Members<'_>, rules: &Rules) -> [u8; 32] {
+    Sha256::digest(signed_bytes(event, &rules.spec.redaction)).into()
 }
 
 /// The event id made of the reference hash, or `None` in the versions (1 and 2) where an event carries its id.

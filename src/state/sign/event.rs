@@ -1,18 +1,25 @@
 //! Signatures of events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plop_base::UnixMillis;
 use ruma::{OwnedServerName, OwnedUserId};
 use thiserror::Error;
 
-use super::keys::{SigningKey, VerifyKeys, decode_base64};
+use super::{
+    keys::{KeyId, SigningKey, VerifyKeys},
+    object::insert_signature,
+};
 use crate::{
-    json::{Members, members, unescape},
-    pdu::{Pdu, content_hash},
+    json::{Members, members, parse_object, unescape},
+    pdu::{FormatError, Pdu, content_hash},
     redact::signed_bytes,
+    unpadded_base64,
     version::Rules,
 };
+
+/// The one signature algorithm; others are passed over.
+const ED25519: &str = "ed25519:";
 
 /// What was found of an event whose signatures are right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +74,30 @@ pub fn required_signers(pdu: &Pdu, rules: &Rules) -> Result<BTreeSet<OwnedServer
     Ok(servers)
 }
 
+/// The keys by which the servers that must sign claim to have signed: what to have in hand before [`verify`]. How many
+/// ids an event lists is up to who made it; whoever fetches keys sets the bound.
+pub fn keys_wanted(
+    pdu: &Pdu,
+    rules: &Rules,
+) -> Result<BTreeMap<OwnedServerName, BTreeSet<KeyId>>, SignatureError> {
+    let signatures = pdu.members().get("signatures").and_then(members);
+    let ids_of = |server: &str| {
+        let by_server = signatures.as_ref().and_then(|signatures| members(signatures.get(server)?));
+        let ids = by_server.iter().flat_map(Members::iter).map(|(id, _)| id);
+        ids.filter(|id| id.starts_with(ED25519)).map(KeyId::from).collect()
+    };
+    Ok(required_signers(pdu, rules)?
+        .into_iter()
+        .map(|server| (server.clone(), ids_of(server.as_str())))
+        .collect())
+}
+
 /// Checks an event's signatures and then its content hash. Of each server that must sign, every signature by a known key
 /// that counts for the event's time must be right, and there must be one; other signatures are passed over.
 pub fn verify(pdu: &Pdu, keys: &VerifyKeys, rules: &Rules) -> Result<Verified, SignatureError> {
-    // A `Pdu` is always an object; an empty message bears no signature.
-    let message = signed_bytes(pdu.canonical(), &rules.spec.redaction).unwrap_or_default();
-    let event = members(pdu.canonical());
-    let signatures = event.as_ref().and_then(|event| members(event.get("signatures")?));
+    let event = pdu.members();
+    let message = signed_bytes(&event, &rules.spec.redaction);
+    let signatures = event.get("signatures").and_then(members);
     for server in required_signers(pdu, rules)? {
         let by_server = signatures
             .as_ref()
@@ -81,9 +105,9 @@ pub fn verify(pdu: &Pdu, keys: &VerifyKeys, rules: &Rules) -> Result<Verified, S
             .ok_or_else(|| SignatureError::NotSigned(server.clone()))?;
         verify_server(pdu, server, &by_server, &message, keys, rules)?;
     }
-    let claimed = event.and_then(|event| members(event.get("hashes")?)?.get("sha256"));
-    let claimed = claimed.and_then(unescape).and_then(|hash| decode_base64(&hash));
-    let fits = content_hash(pdu.canonical()).is_some_and(|hash| claimed.as_deref() == Some(&hash));
+    let claimed = event.get("hashes").and_then(members).and_then(|hashes| hashes.get("sha256"));
+    let claimed = claimed.and_then(unescape).and_then(|hash| unpadded_base64::decode(&hash));
+    let fits = claimed.as_deref() == Some(content_hash(&event).as_slice());
     Ok(if fits { Verified::All } else { Verified::HashMismatch })
 }
 
@@ -99,7 +123,7 @@ fn verify_server(
     let mut understood = signatures
         .iter()
         .filter_map(|(id, signature)| Some((id, unescape(signature)?)))
-        .filter(|(id, _)| id.starts_with("ed25519:"))
+        .filter(|(id, _)| id.starts_with(ED25519))
         .peekable();
     if understood.peek().is_none() {
         return Err(SignatureError::NotSigned(server));
@@ -119,8 +143,18 @@ fn verify_server(
     if verified { Ok(()) } else { Err(SignatureError::NoUsableKey(server)) }
 }
 
-/// Our signature over an event in canonical text that has its hashes.
-pub(crate) fn sign_canonical(hashed: &str, key: &SigningKey, rules: &Rules) -> String {
-    let message = signed_bytes(hashed, &rules.spec.redaction).unwrap_or_default();
-    key.sign(message.as_bytes())
+/// Our signature over an event that has its hashes.
+pub(crate) fn sign_event(event: &Members<'_>, key: &SigningKey, rules: &Rules) -> String {
+    key.sign(signed_bytes(event, &rules.spec.redaction).as_bytes())
+}
+
+/// The event with our signature added, as for an invitation of one of our users or a restricted join that we authorise.
+/// What it covers was made by another server: whoever calls this has checked every part of it.
+///
+/// # Errors
+/// With one more signature the event is too large.
+pub fn countersign(pdu: &Pdu, key: &SigningKey, rules: &Rules) -> Result<Pdu, FormatError> {
+    let mut event = parse_object(pdu.canonical().as_bytes(), rules.numbers)?;
+    insert_signature(&mut event, key, sign_event(&pdu.members(), key, rules));
+    Pdu::from_object(&event, rules)
 }

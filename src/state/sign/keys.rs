@@ -2,25 +2,12 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use base64::{
-    Engine,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use ed25519_dalek::{Signature, Signer};
 use plop_base::UnixMillis;
 use ruma::{OwnedServerName, ServerName};
 use thiserror::Error;
 
-/// Unpadded base64 as received: with or without padding, any trailing bits (appendices, "Unpadded Base64": opaque after
-/// decoding).
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_encode_padding(false)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+use crate::unpadded_base64;
 
 /// The public half of a signing key whose secret half was published by accident (CVE-2026-24044). Nothing that it signed
 /// is evidence of anything.
@@ -96,7 +83,7 @@ impl VerifyKey {
 
     /// Whether `signature` (base64) is this key's over `message`.
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
-        decode_base64(signature)
+        unpadded_base64::decode(signature)
             .and_then(|bytes| Signature::from_slice(&bytes).ok())
             .is_some_and(|signature| self.key.verify_strict(message, &signature).is_ok())
     }
@@ -104,21 +91,11 @@ impl VerifyKey {
 
 fn decode_key(bytes: &[u8]) -> Result<ed25519_dalek::VerifyingKey, KeyError> {
     let bytes: &[u8; 32] = bytes.try_into().map_err(|_| KeyError::Malformed)?;
-    if decode_base64(PUBLISHED_KEY).is_some_and(|published| published == bytes) {
+    if unpadded_base64::decode(PUBLISHED_KEY).is_some_and(|published| published == bytes) {
         return Err(KeyError::Published);
     }
     let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Malformed)?;
     if key.is_weak() { Err(KeyError::Weak) } else { Ok(key) }
-}
-
-/// The bytes of unpadded base64 as received.
-pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    BASE64.decode(text).ok()
-}
-
-/// Unpadded base64.
-pub(crate) fn encode_base64(bytes: &[u8]) -> String {
-    BASE64.encode(bytes)
 }
 
 /// The secret key with which a server signs.
@@ -158,7 +135,7 @@ impl SigningKey {
 
     /// The signature over `message` in unpadded base64.
     pub fn sign(&self, message: &[u8]) -> String {
-        encode_base64(&self.key.sign(message).to_bytes())
+        unpadded_base64::encode(&self.key.sign(message).to_bytes())
     }
 }
 

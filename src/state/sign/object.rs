@@ -8,6 +8,11 @@ const NOT_COVERED: [&str; 2] = ["signatures", "unsigned"];
 /// Adds our signature (appendices, "Signing Details"). Signatures that are there stay.
 pub fn sign_json(object: &mut Object, key: &SigningKey) {
     let signature = key.sign(canonical_object(object, &NOT_COVERED).as_bytes());
+    insert_signature(object, key, signature);
+}
+
+/// Puts our signature beside those that are there.
+pub(super) fn insert_signature(object: &mut Object, key: &SigningKey, signature: String) {
     let mut signatures = take_object(object, "signatures");
     let mut ours = take_object(&mut signatures, key.server().as_str());
     ours.insert(key.id().to_owned(), signature.into());

@@ -9,12 +9,13 @@ use crate::fixtures::{
     NOW, all, builder, changed, key, keys, message, number, parse_json, state, to_json, verify_keys, version,
 };
 use crate::{
-    json::{NumberRule, Object, canonical, parse_object},
-    pdu::{Pdu, content_hash},
+    json::{NumberRule, Object, canonical, members, parse_object},
+    pdu::{FormatError, Pdu, content_hash},
     sign::{
-        KeyError, SignatureError, SigningKey, Validity, Verified, VerifyKey, VerifyKeys, encode_base64,
-        required_signers, sign_canonical, sign_json, verify, verify_json,
+        KeyError, SignatureError, SigningKey, Validity, Verified, VerifyKey, VerifyKeys, countersign,
+        keys_wanted, required_signers, sign_event, sign_json, verify, verify_json,
     },
+    unpadded_base64,
 };
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -30,7 +31,7 @@ fn object(value: &Value) -> Object {
 /// The key of the appendices, "Cryptographic Test Vectors".
 fn vector_key() -> SigningKey {
     // The seed as printed has bits beyond its 32 bytes, which a lenient decoder drops.
-    let seed = crate::sign::decode_base64("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1").unwrap();
+    let seed = unpadded_base64::decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1").unwrap();
     SigningKey::from_seed(server("domain"), "1", &seed.try_into().unwrap()).unwrap()
 }
 
@@ -75,10 +76,14 @@ fn event_signing_vectors() {
         ),
     ] {
         let mut event = object(&event);
-        let hashed = encode_base64(&content_hash(&canonical(&event.clone().into())).unwrap());
+        let hashed =
+            unpadded_base64::encode(&content_hash(&members(&canonical(&event.clone().into())).unwrap()));
         assert_eq!(hashed, hash);
         event.insert("hashes".to_owned(), object(&json!({"sha256": hashed})).into());
-        assert_eq!(sign_canonical(&canonical(&event.into()), &vector_key(), version(1)), signature);
+        assert_eq!(
+            sign_event(&members(&canonical(&event.into())).unwrap(), &vector_key(), version(1)),
+            signature
+        );
     }
 }
 
@@ -234,10 +239,10 @@ fn b2_23_strict_keys_and_signatures() {
         carry = sum >> 8;
     }
     assert_eq!(carry, 0);
-    assert!(!verify_key.verifies(b"message", &encode_base64(&bytes)), "non-canonical S");
+    assert!(!verify_key.verifies(b"message", &unpadded_base64::encode(&bytes)), "non-canonical S");
     let mut small_r = identity.to_vec();
     small_r.extend([0; 32]);
-    assert!(!verify_key.verifies(b"message", &encode_base64(&small_r)));
+    assert!(!verify_key.verifies(b"message", &unpadded_base64::encode(&small_r)));
 
     let other = verify_keys("a.test", [("ed25519:1", key("b.test").verify_key(until))]);
     for rules in all() {
@@ -329,17 +334,29 @@ fn b3_58_who_must_sign_a_restricted_join() {
             assert_eq!(required(&join(odd), rules), expected);
         }
         if restricted {
-            let mut both = to_json(&pdu);
-            let hashed = {
-                let mut event = both.clone();
-                event.as_object_mut().unwrap().remove("signatures");
-                event
-            };
-            let text = canonical(&object(&hashed).into());
-            both["signatures"]["b.test"] = json!({"ed25519:1": sign_canonical(&text, &key("b.test"), rules)});
-            assert_eq!(verify(&parse_json(&both, rules), &known, rules), Ok(Verified::All));
+            let both = countersign(&pdu, &key("b.test"), rules).unwrap();
+            assert_eq!(verify(&both, &known, rules), Ok(Verified::All));
+            assert_eq!(both.event_id(), pdu.event_id());
+            let wanted: Vec<(String, Vec<String>)> = keys_wanted(&both, rules)
+                .unwrap()
+                .into_iter()
+                .map(|(server, ids)| (server.to_string(), ids.into_iter().map(String::from).collect()))
+                .collect();
+            let first = vec!["ed25519:1".to_owned()];
+            assert_eq!(wanted, [("a.test".to_owned(), first.clone()), ("b.test".to_owned(), first)]);
         }
     }
+}
+
+/// A second signature counts towards the size.
+#[test]
+fn b1_08_size_through_a_signature() {
+    let rules = version(12);
+    let size = message(rules).canonical().len() - "hello".len();
+    let content = json!({"msgtype": "m.text", "body": "x".repeat(65_536 - size)});
+    let pdu = builder(rules, "m.room.message", content).build(rules, &key("a.test")).unwrap();
+    let grown = 65_536 + r#","b.test":{"ed25519:1":""}"#.len() + 86;
+    assert_eq!(countersign(&pdu, &key("b.test"), rules).err(), Some(FormatError::TooLarge(grown)));
 }
 
 #[test]

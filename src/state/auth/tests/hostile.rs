@@ -49,10 +49,10 @@ fn b3_58_naming_an_authoriser_gives_no_power() {
 
 #[test]
 fn b3_60_third_party_invites_with_many_keys_and_signatures() {
-    let key = crate::sign::encode_base64(
+    let key = crate::unpadded_base64::encode(
         ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key().as_bytes(),
     );
-    let signature = crate::sign::encode_base64(&[1; 64]);
+    let signature = crate::unpadded_base64::encode(&[1; 64]);
     let keys: Vec<_> = (0..900).map(|_| json!({ "public_key": key })).collect();
     let signatures: serde_json::Map<_, _> =
         (0..600).map(|n| (format!("ed25519:{n}"), json!(signature))).collect();

@@ -265,7 +265,7 @@ fn third_party_invite(mxid: &str, token: &str) -> Draft {
     use ed25519_dalek::Signer;
     let signed = format!(r#"{{"mxid":"{mxid}","token":"{token}"}}"#);
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
-    let signature = crate::sign::encode_base64(&key.sign(signed.as_bytes()).to_bytes());
+    let signature = crate::unpadded_base64::encode(&key.sign(signed.as_bytes()).to_bytes());
     let content = json!({
         "membership": "invite",
         "third_party_invite": {
@@ -278,7 +278,7 @@ fn third_party_invite(mxid: &str, token: &str) -> Draft {
 
 fn public_key(seed: u8) -> String {
     let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
-    crate::sign::encode_base64(key.verifying_key().as_bytes())
+    crate::unpadded_base64::encode(key.verifying_key().as_bytes())
 }
 
 fn with_keys(content: serde_json::Value) -> Setup {
