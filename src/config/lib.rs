@@ -66,7 +66,7 @@ impl Config {
             problems.add("client.addresses", "no address: no client could connect");
         }
         for address in &self.federation.addresses {
-            if self.client.addresses.contains(address) && !self.federation.same_tls(&self.client) {
+            if self.client.listens_on(*address) && !self.federation.same_tls(&self.client) {
                 problems.add(
                     "federation.addresses",
                     format!("{address} is shared with `client`, so both need the same certificate and key"),
@@ -74,7 +74,7 @@ impl Config {
             }
         }
         for address in &self.metrics.addresses {
-            if self.client.addresses.contains(address) || self.federation.addresses.contains(address) {
+            if self.client.listens_on(*address) || self.federation.listens_on(*address) {
                 problems.add(
                     "metrics.addresses",
                     format!("{address} is open to others; metrics are not for them"),

@@ -24,6 +24,7 @@ pub use server::{Network, Server};
 
 use crate::schema::Setting;
 
+impl Setting for u32 {}
 impl Setting for NonZeroU32 {}
 impl Setting for NonZeroU64 {}
 impl Setting for String {}

@@ -151,6 +151,21 @@ fn federation_may_share_the_clients_addresses_under_one_certificate() {
 }
 
 #[test]
+fn port_0_is_another_port_each_time() {
+    let text = r#"
+        [client]
+        addresses = ["127.0.0.1:0", "127.0.0.1:0"]
+        [federation]
+        addresses = ["127.0.0.1:0"]
+        tls_certificate_file = "cert.pem"
+        tls_key_file = "key.pem"
+        [metrics]
+        addresses = ["127.0.0.1:0"]
+    "#;
+    assert!(load(text, &[]).is_ok());
+}
+
+#[test]
 fn a_file_that_is_missing_or_no_toml_is_a_mistake_and_not_the_defaults() {
     let problems = Config::load(Some("/no/such/file".as_ref()), []).unwrap_err();
     assert!(problems.at("/no/such/file"), "{problems}");

@@ -17,8 +17,10 @@ section! {
         /// "process_crash" (the operating system has it; faster on slow disks, but a power cut may lose the last
         /// seconds).
         pub durability: Durability = Durability::PowerLoss,
+        /// Disk space left alone, in MiB: with less free, writes are refused and reads go on, until there is room again.
+        pub keep_free_mib: u32 = 128,
         /// Memory for recently used blocks of the database, in MiB.
-        pub cache_mib: NonZeroU64 = const { NonZeroU64::new(128).unwrap() },
+        pub cache_mib: NonZeroU64 = const { NonZeroU64::new(64).unwrap() },
     }
 }
 
