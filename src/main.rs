@@ -1,1 +1,11 @@
-fn main() {}
+//! The binary, rank 6: reads the command line and the configuration, then serves or does one command.
+
+use std::process::ExitCode;
+
+mod cli;
+mod maintenance;
+mod server;
+
+fn main() -> ExitCode {
+    cli::run().into()
+}

@@ -44,8 +44,6 @@ pub enum TaskKind {
     RoomWork,
     /// Comes back every while: expiry, trimming, eviction.
     Maintenance,
-    /// Writes what others hand over: the database's committer. It ends when they are gone.
-    Committer,
 }
 
 /// What a kind declares.
@@ -86,7 +84,6 @@ impl TaskKind {
             Self::Follower => (Restart, Wait),
             Self::RoomWork => (Log, Abort),
             Self::Maintenance => (Restart, Abort),
-            Self::Committer => (ShutDown(Exit::SyncFailed), Wait),
         };
         Policy { on_error, on_stop }
     }
@@ -309,7 +306,8 @@ impl Drop for Listed {
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+/// What a panic says.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a text")
 }

@@ -1,0 +1,114 @@
+//! The composition root: builds every part top to bottom, runs them, and takes them down.
+//!
+//! Owns: the order of start and stop. Does not own: what any part does.
+//!
+//! Invariants:
+//! - parts get what they need as constructor arguments; nothing is looked up, nothing is set later;
+//! - what may refuse the start comes first, the database last: a server that cannot start changes nothing, and one that
+//!   opened its database always closes it;
+//! - the stop is the start backwards: listeners, connections, tasks, database.
+
+mod accept;
+mod api;
+mod client_address;
+mod health;
+mod logging;
+mod metrics;
+mod middleware;
+mod responses;
+mod router;
+mod signals;
+pub mod store;
+mod tls;
+
+use std::time::Duration;
+
+use plop_base::{Clock, Exit, Random, TaskKind, Tasks};
+use plop_config::Config;
+use plop_db::Db;
+use tracing::{error, info, warn};
+
+use accept::{Acceptor, Bound, Listener};
+use health::Health;
+use metrics::Metrics;
+use middleware::Layers;
+
+/// From the request to stop until what still runs is dropped. A supervisor's usual limit is 10 s; what is left of them
+/// is for closing the database.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// Serves until somebody asks the process to stop. `accept_lost_writes`: open the database although its log lost writes
+/// that were acknowledged.
+pub fn run(config: &Config, accept_lost_writes: bool) -> Exit {
+    logging::start(&config.logging);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(%error, "cannot start the runtime");
+            return Exit::Failed;
+        }
+    };
+    let exit = runtime.block_on(serve(config, accept_lost_writes)).unwrap_or_else(|refusal| refusal);
+    info!(?exit, "ended");
+    exit
+}
+
+async fn serve(config: &Config, accept_lost_writes: bool) -> Result<Exit, Exit> {
+    let clock = Clock::system();
+    let random = Random::system();
+    let tasks = Tasks::new(clock.clone(), random.clone());
+    let metrics = Metrics::install().map_err(|error| refused(Exit::Failed, "metrics", &error))?;
+    signals::stop_on_signal(&tasks).map_err(|error| refused(Exit::Failed, "signals", &error))?;
+    let listeners = bind(config)?;
+
+    let db = store::open(&config.database, accept_lost_writes, &random)
+        .map_err(|error| refused(Exit::DatabaseRefused, "database", &error))?;
+    tasks.spawn(TaskKind::Maintenance, "store", store::keep_writable(&db, &clock));
+    tasks.spawn(TaskKind::Maintenance, "metrics upkeep", metrics.upkeep(&clock, &db));
+
+    let health = Health::new(tasks.clone(), db.state());
+    let layers = Layers::new(config, &clock, &random);
+    let acceptor = Acceptor::new(&config.limits, &clock, &tasks);
+    for listener in listeners {
+        let serves = listener.serves().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        info!(address = %listener.address(), serves, tls = listener.is_tls(), "listening");
+        let app = router::routes(listener.serves(), &health, &metrics, &layers);
+        tasks.spawn_once(TaskKind::Listener, serves, acceptor.clone().accept(listener, app));
+    }
+    info!(
+        server_name = %config.server.name,
+        version = env!("CARGO_PKG_VERSION"),
+        after_ms = clock.monotonic().as_millis(),
+        "ready"
+    );
+
+    let exit = tasks.shutdown_requested().await;
+    stop(&tasks, db).await;
+    Ok(exit)
+}
+
+/// Takes every address of the configuration. Who connects already waits in the kernel until the rest is built.
+fn bind(config: &Config) -> Result<Vec<Bound>, Exit> {
+    let listeners =
+        router::listeners(config).map_err(|error| refused(Exit::ListenerRefused, "certificate", &error))?;
+    let bind = |listener: Listener| {
+        let address = listener.address;
+        Bound::new(listener)
+            .map_err(|error| refused(Exit::ListenerRefused, &format!("listener {address}"), &error))
+    };
+    listeners.into_iter().map(bind).collect()
+}
+
+/// Stops accepting, lets requests and units of work finish, then syncs and closes the database.
+async fn stop(tasks: &Tasks, db: Db) {
+    info!(running = tasks.running().len(), "stopping");
+    for task in tasks.stop(DRAIN).await {
+        warn!(%task, "dropped: it was not finished in time");
+    }
+    db.close().await;
+}
+
+fn refused(exit: Exit, what: &str, error: &dyn std::fmt::Display) -> Exit {
+    error!(%error, "cannot start: {what}");
+    exit
+}

@@ -1,0 +1,240 @@
+//! Connections: accepted, bounded, given deadlines, and let go at the stop.
+//!
+//! Owns: sockets, the TLS handshake, HTTP/1.1 and HTTP/2 framing. Does not own: what a request means.
+//!
+//! Invariants:
+//! - a connection that sends nothing, or sends its first request slowly, is closed after `limits.head_seconds`; an
+//!   HTTP/1.1 connection that is idle for as long is, too;
+//! - a peer that takes nothing for a minute is cut off by the kernel (`TCP_USER_TIMEOUT`), a peer that vanished by
+//!   HTTP/2's own pings;
+//! - above `limits.connections` nothing is accepted: new connections wait in the kernel's queue;
+//! - HTTP/2 is spoken where the TLS handshake chose it; plain connections speak HTTP/1.1.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use plop_base::tasks::TaskError;
+use plop_base::{Clock, TaskKind, Tasks};
+use plop_config::sections::Limits;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+use tracing::{debug, warn};
+
+use super::api::Api;
+use super::client_address::PeerAddress;
+use super::tls::HTTP_2;
+
+/// Connections that wait in the kernel to be accepted.
+const BACKLOG: i32 = 1024;
+/// How long the kernel keeps trying to hand over what was written, and how long it lets a silent peer be.
+const UNRESPONSIVE: Duration = Duration::from_secs(60);
+/// Between two pings on an HTTP/2 connection.
+const PING_EVERY: Duration = Duration::from_secs(30);
+/// Requests at the same time on one HTTP/2 connection.
+const STREAMS: u32 = 100;
+/// After a failed accept (no file descriptors, say), so that the loop does not spin.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// One address of the configuration.
+pub struct Listener {
+    pub serves: Vec<Api>,
+    pub address: SocketAddr,
+    pub tls: Option<TlsAcceptor>,
+}
+
+/// A listener that holds its address.
+pub struct Bound {
+    listener: Listener,
+    socket: TcpListener,
+}
+
+impl Bound {
+    /// Takes the address.
+    pub fn new(mut listener: Listener) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(listener.address), Type::STREAM, Some(Protocol::TCP))?;
+        // A restart need not wait for the old process's closed connections.
+        socket.set_reuse_address(true)?;
+        if listener.address.is_ipv6() {
+            // "[::]:80" and "0.0.0.0:80" are two addresses, whatever the system's default.
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&listener.address.into())?;
+        socket.listen(BACKLOG)?;
+        let socket = TcpListener::from_std(socket.into())?;
+        listener.address = socket.local_addr()?;
+        Ok(Self { listener, socket })
+    }
+
+    /// The address; the one the system chose where the port was 0.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address
+    }
+
+    pub fn serves(&self) -> &[Api] {
+        &self.listener.serves
+    }
+
+    pub fn is_tls(&self) -> bool {
+        self.listener.tls.is_some()
+    }
+}
+
+/// What all listeners share.
+#[derive(Clone)]
+pub struct Acceptor {
+    clock: Clock,
+    tasks: Tasks,
+    places: Arc<Semaphore>,
+    head: Duration,
+    http: Arc<auto::Builder<TokioExecutor>>,
+}
+
+impl Acceptor {
+    pub fn new(limits: &Limits, clock: &Clock, tasks: &Tasks) -> Self {
+        let head = Duration::from_secs(limits.head_seconds.get());
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(head).half_close(false);
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(UNRESPONSIVE)
+            .max_concurrent_streams(STREAMS);
+        let places = usize::try_from(limits.connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
+        Self {
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            head,
+            http: Arc::new(http),
+        }
+    }
+
+    /// Accepts until the process stops; `app` answers the requests.
+    pub async fn accept(self, listener: Bound, app: Router) -> Result<(), TaskError> {
+        loop {
+            let next = async {
+                // The semaphore is never closed.
+                let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
+                listener.socket.accept().await.map(|(stream, peer)| (place, stream, peer))
+            };
+            let accepted = tokio::select! {
+                accepted = next => accepted,
+                _ = self.tasks.shutdown_requested() => return Ok(()),
+            };
+            match accepted {
+                Ok((place, stream, peer)) => {
+                    let connection = Connection {
+                        acceptor: self.clone(),
+                        tls: listener.listener.tls.clone(),
+                        app: app.clone(),
+                        peer,
+                        place,
+                    };
+                    self.tasks.spawn_once(TaskKind::Connection, peer.to_string(), connection.run(stream));
+                }
+                Err(error) => {
+                    warn!(%error, address = %listener.address(), "cannot accept");
+                    self.clock.sleep(ACCEPT_AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+/// One accepted connection.
+struct Connection {
+    acceptor: Acceptor,
+    tls: Option<TlsAcceptor>,
+    app: Router,
+    peer: SocketAddr,
+    /// Its place among `limits.connections`.
+    place: OwnedSemaphorePermit,
+}
+
+/// Which HTTP a connection speaks.
+#[derive(Clone, Copy)]
+enum Http {
+    One,
+    Two,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) -> Result<(), TaskError> {
+        // A peer that resets or babbles is not this server's error.
+        if let Err(error) = self.serve(stream).await {
+            debug!(error, "connection ended");
+        }
+        Ok(())
+    }
+
+    async fn serve(self, stream: TcpStream) -> Result<(), TaskError> {
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(&stream);
+        socket.set_tcp_user_timeout(Some(UNRESPONSIVE))?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNRESPONSIVE))?;
+        let Some(tls) = &self.tls else {
+            return self.http(TokioIo::new(stream), Http::One).await;
+        };
+        let handshake = self.acceptor.clock.timeout(self.acceptor.head, tls.accept(stream)).await;
+        let stream = handshake.ok_or("no TLS handshake in time")??;
+        let http = if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) { Http::Two } else { Http::One };
+        self.http(TokioIo::new(stream), http).await
+    }
+
+    async fn http<IO>(self, io: IO, version: Http) -> Result<(), TaskError>
+    where
+        IO: Read + Write + Unpin + Send + 'static,
+    {
+        let Self { acceptor, app, peer, place: _place, .. } = self;
+        let seen = Arc::new(AtomicBool::new(false));
+        let service = service_fn({
+            let seen = seen.clone();
+            move |mut request: Request<Incoming>| {
+                seen.store(true, Ordering::Relaxed);
+                request.extensions_mut().insert(PeerAddress(peer.ip()));
+                app.clone().oneshot(request.map(Body::new))
+            }
+        });
+        let http = acceptor.http.as_ref().clone();
+        let http = match version {
+            Http::One => http.http1_only(),
+            Http::Two => http.http2_only(),
+        };
+        let mut connection = pin!(http.serve_connection(io, service));
+        let mut first_request = pin!(acceptor.clock.sleep(acceptor.head));
+        let mut waiting = true;
+        let mut stopping = pin!(acceptor.tasks.shutdown_requested());
+        let mut running = true;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return ended,
+                () = first_request.as_mut(), if waiting => {
+                    if !seen.load(Ordering::Relaxed) {
+                        return Err("no request in time".into());
+                    }
+                    waiting = false;
+                }
+                _ = stopping.as_mut(), if running => {
+                    connection.as_mut().graceful_shutdown();
+                    running = false;
+                }
+            }
+        }
+    }
+}

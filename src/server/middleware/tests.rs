@@ -1,0 +1,100 @@
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{Request as HttpRequest, StatusCode};
+use axum::routing::{get, post};
+use plop_base::UnixMillis;
+use tower::ServiceExt as _;
+
+use super::*;
+
+/// The layers around three routes.
+fn app() -> Router {
+    let mut config = Config::default();
+    config.limits.body_kib = 1.try_into().unwrap();
+    let layers = Layers::new(&config, &Clock::simulated(UnixMillis(0)), &Random::seeded(1));
+    let routes = Router::new()
+        .route("/rooms/{room}", get(async || "here"))
+        .route("/panic", get(async || -> &'static str { panic!("deliberate") }))
+        .route("/echo", post(async |body: Bytes| body));
+    layers.around(routes)
+}
+
+async fn ask(method: &str, path: &str, body: Body) -> (Response, serde_json::Value) {
+    let request = HttpRequest::builder().method(method).uri(path).header("origin", "https://app.example");
+    let response = app().oneshot(request.body(body).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, 10_000).await.unwrap();
+    let json = serde_json::from_slice(&body).unwrap_or_default();
+    (Response::from_parts(head, Body::empty()), json)
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name).map(|value| value.to_str().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_path_is_404_unrecognized_with_cors() {
+    let (response, body) = ask("GET", "/_matrix/client/v3/nowhere", Body::empty()).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert_eq!(body["errcode"], "M_UNRECOGNIZED");
+    assert!(body["error"].is_string());
+    assert_eq!(header(&response, "access-control-allow-origin"), Some("*"));
+    assert_eq!(header(&response, "content-type"), Some("application/json"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_path_with_another_method_is_405_unrecognized_with_cors() {
+    for method in ["DELETE", "BREW"] {
+        let (response, body) = ask(method, "/rooms/1", Body::empty()).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(body["errcode"], "M_UNRECOGNIZED");
+        assert_eq!(header(&response, "access-control-allow-origin"), Some("*"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_500_unknown_and_says_nothing_of_itself() {
+    let (response, body) = ask("GET", "/panic", Body::empty()).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(body["errcode"], "M_UNKNOWN");
+    assert!(!body.to_string().contains("deliberate"));
+    assert_eq!(header(&response, "access-control-allow-origin"), Some("*"));
+    assert!(header(&response, "x-request-id").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preflight_names_the_methods_and_headers_of_the_specification() {
+    for path in ["/rooms/1", "/nowhere"] {
+        let (response, _) = ask("OPTIONS", path, Body::empty()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let methods = header(&response, "access-control-allow-methods").unwrap();
+        assert_eq!(methods, "GET,POST,PUT,DELETE,OPTIONS");
+        let headers = header(&response, "access-control-allow-headers").unwrap();
+        assert_eq!(headers, "x-requested-with,content-type,authorization");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_has_an_id_of_its_own_and_a_client_cannot_choose_it() {
+    let request = || HttpRequest::get("/rooms/1").header("x-request-id", "mine").body(Body::empty()).unwrap();
+    let app = app();
+    let first = app.clone().oneshot(request()).await.unwrap();
+    let second = app.oneshot(request()).await.unwrap();
+    let (first, second) = (header(&first, "x-request-id").unwrap(), header(&second, "x-request-id").unwrap());
+    assert_eq!(first.len(), REQUEST_ID_LENGTH);
+    assert_ne!(first, second);
+    assert_ne!(first, "mine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_above_the_limit_is_refused_and_one_at_the_limit_is_not() {
+    let (response, _) = ask("POST", "/echo", Body::from(vec![b'x'; 1_024])).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let (response, _) = ask("POST", "/echo", Body::from(vec![b'x'; 1_025])).await;
+    assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[test]
+fn invented_methods_share_one_label() {
+    assert_eq!(known_method(&Method::GET), "GET");
+    assert_eq!(known_method(&Method::from_bytes(b"BREW").unwrap()), "other");
+}

@@ -1,0 +1,46 @@
+//! The database of this process: which keyspaces it has, how it is opened, and how it comes back from read-only.
+
+use futures_util::future::BoxFuture;
+use plop_base::tasks::TaskError;
+use plop_base::{Clock, Random};
+use plop_config::sections::{Database, Durability};
+use plop_db::{Db, KeyspaceInfo, Migration, OpenError, Options};
+
+/// Every keyspace of every part.
+pub fn keyspaces() -> Vec<KeyspaceInfo> {
+    Vec::new()
+}
+
+/// From schema 1 to the newest, in their order.
+pub fn migrations() -> Vec<Box<dyn Migration>> {
+    Vec::new()
+}
+
+/// Opens the database, or makes it where there is none.
+pub fn open(config: &Database, accept_lost_writes: bool, random: &Random) -> Result<Db, OpenError> {
+    let mut options = Options::new(&config.path, keyspaces());
+    options.migrations = migrations();
+    options.sync = match config.durability {
+        Durability::PowerLoss => true,
+        Durability::ProcessCrash => false,
+    };
+    options.cache_bytes = usize::try_from(config.cache_mib.get() << 20).unwrap_or(usize::MAX);
+    options.keep_free_bytes = u64::from(config.keep_free_mib) << 20;
+    options.accept_lost_writes = accept_lost_writes;
+    Db::open(options, random)
+}
+
+/// The task that makes the store take writes again once it can (a disk has room again, say).
+pub fn keep_writable(
+    db: &Db,
+    clock: &Clock,
+) -> impl Fn() -> BoxFuture<'static, Result<(), TaskError>> + Send + 'static {
+    let (db, clock) = (db.clone(), clock.clone());
+    move || {
+        let (db, clock) = (db.clone(), clock.clone());
+        Box::pin(async move {
+            db.keep_writable(&clock).await;
+            Ok(())
+        })
+    }
+}

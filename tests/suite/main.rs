@@ -1,0 +1,9 @@
+//! What only the whole shows: the tree's own rules, the generated example, and the built binary as a process.
+
+#![allow(clippy::disallowed_methods, reason = "real processes in real time")]
+
+mod example_config;
+mod plop;
+mod process;
+mod tidy;
+mod tls;
