@@ -9,7 +9,6 @@ from nio import (
     PresenceEvent,
     ReceiptEvent,
     RoomMessageText,
-    SyncResponse,
     TypingNoticeEvent,
 )
 from nio.responses import RegisterInteractiveResponse
@@ -39,7 +38,6 @@ class Person:
         self.client.add_ephemeral_callback(self.saw_typing, TypingNoticeEvent)
         self.client.add_ephemeral_callback(self.saw_receipts, ReceiptEvent)
         self.client.add_presence_callback(self.saw_presence, PresenceEvent)
-        self.client.add_response_callback(self.saw_rooms_left, SyncResponse)
 
     async def saw_message(self, room, event):
         self.messages.setdefault(room.room_id, []).append(event.body)
@@ -54,9 +52,6 @@ class Person:
 
     async def saw_presence(self, event):
         self.presence[event.user_id] = event.presence
-
-    async def saw_rooms_left(self, response):
-        self.left.update(response.rooms.leave)
 
     @property
     def id(self) -> str:
@@ -84,7 +79,7 @@ class Person:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < deadline, f"{self.name} never saw: {what}"
-            ok(await self.client.sync(timeout=2_000))
+            self.left.update(ok(await self.client.sync(timeout=2_000)).rooms.leave)
 
     async def say(self, room: str, text: str, transaction: str | None = None) -> str:
         content = {"msgtype": "m.text", "body": text}
