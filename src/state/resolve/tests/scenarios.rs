@@ -157,6 +157,49 @@ fn topics_of_a_losing_branch_are_ordered_by_where_it_left_the_mainline() {
     }
 }
 
+/// Forks that differ only in the topic, over the state after `at`.
+fn topic_forks(room: &Room, at: &OwnedEventId, topics: [&OwnedEventId; 2]) -> [State; 2] {
+    topics.map(|topic| {
+        let mut fork = room.after(at).clone();
+        fork.insert(state_key("m.room.topic", ""), topic.clone());
+        fork
+    })
+}
+
+/// Topics from before and after the room got power levels: the times do not count.
+#[test]
+fn a_topic_from_before_the_first_power_levels_is_the_oldest() {
+    for version in VERSIONS {
+        let (mut room, create) = Room::new(version);
+        let joined = room.member(&create, "alice", "alice", "join");
+        room.clock = 1_000;
+        let old = room.topic(&joined, "alice", "before any levels");
+        room.clock = 10;
+        let levels = room.power_levels(&joined, "alice", &[("alice", 100)]);
+        let new = room.topic(&levels, "alice", "by the levels");
+        let forks = topic_forks(&room, &levels, [&old, &new]);
+        assert_eq!(topic_of(&room.resolved(&forks)), Some(&new));
+    }
+}
+
+/// A long losing branch leaves the mainline where a topic stands: both are in one position, however
+/// far the branch went, and the times decide.
+#[test]
+fn the_length_of_a_losing_branch_does_not_count() {
+    for version in VERSIONS {
+        let (mut room, base) = Room::public(version);
+        let early = room.topic(&base, "alice", "early, on the mainline");
+        let mut losing = base.clone();
+        for level in 1..8 {
+            losing = room.power_levels(&losing, "alice", &[("alice", 100), ("bob", 50), ("charlie", level)]);
+        }
+        let late = room.topic(&losing, "alice", "late, on the losing branch");
+        let winning = room.power_levels(&base, "alice", &[("alice", 100), ("bob", 50), ("dave", 1)]);
+        let forks = topic_forks(&room, &winning, [&early, &late]);
+        assert_eq!(topic_of(&room.resolved(&forks)), Some(&late));
+    }
+}
+
 /// MSC4297, problem A: a fork with an old join rule and a fork with its successor, in both of which
 /// the admin who set the rules has left.
 fn problem_a(version: RoomVersionId) -> (Room, [State; 2], OwnedEventId) {
