@@ -154,7 +154,9 @@ proptest! {
     fn ruma_hashes_and_verifies_the_same((rules, pdu) in any_pdu()) {
         // Of a `third_party_invite` that is no object, ruma keeps the whole value, the reference implementation nothing.
         let invite = members(pdu.content_text()).unwrap().get("third_party_invite");
-        prop_assume!(invite.is_none_or(|invite| invite.starts_with('{')));
+        if invite.is_some_and(|invite| !invite.starts_with('{')) {
+            return Ok(());
+        }
         let object: CanonicalJsonObject = serde_json::from_str(pdu.canonical()).unwrap();
         let hash = unpadded_base64::encode(&content_hash(&pdu.members()));
         prop_assert_eq!(theirs::content_hash(&object).unwrap().encode(), hash);

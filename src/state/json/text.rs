@@ -1,7 +1,7 @@
 //! What JSON strings have in common for reader and writer.
 
-/// How many bytes at the start are neither a quote, a backslash nor a control character: what stands in a JSON string as
-/// it is. All three kinds are ASCII, so the end is a boundary of characters.
+/// How many bytes at the start are neither a quote, a backslash nor a control character: what stands in a JSON string
+/// as it is. All three kinds are ASCII, so the end is a boundary of characters.
 pub(super) fn plain_length(bytes: &[u8]) -> usize {
     let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
     let (blocks, _) = bytes.as_chunks::<32>();

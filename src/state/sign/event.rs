@@ -54,8 +54,8 @@ pub fn required_signers(pdu: &Pdu, rules: &Rules) -> Result<BTreeSet<OwnedServer
     let mut servers = BTreeSet::new();
     let content = members(pdu.content_text());
     let content_of_member = content.as_ref().filter(|_| pdu.type_name() == "m.room.member");
-    // The sender of an invite by third-party identifier only stands for who asked for it: another server makes the event,
-    // and the auth rules check the identity server's signature.
+    // The sender of an invite by third-party identifier only stands for who asked for it: another server makes the
+    // event, and the auth rules check the identity server's signature.
     let by_third_party = pdu.membership() == Some("invite")
         && content_of_member
             .and_then(|content| content.get("third_party_invite"))
@@ -92,8 +92,8 @@ pub fn keys_wanted(
         .collect())
 }
 
-/// Checks an event's signatures and then its content hash. Of each server that must sign, every signature by a known key
-/// that counts for the event's time must be right, and there must be one; other signatures are passed over.
+/// Checks an event's signatures and then its content hash. Of each server that must sign, every signature by a known
+/// key that counts for the event's time must be right, and there must be one; other signatures are passed over.
 pub fn verify(pdu: &Pdu, keys: &VerifyKeys, rules: &Rules) -> Result<Verified, SignatureError> {
     let event = pdu.members();
     let message = signed_bytes(&event, &rules.spec.redaction);

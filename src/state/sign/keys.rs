@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use crate::unpadded_base64;
 
-/// The public half of a signing key whose secret half was published by accident (CVE-2026-24044). Nothing that it signed
-/// is evidence of anything.
+/// The public half of a signing key whose secret half was published by accident (CVE-2026-24044). Nothing that it
+/// signed is evidence of anything.
 const PUBLISHED_KEY: &str = "l/O9hxMVKB6Lg+3Hqf0FQQZhVESQcMzbPN1Cz2nM3og";
 
 /// How far into the future a key is taken as valid, whatever its server says (room version 5, "Signing key validity
