@@ -65,7 +65,7 @@ impl Room {
     ) -> OwnedEventId {
         let sender = UserId::parse(user(sender)).expect("a user id");
         let content = json::to_object(&content).expect("an object");
-        let types = auth::types_for(kind, &sender, Some(key), &content.clone().into(), self.rules);
+        let types = auth::types_for(kind, &sender, Some(key), &content, self.rules);
         let mut builder = EventBuilder::new(self.room_id.clone(), kind, sender, content);
         builder.state_key = Some(key.to_owned());
         builder.auth_events = types.iter().filter_map(|key| state.get(key).cloned()).collect();
@@ -180,12 +180,7 @@ fn large_room(c: &mut Criterion) {
         let forks = diverge(&mut room, &state);
         let conflict = room.conflict(&forks);
         let memory = Memory { room: &room, state: &state };
-        println!(
-            "{name}: {} conflicted keys, {} events in the auth difference, {} in the subgraph",
-            conflict.keys.len(),
-            conflict.auth_difference.len(),
-            conflict.subgraph.len(),
-        );
+        assert_eq!(conflict.keys.len(), 100);
         group.bench_function(name, |bencher| {
             bencher.iter(|| resolve(black_box(&conflict), room.rules, &memory).expect("all is loaded"));
         });

@@ -116,7 +116,7 @@ impl Room {
         };
         let sender = UserId::parse(user(sender)).unwrap();
         let content = json::to_object(&content).unwrap();
-        let types = auth::types_for(kind, &sender, key, &content.clone().into(), self.rules);
+        let types = auth::types_for(kind, &sender, key, &content, self.rules);
         let mut builder = EventBuilder::new(room_id, kind, sender, content);
         builder.state_key = key.map(str::to_owned);
         builder.prev_events = prev.iter().map(|id| (*id).clone()).collect();
