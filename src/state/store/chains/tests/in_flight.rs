@@ -1,0 +1,68 @@
+//! What batches in flight hold, and what becomes of it.
+
+use super::*;
+
+const A: EventNumber = EventNumber(1);
+const B: EventNumber = EventNumber(2);
+const C: EventNumber = EventNumber(3);
+
+#[tokio::test]
+async fn events_in_flight_are_part_of_the_graph() {
+    let db = memory();
+    let chains = Chains::new(&db, &secret(), 1 << 16);
+    let mut batch = Batch::durable();
+    let a = chains.add(&mut batch, ROOM, A, &key(0), &[]).await.unwrap();
+    let b = chains.add(&mut batch, ROOM, B, &key(1), &[A]).await.unwrap();
+    let alike = Alike([(secret().key_hash(&key(1)), B)].into());
+    let one_sided = [vec![B], vec![]];
+    assert_eq!(chains.difference(ROOM, &one_sided, &alike).await.unwrap(), BTreeSet::new());
+    assert_eq!(chains.difference(ROOM, &one_sided, &Alike::default()).await.unwrap(), [A].into());
+
+    db.submit(batch, move |_| drop((a, b))).await.unwrap().await.unwrap();
+    assert_eq!(chains.difference(ROOM, &one_sided, &alike).await.unwrap(), BTreeSet::new());
+    assert!(chains.contains(ROOM, &[B], A).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_a_refused_batch_held_is_forgotten() {
+    let db = memory();
+    let chains = Chains::new(&db, &secret(), 1 << 16);
+    let mut kept = Batch::durable();
+    let a = chains.add(&mut kept, ROOM, A, &key(0), &[]).await.unwrap();
+    let b = chains.add(&mut kept, ROOM, B, &key(1), &[]).await.unwrap();
+    db.submit(kept, move |_| drop((a, b))).await.unwrap().await.unwrap();
+
+    let mut refused = Batch::durable();
+    let refused_c = chains.add(&mut refused, ROOM, C, &key(2), &[A]).await.unwrap();
+    assert!(chains.contains(ROOM, &[C], A).await.unwrap());
+    // The number is given to another event before the refused batch is gone.
+    let mut second = Batch::durable();
+    let c = chains.add(&mut second, ROOM, C, &key(3), &[B]).await.unwrap();
+    let check = async || {
+        assert!(!chains.contains(ROOM, &[C], A).await.unwrap());
+        assert!(chains.contains(ROOM, &[C], B).await.unwrap());
+        let forks = [vec![C], vec![]];
+        assert_eq!(chains.difference(ROOM, &forks, &Alike::default()).await.unwrap(), [B].into());
+        assert_eq!(chains.conflicted_subgraph(ROOM, &[A, B].into()).await.unwrap(), [A, B].into());
+    };
+    check().await;
+    drop((refused, refused_c));
+    check().await;
+    db.submit(second, move |_| drop(c)).await.unwrap().await.unwrap();
+    check().await;
+}
+
+#[tokio::test]
+async fn a_deleted_room_has_no_index() {
+    let db = memory();
+    let chains = Chains::new(&db, &secret(), 0);
+    let mut batch = Batch::durable();
+    drop(chains.add(&mut batch, ROOM, A, &key(0), &[]).await.unwrap());
+    db.commit(batch).await.unwrap();
+    assert!(chains.is_complete(ROOM, A).await.unwrap());
+    assert!(!chains.is_complete(RoomNumber(4), A).await.unwrap(), "nothing is shared between rooms");
+    let mut batch = Batch::durable();
+    Chains::delete_room(&mut batch, ROOM);
+    db.commit(batch).await.unwrap();
+    assert!(!chains.is_complete(ROOM, A).await.unwrap());
+}
