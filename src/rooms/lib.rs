@@ -18,6 +18,7 @@ pub mod local;
 pub mod members;
 pub mod notifying;
 pub mod operation;
+pub mod ops;
 pub mod rank;
 pub mod registry;
 pub mod rooms;

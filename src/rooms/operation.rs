@@ -259,6 +259,11 @@ impl<'w> Operation<'w> {
         position
     }
 
+    /// Whether there is nothing to commit: a repeated transaction, a state that is set already.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
     /// Hands the batch to the committer. The writer's state runs ahead from here on; the receipt resolves when the batch is on disk.
     pub async fn submit(mut self) -> Result<Receipt, StoreFault> {
         let room = self.next.view.number;

@@ -4,17 +4,39 @@
 //!
 //! Invariants: built once; cheap to clone.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
-use plop_db::ReadError;
+use plop_db::{CommitError, Committed, ReadError, Receipt};
 use plop_state_store::RoomNumber;
 use ruma::RoomId;
 
 use crate::core::Core;
 use crate::loading::LoadError;
+use crate::operation::{Operation, StoreFault};
 use crate::registry::Registry;
 use crate::view::RoomView;
 use crate::writer::RoomWriter;
+
+/// How often an operation is run before the conflict is the caller's. One conflict needs a refused commit; several in a row are a
+/// second process writing the same store.
+const ATTEMPTS: u32 = 4;
+
+/// Work on a room under its guard: may run more than once, each time on a fresh operation.
+pub trait Work<T, E>:
+    for<'a> FnMut(&'a mut Operation<'_>) -> Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>
+{
+}
+
+impl<T, E, F> Work<T, E> for F where
+    F: for<'a> FnMut(&'a mut Operation<'_>) -> Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>
+{
+}
+
+/// The end of a submitted batch.
+pub async fn settle(submitted: Result<Receipt, StoreFault>) -> Result<Committed, StoreFault> {
+    Ok(submitted?.await?)
+}
 
 /// All rooms.
 #[derive(Clone)]
@@ -33,6 +55,11 @@ impl Rooms {
 
     /// The parts below.
     pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The parts below, to keep.
+    pub(crate) fn shared_core(&self) -> &Arc<Core> {
         &self.core
     }
 
@@ -55,6 +82,33 @@ impl Rooms {
     pub async fn view_by_id(&self, id: &RoomId) -> Result<Arc<RoomView>, LoadError> {
         let number = self.number(id).await?.ok_or(LoadError::NotHere)?;
         self.view(number).await
+    }
+
+    /// Runs an operation on a room and waits until it is on disk. Where a commit is refused because the room has moved on under
+    /// it (another commit was refused before), the work is done again on the reloaded room.
+    ///
+    /// # Errors
+    /// What `work` refuses; the room is then as it was.
+    pub async fn write<T, E>(&self, number: RoomNumber, mut work: impl Work<T, E>) -> Result<T, E>
+    where
+        E: From<LoadError> + From<StoreFault>,
+    {
+        let mut attempt = 1;
+        loop {
+            let mut writer = self.writer(number).await?;
+            let mut operation = writer.begin();
+            let outcome = work(&mut operation).await?;
+            if operation.is_empty() {
+                return Ok(outcome);
+            }
+            let submitted = operation.submit().await;
+            drop(writer);
+            match settle(submitted).await {
+                Ok(_) => return Ok(outcome),
+                Err(StoreFault::Commit(CommitError::Conflict { .. })) if attempt < ATTEMPTS => attempt += 1,
+                Err(fault) => return Err(fault.into()),
+            }
+        }
     }
 
     /// The guard of a room.

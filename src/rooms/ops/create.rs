@@ -1,0 +1,278 @@
+//! Room creation (client-server API, `POST /createRoom`).
+//!
+//! Owns: the order of a new room's events, its alias, its place in the directory. Does not own: what those events hold ([`content`]).
+//!
+//! Invariants: all or nothing: every event, the alias and the directory entry are one batch.
+
+mod content;
+
+use std::sync::Arc;
+
+use plop_base::Actor;
+use plop_db::{CommitError, Db, ReadError};
+use plop_state::auth::AuthError;
+use plop_state::build::{BuildError, EventBuilder};
+use plop_state::json::Object;
+use plop_state::{Pdu, Rules};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, RoomVersionId, UserId};
+
+use crate::draft::EventDraft;
+use crate::local::AppendError;
+use crate::operation::{Operation, StoreFault};
+use crate::rooms::{Rooms, settle};
+use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases, RoomIds, RoomRow};
+use crate::slot::{Ahead, RoomSlot};
+use crate::view::RoomView;
+use crate::writer::RoomWriter;
+
+/// A named set of defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    PrivateChat,
+    TrustedPrivateChat,
+    PublicChat,
+}
+
+/// A state event that the creator wants in the room from the start.
+#[derive(Debug, Clone)]
+pub struct InitialState {
+    pub kind: String,
+    pub state_key: String,
+    pub content: Object,
+}
+
+/// What a room is created with.
+#[derive(Debug, Clone)]
+pub struct CreateRoom {
+    pub version: RoomVersionId,
+    pub preset: Preset,
+    /// Whether it is listed in the public directory.
+    pub published: bool,
+    /// The local part of an alias on this server.
+    pub alias: Option<String>,
+    pub name: Option<String>,
+    pub topic: Option<String>,
+    pub invite: Vec<OwnedUserId>,
+    pub is_direct: bool,
+    pub creation_content: Object,
+    pub initial_state: Vec<InitialState>,
+    pub power_levels_override: Object,
+}
+
+/// Why no room was created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    #[error("guests may not create rooms")]
+    Guest,
+    #[error("a room needs a user who creates it")]
+    NoCreator,
+    #[error("room version {0} is not known here")]
+    UnsupportedVersion(RoomVersionId),
+    #[error("the alias is not valid")]
+    InvalidAlias,
+    #[error("the alias is taken")]
+    AliasInUse,
+    /// The create event itself is none: `additional_creators` that are no user ids, say.
+    #[error("the creation content is refused: {0}")]
+    CreationContent(AuthError),
+    /// The room's own rules refuse one of its first events: power levels that leave the creator without power, say.
+    #[error("the initial state is refused: {0}")]
+    InitialState(AuthError),
+    /// An event is too large, or an id in it too long.
+    #[error("not an event: {0}")]
+    Event(#[from] BuildError),
+    #[error("the room is too large to be created at once")]
+    TooLarge,
+    #[error("{0} cannot be invited: users of other servers cannot be reached")]
+    Unreachable(OwnedUserId),
+    #[error(transparent)]
+    Store(StoreFault),
+}
+
+impl From<StoreFault> for CreateError {
+    fn from(fault: StoreFault) -> Self {
+        match fault {
+            StoreFault::Commit(CommitError::TooLarge { .. }) => Self::TooLarge,
+            // The only rows that can be there before are those of the alias: room numbers are this process's own.
+            StoreFault::Commit(CommitError::Conflict { .. }) => Self::AliasInUse,
+            fault => Self::Store(fault),
+        }
+    }
+}
+
+impl From<AppendError> for CreateError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Forbidden(error) => Self::InitialState(error),
+            AppendError::Build(error) => Self::Event(error),
+            AppendError::Store(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<ReadError> for CreateError {
+    fn from(error: ReadError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Rooms {
+    /// Creates a room and returns its id once it is on disk.
+    pub async fn create(&self, actor: &Actor, request: &CreateRoom) -> Result<OwnedRoomId, CreateError> {
+        let creator = creator(actor)?;
+        let rules = plop_state::rules(&request.version)
+            .ok_or_else(|| CreateError::UnsupportedVersion(request.version.clone()))?;
+        if let Some(user) = request.invite.iter().find(|user| user.server_name() != self.core().server) {
+            return Err(CreateError::Unreachable(user.clone()));
+        }
+        let alias = self.free_alias(request).await?;
+        let create = self.create_event(creator, request, rules)?;
+        let id = create.room_id().to_owned();
+        let number = self.registry().new_number();
+        let mut view = RoomView::empty(number, id.clone(), rules);
+        view.authorise(&create, None).map_err(CreateError::CreationContent)?;
+        view.position = self.core().db.published();
+        let ahead = Ahead { view, head: None, tips: Vec::new(), pending: imbl::OrdMap::new() };
+        let slot = Arc::new(RoomSlot::new(ahead));
+        let mut writer = RoomWriter::of_slot(self.shared_core(), Arc::clone(&slot)).await;
+        let mut operation = writer.begin();
+        operation.append_authorised(create, None).await?;
+        for draft in self.first_events(creator, request, rules, alias.as_deref()).await? {
+            operation.append(draft).await?;
+        }
+        self.add_rows(&mut operation, creator, request, alias);
+        self.registry().insert(number, slot);
+        let submitted = operation.submit().await;
+        drop(writer);
+        settle(submitted).await?;
+        Ok(id)
+    }
+
+    async fn free_alias(&self, request: &CreateRoom) -> Result<Option<OwnedRoomAliasId>, CreateError> {
+        let Some(localpart) = &request.alias else { return Ok(None) };
+        let alias = alias(localpart, self.core().server.as_str()).ok_or(CreateError::InvalidAlias)?;
+        if is_taken(&self.core().db, &alias).await? {
+            return Err(CreateError::AliasInUse);
+        }
+        Ok(Some(alias))
+    }
+
+    /// The first event, whose id is the room's in version 12.
+    fn create_event(
+        &self,
+        creator: &UserId,
+        request: &CreateRoom,
+        rules: &Rules,
+    ) -> Result<Pdu, CreateError> {
+        let core = self.core();
+        let chosen_id = !rules.spec.authorization.room_create_event_id_as_room_id;
+        let room = chosen_id.then(|| RoomId::new_v1(&core.server));
+        let content = content::create(creator, request, rules);
+        let mut builder = EventBuilder::new(room, "m.room.create", creator.to_owned(), content);
+        builder.state_key = Some(String::new());
+        builder.origin_server_ts = core.clock.now().0;
+        if rules.spec.event_format.require_event_id {
+            builder.event_id = Some(ruma::EventId::new_v1(&core.server));
+        }
+        Ok(builder.build(rules, &core.key)?)
+    }
+
+    /// All other events of the new room, in the order that the specification gives.
+    async fn first_events(
+        &self,
+        creator: &UserId,
+        request: &CreateRoom,
+        rules: &Rules,
+        alias: Option<&RoomAliasId>,
+    ) -> Result<Vec<EventDraft>, CreateError> {
+        let snapshot = self.core().db.snapshot();
+        let state = |kind: &str, content| EventDraft::state(kind, "", creator.to_owned(), content);
+        let profile = plop_accounts::profile::member_profile(&snapshot, creator).await?;
+        let mut drafts = vec![EventDraft::state(
+            "m.room.member",
+            creator.as_str(),
+            creator.to_owned(),
+            content::member("join", &profile, false),
+        )];
+        if !request.sets("m.room.power_levels") {
+            drafts.push(state("m.room.power_levels", content::power_levels(creator, request, rules)));
+        }
+        drafts.extend(
+            alias.map(|alias| state("m.room.canonical_alias", content::text("alias", alias.as_str()))),
+        );
+        let preset = content::preset(request.preset).into_iter().filter(|(kind, _)| !request.sets(kind));
+        drafts.extend(preset.map(|(kind, content)| state(kind, content)));
+        drafts.extend(request.initial_state.iter().map(|event| {
+            EventDraft::state(&event.kind, &event.state_key, creator.to_owned(), event.content.clone())
+        }));
+        drafts.extend(request.name.as_deref().map(|name| state("m.room.name", content::text("name", name))));
+        drafts.extend(request.topic.as_deref().map(|topic| state("m.room.topic", content::topic(topic))));
+        for user in &request.invite {
+            let profile = plop_accounts::profile::member_profile(&snapshot, user).await?;
+            let content = content::member("invite", &profile, request.is_direct);
+            drafts.push(EventDraft::state("m.room.member", user.as_str(), creator.to_owned(), content));
+        }
+        Ok(drafts)
+    }
+
+    fn add_rows(
+        &self,
+        operation: &mut Operation<'_>,
+        creator: &UserId,
+        request: &CreateRoom,
+        alias: Option<OwnedRoomAliasId>,
+    ) {
+        let (number, id) = (operation.view().number, operation.view().id.clone());
+        let row = RoomRow {
+            id: id.clone(),
+            version: request.version.as_str().to_owned(),
+            since: self.core().clock.now(),
+        };
+        let batch = operation.batch();
+        batch.expect::<crate::schema::Rooms>(&number, None);
+        batch.put::<crate::schema::Rooms>(&number, &row);
+        batch.expect::<RoomIds>(&id, None);
+        batch.put::<RoomIds>(&id, &number);
+        if let Some(alias) = alias {
+            batch.expect::<Aliases>(&alias, None);
+            batch.put::<Aliases>(&alias, &AliasRow { room: id, creator: creator.to_owned() });
+            batch.put::<RoomAliases>(&(number, alias), &());
+        }
+        if request.published {
+            batch.put::<PublishedRooms>(&number, &());
+        }
+    }
+}
+
+impl CreateRoom {
+    /// Whether the creator brings an own event of this type.
+    fn sets(&self, kind: &str) -> bool {
+        self.initial_state.iter().any(|event| event.kind == kind && event.state_key.is_empty())
+    }
+}
+
+fn creator(actor: &Actor) -> Result<&UserId, CreateError> {
+    match actor {
+        Actor::User { user, .. }
+        | Actor::AppService { user, .. }
+        | Actor::AdminAs { user, .. }
+        | Actor::ShadowBanned { user, .. } => Ok(user),
+        Actor::Guest { .. } => Err(CreateError::Guest),
+        Actor::Server => Err(CreateError::NoCreator),
+    }
+}
+
+/// The alias of a local part (appendices, "Room Aliases").
+pub(crate) fn alias(localpart: &str, server: &str) -> Option<OwnedRoomAliasId> {
+    let is_plain =
+        !localpart.is_empty() && !localpart.contains([':', '\0']) && !localpart.contains(char::is_whitespace);
+    if !is_plain {
+        return None;
+    }
+    // Refuses what is longer than 255 bytes.
+    RoomAliasId::parse(format!("#{localpart}:{server}")).ok()
+}
+
+async fn is_taken(db: &Db, alias: &RoomAliasId) -> Result<bool, ReadError> {
+    Ok(db.snapshot().get::<Aliases>(&alias.to_owned()).await?.is_some())
+}
