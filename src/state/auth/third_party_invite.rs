@@ -45,7 +45,9 @@ fn signatures(signed: &Object) -> impl Iterator<Item = Signature> {
         .filter_map(|(_, signatures)| signatures.as_object())
         .flatten()
         .filter(|(key_id, _)| key_id.starts_with("ed25519:"))
-        .filter_map(|(_, signature)| Signature::from_slice(&unpadded_base64::decode(signature.as_str()?)?).ok())
+        .filter_map(|(_, signature)| {
+            Signature::from_slice(&unpadded_base64::decode(signature.as_str()?)?).ok()
+        })
 }
 
 /// `public_key`, and that of each of `public_keys`.

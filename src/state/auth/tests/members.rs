@@ -57,8 +57,7 @@ fn every_membership() {
 }
 
 #[test]
-fn join() {
-    let public = || room().join_rule("public");
+fn first_join() {
     let creator_left = || room().member(CREATOR, "leave");
     let other_creator = || room().create(json!({ "creator": USER })).member(USER, "leave");
     let user_after_create = || Draft::join(USER).following_create();
@@ -100,6 +99,13 @@ fn join() {
             room().create(json!({ "additional_creators": [LEFT] })),
             Err(NotInvited),
         ),
+    ]);
+}
+
+#[test]
+fn join() {
+    let public = || room().join_rule("public");
+    assert_all(&[
         case(
             "sender is not the target",
             ALL,

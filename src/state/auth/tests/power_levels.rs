@@ -39,8 +39,11 @@ fn change(
     case(rule, versions, Draft::levels(sender, new), room().levels(complete(current)), verdict)
 }
 
+/// What changes, the versions, the sender, the levels before and after, the verdict.
+type Row = (&'static str, Versions, &'static str, Json, Json, Result<(), AuthError>);
+
 /// Runs the rows once for the versions before 12 and once for 12.
-fn assert_changes(rows: &[(&'static str, Versions, &str, Json, Json, Result<(), AuthError>)]) {
+fn assert_changes(rows: &[Row]) {
     for (rule, versions, sender, current, new, verdict) in rows {
         for version in versions.clone() {
             let row = change(rule, version..=version, sender, current.clone(), new.clone(), verdict.clone());
