@@ -208,6 +208,9 @@ proptest! {
     ) {
         let mut raw = pdu.canonical().as_bytes().to_vec();
         for (index, byte, how) in cuts {
+            if raw.is_empty() {
+                break;
+            }
             let at = index.index(raw.len());
             match how {
                 0 => raw[at] = byte,
