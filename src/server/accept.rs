@@ -238,3 +238,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,6 +197,39 @@ fn nothing_is_left_for_later_in_the_code() {
     }
 }
 
+/// Keys whose reader is still being written. This list may only shrink.
+const READ_BY_NOBODY_YET: [&str; 7] = [
+    "server.default_room_version",
+    "registration.mode",
+    "registration.shared_secret",
+    "passwords.memory_kib",
+    "passwords.iterations",
+    "passwords.parallelism",
+    "passwords.concurrent_hashes",
+];
+
+/// A key that nothing reads is a promise that nobody keeps.
+#[test]
+fn every_configuration_key_is_read_outside_the_configuration() {
+    let readers: Vec<Source> =
+        sources().into_iter().filter(|source| crate_of(&source.path).0 != "plop-config").collect();
+    let example = fs::read_to_string(root().join("conf/plop.example.toml")).unwrap();
+    let (mut section, mut unread) = ("", Vec::new());
+    for line in example.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if let Some((key, _)) = line.strip_prefix('#').and_then(|line| line.split_once(" = ")) {
+            let read = |source: &Source| !mentions(source, key).is_empty();
+            if !key.contains(' ') && !readers.iter().any(read) {
+                unread.push(format!("{section}.{key}"));
+            }
+        }
+    }
+    let unexpected: Vec<&String> =
+        unread.iter().filter(|key| !READ_BY_NOBODY_YET.contains(&key.as_str())).collect();
+    assert_eq!(unexpected, Vec::<&String>::new());
+}
+
 /// Two files that import each other are one file that was cut in the wrong place.
 #[test]
 fn no_two_files_of_a_crate_import_each_other() {
@@ -214,23 +247,24 @@ fn no_two_files_of_a_crate_import_each_other() {
     assert_eq!(cycles, Vec::<String>::new());
 }
 
-/// For each module of a crate the modules that it names by `crate::` or `super::` paths. A parent that declares and
-/// re-exports its children does not import them in this sense, a child that uses its parent's items does.
+/// For each module of a crate the modules that it names by `crate::` or `super::` paths. A module above it, which declares
+/// and re-exports, does not count.
 fn imports_by_module(files: &[&Source], base: &str) -> BTreeMap<String, BTreeSet<String>> {
     let modules: BTreeMap<String, &Source> =
         files.iter().map(|file| (module_of(&file.path, base), *file)).collect();
     let mut imports = BTreeMap::new();
     for (module, file) in &modules {
+        let lines = code(file).take_while(|(_, line)| !line.starts_with("mod tests"));
+        let text: String = lines.flat_map(|(_, line)| [line.trim(), " "]).collect();
         let mut named = BTreeSet::new();
-        for (_, line) in code(file).take_while(|(_, line)| !line.starts_with("mod tests")) {
-            for path in paths_in(line, module) {
-                // The longest prefix that is a module.
-                let target = (1..=path.len())
-                    .rev()
-                    .map(|len| path[..len].join("::"))
-                    .find(|path| modules.contains_key(path));
-                named.extend(target.filter(|target| target != module));
-            }
+        for path in paths_in(&text).iter().filter_map(|path| absolute(path, module)) {
+            // The longest prefix that is a module.
+            let target = (1..=path.len())
+                .rev()
+                .map(|len| path[..len].join("::"))
+                .find(|path| modules.contains_key(path));
+            let is_above = |target: &String| module == target || module.starts_with(&format!("{target}::"));
+            named.extend(target.filter(|target| !is_above(target)));
         }
         imports.insert(module.clone(), named);
     }
@@ -244,26 +278,68 @@ fn module_of(path: &str, base: &str) -> String {
     if matches!(inner, "lib" | "main") { String::new() } else { inner.replace('/', "::") }
 }
 
-/// The absolute module paths that a line of code in `module` names.
-fn paths_in(line: &str, module: &str) -> Vec<Vec<String>> {
+/// Every path from `crate` or `super` on, with the groups of `use` taken apart.
+fn paths_in(text: &str) -> Vec<String> {
     let mut paths = Vec::new();
-    for word in line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
-        let mut parts: Vec<&str> = word.split("::").filter(|part| !part.is_empty()).collect();
-        let mut absolute: Vec<String> = match parts.first() {
-            Some(&"crate") => Vec::new(),
-            Some(&"super") => module.split("::").map(str::to_owned).collect(),
-            _ => continue,
-        };
-        while parts.first() == Some(&"super") {
-            absolute.pop();
-            parts.remove(0);
-        }
-        absolute.extend(parts.iter().filter(|part| **part != "crate").map(|part| (*part).to_owned()));
-        if !absolute.is_empty() {
-            paths.push(absolute);
+    for root in ["crate::", "super::"] {
+        for (start, _) in text.match_indices(root) {
+            let inside =
+                text[..start].chars().next_back().is_some_and(|c| c.is_alphanumeric() || "_:$".contains(c));
+            if !inside {
+                expand(&text[start..], String::new(), &mut paths);
+            }
         }
     }
     paths
+}
+
+/// Takes one path from the beginning of `text`, all paths of it when it ends in a group, and returns what follows.
+fn expand<'a>(text: &'a str, prefix: String, paths: &mut Vec<String>) -> &'a str {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(text.len());
+    let path = format!("{prefix}{}", &text[..end]);
+    let mut rest = &text[end..];
+    if !(path.ends_with("::") && rest.starts_with('{')) {
+        paths.push(path);
+        return rest;
+    }
+    while rest.starts_with(['{', ',']) {
+        rest = rest[1..].trim_start();
+        if rest.starts_with('}') {
+            break;
+        }
+        rest = expand(rest, path.clone(), paths);
+        // A renaming, and the space before a comma.
+        rest = &rest[rest.find([',', '}']).unwrap_or(rest.len())..];
+    }
+    rest.strip_prefix('}').unwrap_or(rest)
+}
+
+/// A path named in `module`, from the root of its crate.
+fn absolute(path: &str, module: &str) -> Option<Vec<String>> {
+    let mut parts: Vec<&str> = path.split("::").filter(|part| !part.is_empty()).collect();
+    let mut from: Vec<&str> =
+        if parts.first() == Some(&"crate") { Vec::new() } else { module.split("::").collect() };
+    while matches!(parts.first(), Some(&"super" | &"crate")) {
+        from.pop();
+        parts.remove(0);
+    }
+    from.extend(parts);
+    (!from.is_empty()).then(|| from.into_iter().map(str::to_owned).collect())
+}
+
+#[test]
+fn paths_are_taken_out_of_groups() {
+    let text = "use super::{content, create::{Create, Rule as R}, member}; let x = crate::a::f(1); use other::super_b;";
+    let mut found = paths_in(text);
+    found.sort();
+    let expected =
+        ["crate::a::f", "super::content", "super::create::Create", "super::create::Rule", "super::member"];
+    assert_eq!(found, expected);
+    assert_eq!(
+        absolute("super::create::Rule", "auth::member"),
+        Some(vec!["auth".into(), "create".into(), "Rule".into()])
+    );
+    assert_eq!(absolute("crate::a", "auth::member"), Some(vec!["a".into()]));
 }
 
 /// Pairs of modules that reach each other.
