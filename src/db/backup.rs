@@ -210,7 +210,10 @@ fn sync_files(folder: &Path) -> Result<(), FolderError> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
 ) -> Result<T, BackupError> {
-    #[expect(clippy::disallowed_methods, reason = "an admin asks for one backup at a time; it must not take turns with reads")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an admin asks for one backup at a time; it must not take turns with reads"
+    )]
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(BackupError::CutShort(error.to_string())))
 }

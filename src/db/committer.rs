@@ -234,10 +234,11 @@ impl Committer {
             key: stored_key::<Probe>(&()).bytes,
             value: crate::codec::encode(&self.base.last()),
         };
-        if let Err(error) = self.engine.revive() {
+        let room = self.space.as_ref().map_or(Ok(()), Space::check_to_go_on).map_err(EngineError);
+        if let Err(error) = room.and_then(|()| self.engine.revive()) {
             return ControlFlow::Continue(Err(error));
         }
-        match self.write(&[probe]) {
+        match self.engine.write(&[probe]) {
             Ok(()) => {}
             Err(WriteError::Refused(error)) => return ControlFlow::Continue(Err(error)),
             Err(WriteError::SyncFailed(error)) => return self.end(&error),

@@ -3,7 +3,6 @@
 //! Owns: the bounded queue to the committer. Does not own: how a database is opened ([`crate::open`]), what a commit does
 //! ([`crate::committer`]).
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
@@ -41,8 +40,8 @@ struct Shared {
     identity: Identity,
     queue: mpsc::Sender<Request>,
     room: Arc<Semaphore>,
-    /// Held for its lock; none for a database in memory.
-    _folder: Option<Folder>,
+    /// Locked as long as the database is open; none for a database in memory.
+    folder: Option<Folder>,
 }
 
 /// What a database is put together from.
@@ -75,8 +74,7 @@ impl Db {
             unsynced: 0,
         };
         let room = Arc::new(Semaphore::new(QUEUE_KILOBYTES));
-        let shared =
-            Shared { engine, board, counters, registry, identity, queue: sender, room, _folder: folder };
+        let shared = Shared { engine, board, counters, registry, identity, queue: sender, room, folder };
         (Db { shared: Arc::new(shared) }, committer, receiver)
     }
 
@@ -154,14 +152,9 @@ impl Db {
         check::check(&self.snapshot(), &self.shared.registry, references).await
     }
 
-    /// A complete copy of the database in `folder`, which must not exist. It holds everything up to the position returned.
-    pub async fn checkpoint(&self, folder: PathBuf) -> Result<Position, EngineError> {
-        let db = self.clone();
-        let copied = tokio::task::spawn_blocking(move || {
-            let position = db.published();
-            db.shared.engine.checkpoint(&folder).map(|()| position)
-        });
-        copied.await.unwrap_or_else(|error| Err(EngineError(error.to_string())))
+    /// What a backup needs to know of the database.
+    pub(crate) fn parts_for_backup(&self) -> (&Engine, &Registry, Option<&Folder>) {
+        (&self.shared.engine, &self.shared.registry, self.shared.folder.as_ref())
     }
 
     /// Commits what is queued, syncs, and ends the committer; later submissions are refused. The engine's files are free once

@@ -17,7 +17,7 @@ use crate::db::{Db, Parts};
 use crate::engine::memory::{Memory, MemoryDisk};
 use crate::engine::rocks::{RocksDb, RocksOptions};
 use crate::engine::{Engine, EngineError, Write};
-use crate::folder::{Folder, FolderError, Label};
+use crate::folder::{Folder, FolderError, Label, State};
 use crate::keyspace::{Keyspace, KeyspaceInfo, Registry, RegistryError, stored_key};
 use crate::meta::{Identity, IdentityRow, LastCommit, OWN_KEYSPACES, Schema, SchemaRow};
 use crate::migrate::{self, FIRST_SCHEMA, MigrateError, Migration};
@@ -63,6 +63,10 @@ impl Default for Hooks {
     fn default() -> Self {
         Hooks {
             acknowledged: Box::new(|_| ()),
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "nothing may be flushed, synced or answered after a failed sync"
+            )]
             sync_failed: Box::new(|_| std::process::exit(i32::from(Exit::SyncFailed as u8))),
         }
     }
@@ -112,7 +116,7 @@ impl Db {
         let registry = Registry::new(OWN_KEYSPACES, registry)?;
         let newest = migrate::newest_schema(&migrations)?;
         let mut folder = Folder::claim(&path, newest, random)?;
-        let create = !folder.label().complete;
+        let create = folder.label().state == State::Unfinished;
         let engine = Engine::RocksDb(RocksDb::open(&folder.engine(), &RocksOptions { cache_bytes, create })?);
         if !create {
             compare_with_acknowledged(&engine, &mut folder, accept_lost_writes)?;
@@ -164,17 +168,21 @@ impl Db {
             database_id: identity.database_id,
             schema: FIRST_SCHEMA,
             restore_generation: identity.restore_generation,
-            complete: true,
+            state: State::Live,
         };
         let base = settle(&engine, &label, stored.is_none())?;
         let parts = Parts { engine, registry, identity, base, sync: true, hooks, space: None, folder: None };
         let (db, committer, queue) = Db::assemble(parts);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends with the last handle, and a simulation drives it itself"
+        )]
         tokio::spawn(run_as_task(committer, queue));
         Ok(db)
     }
 }
 
-fn identity_of(label: &Label) -> Identity {
+pub(crate) fn identity_of(label: &Label) -> Identity {
     Identity { database_id: label.database_id, restore_generation: label.restore_generation }
 }
 
@@ -239,7 +247,16 @@ fn noting(mut acknowledged: Acknowledged, hooks: Hooks) -> Hooks {
 fn run_migrations(db: &Db, from: Schema, migrations: Vec<Box<dyn Migration>>) -> Result<(), OpenError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(OpenError::Thread)?;
     let running = std::thread::scope(|scope| {
-        let run = || runtime.block_on(migrate::run(db, from, &migrations));
+        let run = || {
+            runtime.block_on(async {
+                let migrated = migrate::run(db, from, &migrations).await;
+                if migrated.is_err() {
+                    // So that the next attempt finds the folder free.
+                    db.clone().close().await;
+                }
+                migrated
+            })
+        };
         let thread = std::thread::Builder::new().name("plop-migrate".to_owned()).spawn_scoped(scope, run);
         thread.map(|thread| thread.join())
     });

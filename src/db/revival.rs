@@ -17,7 +17,8 @@ impl Db {
     pub async fn keep_writable(&self, clock: &Clock) {
         let mut state = self.state();
         loop {
-            let changed = state.wait_for(|state| *state != StoreState::Writable).await.map(|state| state.clone());
+            let changed =
+                state.wait_for(|state| *state != StoreState::Writable).await.map(|state| state.clone());
             match changed {
                 Ok(StoreState::ReadOnly { .. }) => self.revive(clock).await,
                 Ok(StoreState::Writable) => {}

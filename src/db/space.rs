@@ -20,14 +20,23 @@ impl Space {
 
     /// `Err` says why no more may be written. A file system that does not answer is not taken for a full one.
     pub fn check(&self) -> Result<(), String> {
-        if self.keep_free == 0 {
+        self.has_free(self.keep_free)
+    }
+
+    /// Whether a store that stopped may go on: with a quarter more, so that it does not stop and go at the edge.
+    pub fn check_to_go_on(&self) -> Result<(), String> {
+        self.has_free(self.keep_free.saturating_add(self.keep_free / 4))
+    }
+
+    fn has_free(&self, wanted: u64) -> Result<(), String> {
+        if wanted == 0 {
             return Ok(());
         }
         let Ok(status) = rustix::fs::statvfs(&self.folder) else { return Ok(()) };
         let free = status.f_bavail.saturating_mul(status.f_frsize);
-        if free >= self.keep_free {
+        if free >= wanted {
             return Ok(());
         }
-        Err(format!("only {free} bytes are free on the disk; {} are kept free", self.keep_free))
+        Err(format!("only {free} bytes are free on the disk; {wanted} are kept free"))
     }
 }

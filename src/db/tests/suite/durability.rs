@@ -6,14 +6,10 @@ use std::process::Child;
 use plop_base::Random;
 use plop_db::Db;
 
-use crate::ledger::{self, Ledger};
-use crate::powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain};
+use crate::ledger::{self, Ledger, Until};
+use crate::powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain, runtime};
 
 const NO_SYNC: &str = "POWERLOSS_NO_SYNC";
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
 
 #[test]
 #[ignore = "a child of the tests below"]
@@ -23,7 +19,7 @@ fn child() {
     options.sync = std::env::var_os(NO_SYNC).is_none();
     runtime().block_on(async {
         let db = Db::open(options, &Random::system()).unwrap();
-        ledger::write_for_ever(&db, u64::MAX / 2).await;
+        ledger::write(&db, Until::Refused).await;
     });
 }
 
@@ -39,6 +35,8 @@ fn random_end(dice: &mut Dice) -> End {
     match dice.below(4) {
         0 => End::Operation(Class::Write, 1 + dice.below(600)),
         1 => End::Operation(Class::Sync, 1 + dice.below(300)),
+        // Now and then long enough for compactions and for logs that are used again.
+        2 if dice.below(6) == 0 => End::Acknowledged(6000),
         _ => End::Acknowledged(1 + dice.below(600)),
     }
 }

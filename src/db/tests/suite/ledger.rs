@@ -28,7 +28,7 @@ plop_db::keyspaces! {
 pub const WRITERS: u32 = 6;
 
 pub fn is_durable(writer: u32) -> bool {
-    writer % 2 == 0
+    writer.is_multiple_of(2)
 }
 
 pub fn options(folder: &Path) -> Options {
@@ -47,9 +47,8 @@ fn payload(writer: u32, number: u64) -> Vec<u8> {
     (0..length).map(|i| (i * 7 + number + u64::from(writer)) as u8).collect()
 }
 
-fn big(writer: u32, number: u64) -> Option<Vec<u8>> {
-    (number % 7 == 3)
-        .then(|| vec![(number as u8) ^ (writer as u8); 20_000 + (number as usize * 997) % 40_000])
+fn big(number: u64) -> Option<Vec<u8>> {
+    (number % 7 == 3).then(|| vec![(number as u8) | 1; 20_000 + (number as usize * 997) % 40_000])
 }
 
 /// The batch that a writer commits as its `number`th.
@@ -59,7 +58,7 @@ pub fn batch(writer: u32, number: u64) -> Batch {
     batch.put::<Cells>(&(writer, number), &payload(writer, number));
     batch.append::<Arrivals>(&writer, &(writer, Position::pending(0)), &number);
     batch.add::<Tally>(&writer, 1);
-    if let Some(big) = big(writer, number) {
+    if let Some(big) = big(number) {
         batch.put::<Big>(&(writer, number), &big);
     }
     if let Some(before) = number.checked_sub(1) {
@@ -75,8 +74,19 @@ pub async fn count_of(db: &Db, writer: u32) -> u64 {
     db.snapshot().get::<Tally>(&writer).await.unwrap().map_or(0, |count| count.0 as u64)
 }
 
-/// Commits until killed (or refused), a few batches of each writer in flight; prints each acknowledgement on stdout.
-pub async fn write_for_ever(db: &Db, limit: u64) {
+/// When a writer ends by itself; at a refusal in any case.
+#[derive(Clone, Copy)]
+pub enum Until {
+    Refused,
+    Batches(u64),
+}
+
+/// Commits, a few batches of each writer in flight; prints each acknowledgement on stdout.
+pub async fn write(db: &Db, until: Until) {
+    let limit = match until {
+        Until::Refused => u64::MAX / 2,
+        Until::Batches(count) => count,
+    };
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..WRITERS {
         let db = db.clone();
@@ -163,6 +173,17 @@ impl Ledger {
         Ok(count)
     }
 
+    /// Takes in one acknowledgement.
+    pub fn acknowledge(&mut self, writer: u32, number: u64, position: Position) {
+        self.see(position, (writer, number)).unwrap();
+        self.acknowledged.insert((writer, number), position);
+    }
+
+    /// The highest position seen so far.
+    pub fn highest(&self) -> Position {
+        self.highest.unwrap_or(Position::START)
+    }
+
     fn see(&mut self, position: Position, whose: (u32, u64)) -> Result<(), String> {
         self.highest = self.highest.max(Some(position));
         match self.seen.insert(position, whose) {
@@ -202,7 +223,7 @@ impl Ledger {
         for ((writer, number), value) in cells {
             let whole = value == payload(writer, number)
                 && stored.contains_key(&(writer, number))
-                && bigs.get(&(writer, number)) == big(writer, number).as_ref();
+                && bigs.get(&(writer, number)) == big(number).as_ref();
             if !whole {
                 return Err(format!("batch {number} of writer {writer} is there in part"));
             }
@@ -229,10 +250,6 @@ impl Ledger {
             return Err("a large row without its batch".to_owned());
         }
         Ok(())
-    }
-
-    pub fn acknowledged(&self) -> usize {
-        self.acknowledged.len()
     }
 }
 

@@ -11,7 +11,6 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -137,20 +136,40 @@ impl Lab {
 const CONTROL_BYTES: u64 = 136;
 const NO_CLASS: u64 = 3;
 
-/// The library, built once for each run of the tests.
-fn preload() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("powerloss-{}.so", std::process::id()));
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/powerloss/preload.c");
+/// The library. It is named after its source and so built once; tests that build it at the same time put the same bytes there.
+fn preload() -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/powerloss/preload.c");
+    let named = crc32fast::hash(&fs::read(&source).unwrap());
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("powerloss-{named:08x}.so"));
+    if !built.exists() {
+        let aside = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let status = Command::new("cc")
             .args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
-            .args([&out, &source])
+            .args([aside.path(), &source])
             .status()
             .expect("a C compiler, which RocksDB needs too");
         assert!(status.success(), "the preload library did not compile");
-        out
-    })
+        aside.persist(&built).unwrap();
+    }
+    built
+}
+
+/// What children and their checks run on: more than one thread, so that commits meet.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }
 
 /// Everything that a stream still holds, once the other side is gone.
