@@ -10,7 +10,7 @@ mod journal;
 mod workload;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -49,8 +49,8 @@ pub struct Options {
     /// The cycle to end after, counted from the first run.
     #[arg(long, default_value_t = 20)]
     cycles: u64,
-    /// The longest time under load before a kill, in milliseconds.
-    #[arg(long, default_value_t = 1_000)]
+    /// The longest time under load before a kill, in milliseconds. A slow server needs more to do anything in it.
+    #[arg(long, default_value_t = 400)]
     load_ms: u64,
     #[arg(long, default_value_t = 8)]
     workers: usize,
@@ -74,9 +74,8 @@ pub enum CrashError {
 
 /// Everything is checked after so many cycles.
 const CHECK_ALL: u64 = 100;
-/// Rooms that a cycle works in, and accounts that its workers are chosen from: the newest.
+/// Rooms that a cycle works in.
 const ROOMS: usize = 8;
-const ACCOUNTS: usize = 32;
 /// One start in so many is killed as well, within this time.
 const KILLED_STARTS: u32 = 8;
 const START_MS: u64 = 300;
@@ -221,16 +220,15 @@ impl Driver {
         Ok(records)
     }
 
-    /// Workers with different accounts, chosen from the newest.
+    /// Workers with different accounts, in the same rooms.
     fn workers(&mut self, name: &str) -> Vec<Worker> {
-        let mut newest: Vec<_> = self.facts.accounts.iter().rev().take(ACCOUNTS).collect();
-        let count = self.options.workers.min(newest.len());
-        let mut workers = Vec::with_capacity(count);
-        for number in 0..count {
-            let account = newest.swap_remove(self.random.random_range(0..newest.len()));
+        let rooms = newest_and_others(&mut self.random, &self.facts.rooms, ROOMS);
+        let accounts = newest_and_others(&mut self.random, &self.facts.accounts, self.options.workers);
+        let mut workers = Vec::with_capacity(accounts.len());
+        for (number, account) in accounts.into_iter().enumerate() {
             let (prefix, seed) = (format!("{name}.{number}"), self.random.random());
             let (target, registration) = (&self.target, &self.registration);
-            workers.push(Worker::new(target, registration, &self.facts, account, ROOMS, prefix, seed));
+            workers.push(Worker::new(target, registration, &self.facts, account, &rooms, prefix, seed));
         }
         workers
     }
@@ -294,4 +292,13 @@ impl Driver {
             println!("  {violation}");
         }
     }
+}
+
+/// So many different ones of `all` (or all): half of them the newest, the others by chance.
+fn newest_and_others<'a, T>(random: &mut StdRng, all: &'a [T], count: usize) -> Vec<&'a T> {
+    let mut chosen: BTreeSet<usize> = (all.len().saturating_sub(count / 2)..all.len()).collect();
+    while chosen.len() < count.min(all.len()) {
+        chosen.insert(random.random_range(0..all.len()));
+    }
+    chosen.into_iter().filter_map(|index| all.get(index)).collect()
 }

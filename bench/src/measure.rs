@@ -38,7 +38,7 @@ pub struct Measured {
     /// CPU time of this generator, for each successful operation.
     pub generator_cpu_ms_per_operation: Option<f64>,
     /// Processors that neither the server nor the generator kept busy, on average.
-    pub others_cores: f64,
+    pub others_cores: Option<f64>,
     /// Resident memory of the server (without helpers) at the end.
     pub resident_mib: Option<f64>,
     /// Bytes below the data folder at the end, and the part that is write-ahead logs.
@@ -159,7 +159,8 @@ impl Meter {
             max_ms: quantile(1.0),
             cpu_ms_per_operation: if self.processes.is_empty() { None } else { each(server) },
             generator_cpu_ms_per_operation: each(own),
-            others_cores: others.as_secs_f64() / seconds.max(0.001),
+            // The counters tick a hundred times a second.
+            others_cores: (seconds > 0.2).then(|| others.as_secs_f64() / seconds),
             ..Measured::default()
         };
         self.weigh(&mut measured);

@@ -78,7 +78,7 @@ pub fn table_row(measured: &Measured) -> String {
         return format!("{:<22} no figures: {reason}", measured.scenario);
     }
     let mut row = format!(
-        "{:<22} {:>7} {:>6} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6.2} {:>7} {:>8}",
+        "{:<22} {:>7} {:>6} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6} {:>7} {:>8}",
         measured.scenario,
         measured.operations,
         measured.errors,
@@ -89,7 +89,7 @@ pub fn table_row(measured: &Measured) -> String {
         figure(measured.max_ms),
         figure(measured.cpu_ms_per_operation),
         figure(measured.generator_cpu_ms_per_operation),
-        measured.others_cores,
+        figure(measured.others_cores),
         figure(measured.resident_mib),
         figure(measured.data_mib),
     );

@@ -18,7 +18,7 @@ pub type Violation = String;
 /// Of the acknowledged messages of a cycle, every so many is sent again.
 const REPEATED: usize = 10;
 /// Events in one page of history.
-const PAGE: u32 = 100;
+const PAGE: u32 = 500;
 
 /// Checks against one server.
 pub struct Checker<'a> {

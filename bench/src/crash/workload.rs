@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use crate::client::{Account, Registration, Room, Session, register};
-use crate::crash::facts::{Cell, CellKind, Facts, KnownAccount, Record};
+use crate::crash::facts::{Cell, CellKind, Facts, KnownAccount, KnownRoom, Record};
 use crate::http::{Connection, Failure, Target};
 
 /// The type of the state events and of the account data that the driver writes.
@@ -81,18 +81,17 @@ pub fn session(target: &Target, account: &KnownAccount) -> Session {
 }
 
 impl Worker {
-    /// A worker that uses `account` in the newest `rooms` rooms.
+    /// A worker that uses `account` in these rooms.
     pub fn new(
         target: &Target,
         registration: &Registration,
         facts: &Facts,
         account: &KnownAccount,
-        rooms: usize,
+        rooms: &[&KnownRoom],
         prefix: String,
         seed: u64,
     ) -> Self {
-        let newest = facts.rooms.iter().rev().take(rooms);
-        let rooms = newest.map(|room| WorkRoom {
+        let rooms = rooms.iter().map(|room| WorkRoom {
             room: Room::new(room.id.clone()),
             joined: facts.value(&membership(&account.user_id, &room.id)) == Some("join"),
             own: room.creator == account.user_id,
