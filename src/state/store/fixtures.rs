@@ -89,19 +89,22 @@ impl Room {
         self.event(number).auth_events().iter().map(|id| self.numbers[id]).collect()
     }
 
-    /// Stores the auth graph.
-    pub async fn store_chains(&self, db: &Db, store: &StateStore) {
-        let (mut batch, mut in_flight) = (Batch::relaxed(), Vec::new());
+    /// Stores the auth graph, and says how many bytes that put.
+    pub async fn store_chains(&self, db: &Db, store: &StateStore) -> usize {
+        let (mut batch, mut in_flight, mut bytes) = (Batch::relaxed(), Vec::new(), 0);
         for (number, event) in (0..).map(EventNumber).zip(&self.events) {
             let (key, auth) = (event.as_state().expect("a state event"), self.auth_of(number));
             in_flight
                 .push(store.chains.add(&mut batch, GROVE.room, number, &key, &auth).await.expect("complete"));
             if batch.size() > 1 << 20 {
+                bytes += batch.size();
                 db.commit(std::mem::replace(&mut batch, Batch::relaxed())).await.expect("committed");
                 in_flight.clear();
             }
         }
+        bytes += batch.size();
         db.commit(batch).await.expect("committed");
+        bytes
     }
 }
 

@@ -95,6 +95,12 @@ fn tree(c: &mut Criterion) {
         b.to_async(&runtime)
             .iter(|| async { store.tree.get(&snapshot, GROVE, root, any_key()).await.expect("read") });
     });
+    let no_cache = CacheBytes { nodes: 0, ..CACHE };
+    let uncached = runtime.block_on(StateStore::open(&db, &Random::seeded(1), no_cache)).expect("a store");
+    group.bench_function("get_without_cached_nodes", |b| {
+        let get = || uncached.tree.get(&snapshot, GROVE, root, any_key());
+        b.to_async(&runtime).iter(|| async { get().await.expect("read") });
+    });
     group.bench_function("update_1", |b| {
         b.to_async(&runtime).iter(|| async {
             let change = [(any_key().clone(), Some(EventNumber(black_box(7))))];
@@ -150,13 +156,16 @@ fn resolution(c: &mut Criterion) {
             room.member(&mut state, number, number, "join");
         }
         let forks = diverge(&mut room, &state);
-        runtime.block_on(room.store_chains(&db, &store));
+        let chains = runtime.block_on(room.store_chains(&db, &store));
         let base = runtime.block_on(store_state(&db, &store, (Root::EMPTY, &State::new()), &state));
         let roots = forks.map(|fork| runtime.block_on(store_state(&db, &store, (base, &state), &fork)));
         let snapshot = db.snapshot();
         let conflicts =
             runtime.block_on(store.tree.diff(&snapshot, GROVE, roots[0], roots[1])).expect("read").len();
-        println!("room version {version}: {} events, {conflicts} conflicted keys", room.events.len());
+        let (events, puts) = (room.events.len(), chains / room.events.len());
+        println!(
+            "room version {version}: {events} events, {puts} bytes put for each in the auth index, {conflicts} conflicted keys"
+        );
         group.bench_function(version.as_str(), |b| {
             b.to_async(&runtime).iter(|| async {
                 let resolver = &store.resolver;
