@@ -2,6 +2,8 @@
 //!
 //! Owns: nothing but the references. Invariants: cheap to clone through its `Arc`; holds no room.
 
+use std::time::Duration;
+
 use plop_base::clock::Clock;
 use plop_base::random::Random;
 use plop_db::Db;
@@ -20,4 +22,6 @@ pub struct Core {
     pub key: SigningKey,
     pub clock: Clock,
     pub random: Random,
+    /// How long the original of a redacted event is kept.
+    pub redaction_retention: Duration,
 }

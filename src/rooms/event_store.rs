@@ -3,12 +3,12 @@
 //! Owns: reading event rows, and the cache of decoded events. Does not own: writing them ([`crate::writer`]), or events of batches in
 //! flight, which their writer holds itself.
 //!
-//! Invariants: the cache holds only what is on disk; whoever changes a row ([`EventStore::replace`]) changes the cache after the commit.
-//! It is bounded by bytes.
+//! Invariants: the cache holds only what is on disk, in its newest form: what was read from a snapshot older than the last rewritten row is not
+//! kept, so a redacted event's original never comes back. It is bounded by bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use plop_db::{ReadError, Snapshot};
+use plop_db::{Position, ReadError, Snapshot};
 use plop_state::Rules;
 use plop_state_store::{EventNumber, RoomNumber};
 use quick_cache::Weighter;
@@ -20,9 +20,16 @@ use crate::schema::{EventNumbers, Events};
 
 type Key = (RoomNumber, EventNumber);
 
-/// Decoded events of all rooms.
+/// Decoded events of all rooms. Clones share the cache.
+#[derive(Clone)]
 pub struct EventStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     cache: Cache<Key, Arc<RoomEvent>, TextBytes>,
+    /// The commit that last changed the row of an existing event.
+    rewritten: RwLock<Position>,
 }
 
 /// An event that should be there cannot be had.
@@ -51,7 +58,8 @@ impl EventStore {
     pub fn new(cache_bytes: u64) -> Self {
         const AVERAGE_EVENT: u64 = 1536;
         let items = usize::try_from(cache_bytes / AVERAGE_EVENT).unwrap_or(usize::MAX);
-        Self { cache: Cache::with_weighter(items, cache_bytes, TextBytes) }
+        let cache = Cache::with_weighter(items, cache_bytes, TextBytes);
+        Self { shared: Arc::new(Shared { cache, rewritten: RwLock::new(Position::START) }) }
     }
 
     /// One event.
@@ -62,12 +70,12 @@ impl EventStore {
         rules: &Rules,
         number: EventNumber,
     ) -> Result<Arc<RoomEvent>, EventReadError> {
-        if let Some(event) = self.cache.get(&(room, number)) {
+        if let Some(event) = self.shared.cache.get(&(room, number)) {
             return Ok(event);
         }
         let row = snapshot.get::<Events>(&(room, number)).await?.ok_or(EventReadError::Dangling(number))?;
         let event = Arc::new(RoomEvent::from_row(number, row, rules)?);
-        self.cache.insert((room, number), Arc::clone(&event));
+        self.keep(snapshot, (room, number), &event);
         Ok(event)
     }
 
@@ -80,7 +88,7 @@ impl EventStore {
         numbers: &[EventNumber],
     ) -> Result<Vec<Arc<RoomEvent>>, EventReadError> {
         let mut found: Vec<Option<Arc<RoomEvent>>> =
-            numbers.iter().map(|number| self.cache.get(&(room, *number))).collect();
+            numbers.iter().map(|number| self.shared.cache.get(&(room, *number))).collect();
         let missing: Vec<Key> = numbers
             .iter()
             .zip(&found)
@@ -92,7 +100,7 @@ impl EventStore {
             if slot.is_none() {
                 let row = rows.next().flatten().ok_or(EventReadError::Dangling(*number))?;
                 let event = Arc::new(RoomEvent::from_row(*number, row, rules)?);
-                self.cache.insert((room, *number), Arc::clone(&event));
+                self.keep(snapshot, (room, *number), &event);
                 *slot = Some(event);
             }
         }
@@ -109,8 +117,27 @@ impl EventStore {
         snapshot.get::<EventNumbers>(&(room, event.to_owned())).await
     }
 
-    /// Takes a committed event into memory, in the place of an older form of it.
-    pub fn replace(&self, room: RoomNumber, event: Arc<RoomEvent>) {
-        self.cache.insert((room, event.number), event);
+    /// Forgets an event whose row a commit has changed. Called from the commit hook.
+    pub fn rewrote(&self, room: RoomNumber, number: EventNumber, commit: Position) {
+        let mut rewritten = self.shared.rewritten.write().unwrap_or_else(PoisonError::into_inner);
+        *rewritten = commit.max(*rewritten);
+        drop(rewritten);
+        self.shared.cache.remove(&(room, number));
+    }
+
+    /// Keeps what was read, unless a row may have changed since.
+    fn keep(&self, snapshot: &Snapshot, key: Key, event: &Arc<RoomEvent>) {
+        if self.is_older_than_rewrites(snapshot) {
+            return;
+        }
+        self.shared.cache.insert(key, Arc::clone(event));
+        // A rewrite in between has looked for the entry too early.
+        if self.is_older_than_rewrites(snapshot) {
+            self.shared.cache.remove(&key);
+        }
+    }
+
+    fn is_older_than_rewrites(&self, snapshot: &Snapshot) -> bool {
+        snapshot.position() < *self.shared.rewritten.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

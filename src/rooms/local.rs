@@ -52,14 +52,20 @@ impl Operation<'_> {
         sent_by: Option<SentBy>,
     ) -> Result<Arc<RoomEvent>, StoreFault> {
         let before = self.view().root;
-        let placement =
-            Placement { outcome: Outcome::Accepted, provisional: self.is_partial(), before, rank: None };
+        let placement = Placement {
+            outcome: Outcome::Accepted,
+            provisional: self.is_partial(),
+            before,
+            rank: None,
+            gap: Vec::new(),
+        };
         let event = self.place(pdu, placement, sent_by).await?;
         let unreferenced = self.tips().iter().skip(MAX_PREV_EVENTS).cloned();
         let tips = unreferenced.chain([Arc::clone(&event)]).collect();
         let root = event.state_after().unwrap_or(before);
         let changes = event.pdu.as_state().map(|key| (key, Some(Arc::clone(&event)))).into_iter().collect();
         self.accept(&event, Advance { tips, root, changes });
+        self.redact(&event).await?;
         Ok(event)
     }
 

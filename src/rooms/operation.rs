@@ -3,26 +3,28 @@
 //! Owns: [`Operation`], which gives events their numbers, their place in both orders and in the state, and submits the batch. Does
 //! not own: who may do what beyond the event rules (the operations above), how an event from elsewhere got its verdict.
 //!
+//! Places in graph order and the rows of events are in [`placing`].
+//!
 //! Invariants: dropped before [`Operation::submit`] it has no effect. Every batch expects the head it was built on, so a refusal
 //! refuses everything built on it. Nothing from another server is awaited here.
+
+mod placing;
 
 use std::sync::Arc;
 
 use plop_db::{Batch, Position, ReadError, Receipt, Snapshot};
-use plop_state::{Pdu, StateKey};
+use plop_state::StateKey;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, InFlight};
-use ruma::EventId;
+use ruma::{EventId, OwnedEventId};
 
 use crate::core::Core;
-use crate::event::{EventFacts, RoomEvent};
+use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::notifying::notifies;
 use crate::rank::Rank;
-use crate::schema::{
-    Arrivals, EventNumbers, Events, HeadRow, Heads, History, Outcome, Timeline, TimelineRow,
-};
-use crate::slot::{Ahead, RoomSlot};
+use crate::schema::{Arrivals, Events, HeadRow, Heads, Outcome, Timeline, TimelineRow};
+use crate::slot::{Ahead, Landed, RoomSlot};
 use crate::state_change;
 
 /// The store did not do its part. No outcome of an operation: the edge logs it and answers with an internal error, or with 503
@@ -50,8 +52,10 @@ pub struct Placement {
     pub provisional: bool,
     /// The state before the event.
     pub before: Root,
-    /// The place in graph order; `None` to stand after all live events.
+    /// The place in graph order; `None` to stand after all live events. Only an accepted event takes one.
     pub rank: Option<Rank>,
+    /// The previous events that are not here: where history has a gap.
+    pub gap: Vec<OwnedEventId>,
 }
 
 /// What an accepted live event makes of the room.
@@ -78,21 +82,30 @@ pub struct Operation<'w> {
     held: Vec<InFlight>,
     /// Positions given to live events of this batch.
     live: u32,
+    /// Events whose rows this batch changes.
+    rewritten: Vec<EventNumber>,
 }
 
 impl<'w> Operation<'w> {
     pub(crate) fn new(core: &'w Core, slot: &'w Arc<RoomSlot>, writer: &'w mut Ahead) -> Self {
         // What was on disk before the snapshot was taken is in it.
-        let landed = slot.committed();
+        let landed = slot.landed();
         let snapshot = core.db.snapshot();
-        while let Some(number) =
-            writer.pending.get_min().map(|(number, _)| *number).filter(|number| *number < landed)
-        {
-            writer.pending.remove(&number);
-        }
+        writer.forget_landed(landed);
         let next = writer.clone();
         let head = next.head.clone().unwrap_or_else(first_head);
-        Self { core, slot, writer, next, head, snapshot, batch: Batch::durable(), held: Vec::new(), live: 0 }
+        Self {
+            core,
+            slot,
+            writer,
+            next,
+            head,
+            snapshot,
+            batch: Batch::durable(),
+            held: Vec::new(),
+            live: 0,
+            rewritten: Vec::new(),
+        }
     }
 
     /// The state as this operation has made it so far.
@@ -103,6 +116,11 @@ impl<'w> Operation<'w> {
     /// What the operation works with.
     pub fn core(&self) -> &Core {
         self.core
+    }
+
+    /// Rises with every batch: what was found out about the room holds while it stays.
+    pub fn sequence(&self) -> u64 {
+        self.head.sequence
     }
 
     /// The largest depth of the forward extremities.
@@ -130,9 +148,14 @@ impl<'w> Operation<'w> {
         &self.next.tips
     }
 
+    /// Events that may still be in flight.
+    pub fn pending(&self) -> impl Iterator<Item = &Arc<RoomEvent>> {
+        self.next.pending.values()
+    }
+
     /// An event by number, those in flight included.
     pub async fn event(&self, number: EventNumber) -> Result<Arc<RoomEvent>, EventReadError> {
-        if let Some(event) = self.next.pending.get(&number) {
+        if let Some(event) = self.next.in_flight(number) {
             return Ok(Arc::clone(event));
         }
         let view = &self.next.view;
@@ -141,7 +164,7 @@ impl<'w> Operation<'w> {
 
     /// An event by id, those in flight included.
     pub async fn event_by_id(&self, id: &EventId) -> Result<Option<Arc<RoomEvent>>, EventReadError> {
-        if let Some(event) = self.next.pending.values().find(|event| event.pdu.event_id() == id) {
+        if let Some(event) = self.next.in_flight_by_id(id) {
             return Ok(Some(Arc::clone(event)));
         }
         match self.core.events.number(&self.snapshot, self.next.view.number, id).await? {
@@ -173,57 +196,6 @@ impl<'w> Operation<'w> {
             return Ok(view.member_event(user));
         }
         Ok(self.core.state.tree.get(&self.snapshot, view.grove(), view.root, key).await?)
-    }
-
-    /// Gives an event its number, its place in graph order and its rows. It is not part of the live room yet ([`Operation::accept`]).
-    pub async fn place(
-        &mut self,
-        pdu: Pdu,
-        placement: Placement,
-        sent_by: Option<crate::schema::SentBy>,
-    ) -> Result<Arc<RoomEvent>, StoreFault> {
-        let Placement { outcome, provisional, before, rank } = placement;
-        let number = self.take_number();
-        let key = pdu.as_state().filter(|_| outcome == Outcome::Accepted || outcome == Outcome::SoftFailed);
-        let mut facts =
-            EventFacts { outcome, provisional, before: Some(before), sent_by, ..EventFacts::outlier() };
-        if let Some(key) = &key {
-            let (tree, grove) = (&self.core.state.tree, self.next.view.grove());
-            facts.replaces = tree.get(&self.snapshot, grove, before, key).await?;
-            let change = [(key.clone(), Some(number))];
-            let (after, held) = tree.update(&self.snapshot, &mut self.batch, grove, before, &change).await?;
-            self.held.push(held);
-            facts.after = Some(after);
-            self.link(&pdu, number, key).await?;
-        }
-        facts.rank = Some(rank.unwrap_or_else(|| self.take_rank()));
-        let event = Arc::new(RoomEvent { number, pdu, facts });
-        self.write(&event);
-        Ok(event)
-    }
-
-    /// Adds a state event to the index of auth chains.
-    async fn link(&mut self, pdu: &Pdu, number: EventNumber, key: &StateKey) -> Result<(), StoreFault> {
-        let mut auth = Vec::with_capacity(pdu.auth_events().len());
-        for id in pdu.auth_events() {
-            // An event that was let in cites events that are here.
-            auth.extend(self.event_by_id(id).await?.map(|event| event.number));
-        }
-        let room = self.next.view.number;
-        let held = self.core.state.chains.add(&mut self.batch, room, number, key, &auth).await?;
-        self.held.push(held);
-        Ok(())
-    }
-
-    fn write(&mut self, event: &Arc<RoomEvent>) {
-        let room = self.next.view.number;
-        let number = event.number;
-        self.batch.put::<EventNumbers>(&(room, event.pdu.event_id_owned().clone()), &number);
-        self.batch.put::<Events>(&(room, number), &event.to_row());
-        if let Some(rank) = event.facts.rank {
-            self.batch.put::<History>(&(room, rank), &number);
-        }
-        self.next.pending.insert(number, Arc::clone(event));
     }
 
     /// Makes a placed event part of the live room: the newest in the stream, among the forward extremities, with its effect on the
@@ -274,7 +246,8 @@ impl<'w> Operation<'w> {
         let flight = self.slot.take_off().await;
         let published = self.next.view.clone();
         let last_live = self.live.checked_sub(1);
-        let (next_event, held) = (self.head.next_event, self.held);
+        let (landed, held) = (Landed { sequence: self.head.sequence, next_event: self.head.next_event }, self.held);
+        let (events, rewritten) = (self.core.events.clone(), self.rewritten);
         let receipt = self
             .core
             .db
@@ -283,7 +256,10 @@ impl<'w> Operation<'w> {
                 if let Some(index) = last_live {
                     view.position = committed.position_at(index);
                 }
-                flight.land(view, next_event);
+                for number in rewritten {
+                    events.rewrote(room, number, committed.position);
+                }
+                flight.land(view, landed);
                 drop(held);
             })
             .await?;
@@ -292,16 +268,18 @@ impl<'w> Operation<'w> {
         Ok(receipt)
     }
 
-    fn take_number(&mut self) -> EventNumber {
-        let number = self.head.next_event;
-        self.head.next_event = EventNumber(number.0.saturating_add(1));
-        number
-    }
-
-    fn take_rank(&mut self) -> Rank {
-        let rank = self.head.next_rank;
-        self.head.next_rank = rank.above();
-        rank
+    /// Writes another form of an event that is here: redacted, or judged anew.
+    pub fn rewrite(&mut self, event: &Arc<RoomEvent>) {
+        let room = self.next.view.number;
+        self.batch.put::<Events>(&(room, event.number), &event.to_row());
+        self.next.rewritten.insert(event.number, (self.head.sequence.saturating_add(1), Arc::clone(event)));
+        self.rewritten.push(event.number);
+        let Some(key) = event.pdu.as_state() else { return };
+        if self.next.view.kept(&key).is_some_and(|kept| kept.number == event.number) {
+            self.next.view.set_kept(key, Some(Arc::clone(event)));
+        } else {
+            state_change::rewrite_member(&self.next.view, &mut self.batch, &key, event);
+        }
     }
 }
 

@@ -7,3 +7,5 @@
 //! not at all.
 
 pub mod create;
+pub mod refusal;
+pub mod send;

@@ -4,9 +4,9 @@
 //!
 //! Invariants: built once; cheap to clone.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use plop_db::{CommitError, Committed, ReadError, Receipt};
 use plop_state_store::RoomNumber;
 use ruma::RoomId;
@@ -21,17 +21,6 @@ use crate::writer::RoomWriter;
 /// How often an operation is run before the conflict is the caller's. One conflict needs a refused commit; several in a row are a
 /// second process writing the same store.
 const ATTEMPTS: u32 = 4;
-
-/// Work on a room under its guard: may run more than once, each time on a fresh operation.
-pub trait Work<T, E>:
-    for<'a> FnMut(&'a mut Operation<'_>) -> Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>
-{
-}
-
-impl<T, E, F> Work<T, E> for F where
-    F: for<'a> FnMut(&'a mut Operation<'_>) -> Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>
-{
-}
 
 /// The end of a submitted batch.
 pub async fn settle(submitted: Result<Receipt, StoreFault>) -> Result<Committed, StoreFault> {
@@ -87,9 +76,16 @@ impl Rooms {
     /// Runs an operation on a room and waits until it is on disk. Where a commit is refused because the room has moved on under
     /// it (another commit was refused before), the work is done again on the reloaded room.
     ///
+    /// `request` is what the work reads: passed through, since a closure that borrowed it could not be moved between threads.
+    ///
     /// # Errors
     /// What `work` refuses; the room is then as it was.
-    pub async fn write<T, E>(&self, number: RoomNumber, mut work: impl Work<T, E>) -> Result<T, E>
+    pub async fn write<C, T, E>(
+        &self,
+        number: RoomNumber,
+        request: &C,
+        work: impl for<'a> Fn(&'a mut Operation<'_>, &'a C) -> BoxFuture<'a, Result<T, E>>,
+    ) -> Result<T, E>
     where
         E: From<LoadError> + From<StoreFault>,
     {
@@ -97,7 +93,7 @@ impl Rooms {
         loop {
             let mut writer = self.writer(number).await?;
             let mut operation = writer.begin();
-            let outcome = work(&mut operation).await?;
+            let outcome = work(&mut operation, request).await?;
             if operation.is_empty() {
                 return Ok(outcome);
             }

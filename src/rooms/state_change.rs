@@ -60,6 +60,18 @@ fn apply_member(
     view.members.set(user, member, our_server);
 }
 
+/// Writes the projected row of a member event anew, if it is the current one of its user.
+pub fn rewrite_member(view: &RoomView, batch: &mut Batch, key: &StateKey, event: &RoomEvent) {
+    if key.kind() != "m.room.member" {
+        return;
+    }
+    if let Ok(user) = OwnedUserId::try_from(key.key())
+        && view.member_event(&user) == Some(event.number)
+    {
+        batch.put::<Members>(&(view.number, user), &member_row(event, membership_of(event, view)));
+    }
+}
+
 /// What a current member event says. An event with a word that is no membership never becomes current: the rules refuse it.
 fn membership_of(event: &RoomEvent, view: &RoomView) -> Membership {
     auth::Membership::of(&event.pdu, view.rules).map_or(Membership::Leave, Membership::from)

@@ -132,7 +132,7 @@ impl Rooms {
         let mut view = RoomView::empty(number, id.clone(), rules);
         view.authorise(&create, None).map_err(CreateError::CreationContent)?;
         view.position = self.core().db.published();
-        let ahead = Ahead { view, head: None, tips: Vec::new(), pending: imbl::OrdMap::new() };
+        let ahead = Ahead::new(view, None, Vec::new());
         let slot = Arc::new(RoomSlot::new(ahead));
         let mut writer = RoomWriter::of_slot(self.shared_core(), Arc::clone(&slot)).await;
         let mut operation = writer.begin();

@@ -1,5 +1,7 @@
 //! What the tests build rooms with.
 
+use std::time::Duration;
+
 use plop_base::clock::{Clock, UnixMillis};
 use plop_base::{Actor, Random};
 use plop_db::Db;
@@ -33,7 +35,16 @@ impl Bed {
         let server = owned_server_name!("plop.example");
         let key = SigningKey::from_seed(server.clone(), "a", &[1; 32]).expect("a key");
         let clock = Clock::simulated(UnixMillis(1_700_000_000_000));
-        let core = Core { db, state, events: EventStore::new(1 << 20), server, key, clock, random };
+        let core = Core {
+            db,
+            state,
+            events: EventStore::new(1 << 20),
+            server,
+            key,
+            clock,
+            random,
+            redaction_retention: Duration::from_secs(7 * 24 * 60 * 60),
+        };
         Self { rooms: Rooms::open(core, 1 << 24).await.expect("rooms") }
     }
 

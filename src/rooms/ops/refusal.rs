@@ -1,0 +1,125 @@
+//! Why an operation on a room was not done.
+//!
+//! Owns: [`Refusal`], the outcomes that the operations share. Knows no HTTP: the edge maps each to a status and an error code.
+
+use plop_base::Actor;
+use plop_db::ReadError;
+use plop_state::auth::AuthError;
+use plop_state::build::BuildError;
+use ruma::{OwnedUserId, UserId};
+
+use crate::event_store::EventReadError;
+use crate::loading::LoadError;
+use crate::local::AppendError;
+use crate::operation::StoreFault;
+
+/// An operation that was not done, and left nothing behind.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The room is not here, or the user has no business knowing that it is.
+    #[error("you are not in this room")]
+    NotInRoom,
+    #[error("no such event in this room")]
+    NoSuchEvent,
+    #[error("you may not redact this event")]
+    MayNotRedact,
+    #[error("guests may not do this")]
+    Guest,
+    /// The server itself asked for something that needs a user.
+    #[error("this needs a user")]
+    NoUser,
+    #[error("you are banned from this room")]
+    Banned,
+    #[error("{0} is banned from this room")]
+    TargetBanned(OwnedUserId),
+    #[error("{0} is in this room already")]
+    TargetJoined(OwnedUserId),
+    #[error("the user's membership does not allow this")]
+    WrongMembership,
+    /// The room's rules refuse it.
+    #[error("not allowed: {0}")]
+    Rule(AuthError),
+    #[error("not an event: {0}")]
+    Event(BuildError),
+    #[error("{0} cannot be reached: users of other servers cannot be invited yet")]
+    Unreachable(OwnedUserId),
+    /// A restricted join: the user is in none of the rooms that the join rules name.
+    #[error("you are in none of the rooms that let you in")]
+    NotInAllowedRoom,
+    /// A restricted join: no local user could authorise it.
+    #[error("no user of this server can let you in")]
+    UnableToAuthorise,
+    #[error("the alias {0} does not lead to this room")]
+    BadAlias(String),
+    #[error("the alias is not valid")]
+    InvalidAlias,
+    #[error("the alias is taken")]
+    AliasInUse,
+    #[error("no such alias")]
+    NoSuchAlias,
+    #[error("room version {0} is not known here")]
+    UnknownVersion(String),
+    #[error(transparent)]
+    Store(StoreFault),
+}
+
+impl From<StoreFault> for Refusal {
+    fn from(fault: StoreFault) -> Self {
+        Self::Store(fault)
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<EventReadError> for Refusal {
+    fn from(error: EventReadError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<LoadError> for Refusal {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::NotHere => Self::NotInRoom,
+            LoadError::UnknownVersion(version) => Self::UnknownVersion(version),
+            LoadError::Store(fault) => Self::Store(fault),
+        }
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Forbidden(AuthError::SenderNotJoined) => Self::NotInRoom,
+            AppendError::Forbidden(error) => Self::Rule(error),
+            AppendError::Build(error) => Self::Event(error),
+            AppendError::Store(fault) => Self::Store(fault),
+        }
+    }
+}
+
+/// The user in whose name a room is changed. Guests may do what `guests` says.
+pub fn sender(actor: &Actor, guests: Guests) -> Result<&UserId, Refusal> {
+    match actor {
+        Actor::User { user, .. }
+        | Actor::AppService { user, .. }
+        | Actor::AdminAs { user, .. }
+        | Actor::ShadowBanned { user, .. } => Ok(user),
+        Actor::Guest { user, .. } => match guests {
+            Guests::May => Ok(user),
+            Guests::MayNot => Err(Refusal::Guest),
+        },
+        Actor::Server => Err(Refusal::NoUser),
+    }
+}
+
+/// Whether guests may use an operation (client-server API, "Guest access").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guests {
+    May,
+    MayNot,
+}

@@ -1,0 +1,181 @@
+//! Sending events (client-server API, "Sending events to a room").
+//!
+//! Owns: message and state events of local users, redactions, and that a repeated request makes no second event. Does not own:
+//! what an event of a certain type means beyond the room's rules.
+//!
+//! Invariants: a transaction id is valid for the device and the endpoint (type and room); its row is committed with the event, so it holds after
+//! a restart. A redaction that would have no effect is refused rather than sent.
+
+use plop_base::Actor;
+use plop_base::clock::UnixMillis;
+use plop_state::StateKey;
+use plop_state::json::{Object, Value};
+use ruma::{EventId, OwnedEventId, RoomId, UserId};
+
+use crate::draft::EventDraft;
+use crate::operation::{Operation, StoreFault};
+use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::rooms::Rooms;
+use crate::schema::{SentBy, TransactionKey, TransactionRow, Transactions};
+
+/// An event that a local user sends.
+#[derive(Debug, Clone)]
+pub struct SendEvent {
+    pub kind: String,
+    /// Makes it a state event.
+    pub state_key: Option<String>,
+    pub content: Object,
+    /// The transaction id, for message events and redactions.
+    pub transaction: Option<String>,
+    /// The time to claim, which application services may choose.
+    pub ts: Option<UnixMillis>,
+}
+
+impl Rooms {
+    /// Sends an event and returns its id once it is on disk.
+    pub async fn send(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        event: &SendEvent,
+    ) -> Result<OwnedEventId, Refusal> {
+        let sender = sender(actor, Guests::May)?;
+        let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
+        let transaction =
+            event.transaction.as_deref().map(|id| Transaction::new(actor, sender, room, &event.kind, id));
+        let request = Request { actor, sender, event, transaction };
+        self.write(number, &request, |operation, request| Box::pin(send(operation, request))).await
+    }
+
+    /// Redacts an event (`PUT /rooms/{roomId}/redact/{eventId}/{txnId}`).
+    pub async fn redact(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        target: &EventId,
+        reason: Option<&str>,
+        transaction: &str,
+    ) -> Result<OwnedEventId, Refusal> {
+        let mut content = Object::from([("redacts".to_owned(), target.as_str().into())]);
+        content.extend(reason.map(|reason| ("reason".to_owned(), reason.into())));
+        let kind = "m.room.redaction".to_owned();
+        let event =
+            SendEvent { kind, state_key: None, content, transaction: Some(transaction.to_owned()), ts: None };
+        self.send(actor, room, &event).await
+    }
+}
+
+struct Request<'r> {
+    actor: &'r Actor,
+    sender: &'r UserId,
+    event: &'r SendEvent,
+    transaction: Option<Transaction>,
+}
+
+async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<OwnedEventId, Refusal> {
+    let Request { actor, sender, event, transaction } = request;
+    if !operation.view().members.is_joined(sender) && event.kind != "m.room.member" {
+        return Err(Refusal::NotInRoom);
+    }
+    if let Some(transaction) = transaction
+        && let Some(answered) = transaction.answered(operation).await?
+    {
+        return Ok(answered);
+    }
+    if let Some(same) = unchanged(operation, sender, event).await? {
+        return Ok(same);
+    }
+    let draft = draft(operation, actor, sender, event).await?;
+    let appended = operation.append(draft).await?;
+    let id = appended.pdu.event_id_owned().clone();
+    if let Some(transaction) = transaction {
+        transaction.record(operation, &id);
+    }
+    Ok(id)
+}
+
+/// The current state event, if the same user sets the same content again: clients repeat state, and a room's history need not.
+async fn unchanged(
+    operation: &Operation<'_>,
+    sender: &UserId,
+    event: &SendEvent,
+) -> Result<Option<OwnedEventId>, StoreFault> {
+    let Some(state_key) = &event.state_key else { return Ok(None) };
+    let current = operation.state_event(&StateKey::new(&event.kind, state_key.as_str())).await?;
+    let content = plop_state::json::canonical(&Value::Object(event.content.clone()));
+    let same =
+        current.filter(|current| current.pdu.sender() == sender && current.pdu.content_text() == content);
+    Ok(same.map(|current| current.pdu.event_id_owned().clone()))
+}
+
+async fn draft(
+    operation: &Operation<'_>,
+    actor: &Actor,
+    sender: &UserId,
+    event: &SendEvent,
+) -> Result<EventDraft, Refusal> {
+    let mut draft = EventDraft::message(&event.kind, sender.to_owned(), event.content.clone());
+    draft.state_key.clone_from(&event.state_key);
+    draft.ts = event.ts;
+    draft.sent_by = actor
+        .device_id()
+        .map(|device| SentBy { device: device.to_string(), transaction: event.transaction.clone() });
+    if event.kind == "m.room.redaction" && event.state_key.is_none() {
+        draft.redacts = Some(redaction_target(operation, sender, &mut draft.content).await?);
+    }
+    Ok(draft)
+}
+
+/// Takes the target out of the content (its place depends on the room version) after checking that it can be redacted.
+async fn redaction_target(
+    operation: &Operation<'_>,
+    sender: &UserId,
+    content: &mut Object,
+) -> Result<OwnedEventId, Refusal> {
+    let named = content.remove("redacts");
+    let id = named.as_ref().and_then(Value::as_str).and_then(|id| EventId::parse(id).ok());
+    let id = id.ok_or(Refusal::NoSuchEvent)?;
+    let target = operation.event_by_id(&id).await?.ok_or(Refusal::NoSuchEvent)?;
+    let may = |authority: &plop_state::auth::Authority| {
+        target.pdu.sender() == sender || authority.may(sender.as_str(), plop_state::auth::LevelField::Redact)
+    };
+    if operation.view().authority().is_some_and(may) { Ok(id) } else { Err(Refusal::MayNotRedact) }
+}
+
+/// What makes two requests the same one (client-server API, "Transaction identifiers").
+struct Transaction {
+    key: TransactionKey,
+    kind: String,
+}
+
+impl Transaction {
+    fn new(actor: &Actor, user: &UserId, room: &RoomId, kind: &str, id: &str) -> Self {
+        // An actor without device (an admin acting as someone) shares one scope.
+        let device = actor.device_id().map_or_else(String::new, ToString::to_string);
+        let endpoint = format!("send/{room}/{kind}");
+        let key = TransactionKey { user: user.to_owned(), device, endpoint, transaction: id.to_owned() };
+        Self { key, kind: kind.to_owned() }
+    }
+
+    /// The event that the first of the requests made.
+    async fn answered(&self, operation: &Operation<'_>) -> Result<Option<OwnedEventId>, StoreFault> {
+        let in_flight = operation.pending().find(|event| {
+            let sent_by = event.facts.sent_by.as_ref();
+            event.pdu.sender() == self.key.user
+                && event.pdu.type_name() == self.kind
+                && sent_by.is_some_and(|by| {
+                    by.device == self.key.device && by.transaction.as_deref() == Some(&*self.key.transaction)
+                })
+        });
+        if let Some(event) = in_flight {
+            return Ok(Some(event.pdu.event_id_owned().clone()));
+        }
+        let row = operation.snapshot().get::<Transactions>(&self.key).await?;
+        Ok(row.map(|row| row.event_id))
+    }
+
+    fn record(&self, operation: &mut Operation<'_>, event: &EventId) {
+        let row = TransactionRow { event_id: event.to_owned(), at: operation.core().clock.now() };
+        operation.batch().put::<Transactions>(&self.key, &row);
+    }
+}

@@ -1,0 +1,130 @@
+//! Sending events.
+
+use std::collections::BTreeSet;
+
+use plop_rooms::ops::refusal::Refusal;
+use plop_rooms::ops::send::SendEvent;
+use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
+
+use crate::bed::{Bed, json, private_room, user};
+
+fn message(text: &str, transaction: Option<&str>) -> SendEvent {
+    SendEvent {
+        kind: "m.room.message".to_owned(),
+        state_key: None,
+        content: json(&format!(r#"{{"msgtype":"m.text","body":"{text}"}}"#)),
+        transaction: transaction.map(ToOwned::to_owned),
+        ts: None,
+    }
+}
+
+async fn room(bed: &Bed) -> OwnedRoomId {
+    bed.rooms.create(&user("alice"), &private_room(RoomVersionId::V12)).await.expect("a room")
+}
+
+async fn content(bed: &Bed, room: &OwnedRoomId, event: &OwnedEventId) -> String {
+    let view = bed.rooms.view_by_id(room).await.expect("the room");
+    let (core, snapshot) = (bed.rooms.core(), bed.rooms.core().db.snapshot());
+    let number = core.events.number(&snapshot, view.number, event).await.expect("a read").expect("the event");
+    let event = core.events.get(&snapshot, view.number, view.rules, number).await.expect("the event");
+    event.pdu.content_text().to_owned()
+}
+
+#[tokio::test]
+async fn b8_138_a_transaction_id_makes_one_event_also_at_once_and_after_a_restart() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let (alice, hello) = (user("alice"), message("hello", Some("1")));
+    let (first, second) =
+        tokio::join!(bed.rooms.send(&alice, &room, &hello), bed.rooms.send(&alice, &room, &hello));
+    let first = first.expect("an event");
+    assert_eq!(first, second.expect("an event"));
+    let later = bed.restarted().await.rooms.send(&alice, &room, &hello).await.expect("an event");
+    assert_eq!(first, later);
+    let other_device = plop_base::Actor::User { user: crate::bed::id("alice"), device: "TABLET".into() };
+    let other = bed.restarted().await.rooms.send(&other_device, &room, &hello).await.expect("an event");
+    assert_ne!(first, other);
+}
+
+#[tokio::test]
+async fn many_senders_at_once_make_a_chain_without_loss() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for index in 0..50 {
+        let (rooms, room) = (bed.rooms.clone(), room.clone());
+        tasks.spawn(
+            async move { rooms.send(&user("alice"), &room, &message(&index.to_string(), None)).await },
+        );
+    }
+    let sent: BTreeSet<OwnedEventId> =
+        tasks.join_all().await.into_iter().map(|sent| sent.expect("an event")).collect();
+    assert_eq!(sent.len(), 50);
+    let view = bed.restarted().await.rooms.view_by_id(&room).await.expect("the room");
+    let snapshot = bed.rooms.core().db.snapshot();
+    let head =
+        snapshot.get::<plop_rooms::schema::Heads>(&view.number).await.expect("a read").expect("a head");
+    assert_eq!(head.extremities.len(), 1);
+    assert_eq!(head.notifying, 50);
+}
+
+#[tokio::test]
+async fn the_same_state_again_is_the_same_event() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let name = |text: &str| SendEvent {
+        kind: "m.room.name".to_owned(),
+        state_key: Some(String::new()),
+        content: json(&format!(r#"{{"name":"{text}"}}"#)),
+        transaction: None,
+        ts: None,
+    };
+    let first = bed.rooms.send(&user("alice"), &room, &name("Tea")).await.expect("an event");
+    assert_eq!(first, bed.rooms.send(&user("alice"), &room, &name("Tea")).await.expect("an event"));
+    assert_ne!(first, bed.rooms.send(&user("alice"), &room, &name("Cake")).await.expect("an event"));
+}
+
+#[tokio::test]
+async fn who_is_not_in_the_room_learns_nothing() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let refused = bed.rooms.send(&user("mallory"), &room, &message("hello", None)).await;
+    assert!(matches!(refused, Err(Refusal::NotInRoom)), "{refused:?}");
+    let unknown = ruma::owned_room_id!("!nowhere:plop.example");
+    let refused = bed.rooms.send(&user("mallory"), &unknown, &message("hello", None)).await;
+    assert!(matches!(refused, Err(Refusal::NotInRoom)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn b4_88_a_redacted_event_shows_no_content_in_every_version() {
+    let bed = Bed::new().await;
+    for rules in &plop_state::version::ALL {
+        let room =
+            bed.rooms.create(&user("alice"), &private_room(rules.version.clone())).await.expect("a room");
+        let sent = bed.rooms.send(&user("alice"), &room, &message("secret", None)).await.expect("an event");
+        assert!(content(&bed, &room, &sent).await.contains("secret"));
+        bed.rooms.redact(&user("alice"), &room, &sent, Some("oops"), "r").await.expect("a redaction");
+        assert_eq!(content(&bed, &room, &sent).await, "{}", "version {}", rules.version);
+        assert_eq!(content(&bed.restarted().await, &room, &sent).await, "{}");
+    }
+}
+
+#[tokio::test]
+async fn redacting_an_event_that_is_not_here_is_refused() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let unknown = ruma::owned_event_id!("$nowhere");
+    let refused = bed.rooms.redact(&user("alice"), &room, &unknown, None, "r").await;
+    assert!(matches!(refused, Err(Refusal::NoSuchEvent)), "{refused:?}");
+}
+
+/// The futures of operations are moved between threads by the edge.
+#[test]
+fn operations_can_be_spawned() {
+    fn is_send<T: Send>(_: &T) {}
+    fn check(rooms: plop_rooms::rooms::Rooms, room: OwnedRoomId) {
+        let work = async move { rooms.send(&user("alice"), &room, &message("hello", None)).await };
+        is_send(&work);
+    }
+    let _: fn(plop_rooms::rooms::Rooms, OwnedRoomId) = check;
+}
