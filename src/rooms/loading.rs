@@ -50,6 +50,9 @@ pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
     let snapshot = core.db.snapshot();
     let room = snapshot.get::<Rooms>(&number).await?.ok_or(LoadError::NotHere)?;
     let head = snapshot.get::<Heads>(&number).await?.ok_or(LoadError::NotHere)?;
+    if head.extremities.is_empty() {
+        return Err(LoadError::NotHere);
+    }
     let mut view = empty_view(number, room.id, &room.version)?;
     view.position = snapshot.position();
     view.generation = head.generation;
@@ -69,7 +72,13 @@ pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
         }
     }
     let tips = core.events.get_many(&snapshot, number, view.rules, &head.extremities).await?;
-    Ok(Ahead { view, head: Some(head), tips, pending: imbl::OrdMap::new() })
+    Ok(Ahead::new(view, Some(head), tips))
+}
+
+/// A room that is known and not here, to be joined: it goes on where an attempt before ended, or begins.
+pub async fn load_unjoined(core: &Core, number: RoomNumber, view: RoomView) -> Result<Ahead, ReadError> {
+    let head = core.db.snapshot().get::<Heads>(&number).await?;
+    Ok(Ahead::new(view, head, Vec::new()))
 }
 
 /// A view without state of a room of the given version.

@@ -6,7 +6,7 @@
 //! those of the map.
 
 use plop_state_store::EventNumber;
-use ruma::{OwnedUserId, ServerName, UserId};
+use ruma::{OwnedServerName, OwnedUserId, ServerName, UserId};
 
 use crate::schema::Membership;
 
@@ -22,6 +22,8 @@ pub struct Member {
 pub struct MemberTable {
     members: imbl::OrdMap<OwnedUserId, Member>,
     local: imbl::OrdSet<OwnedUserId>,
+    /// Joined members of each server that has any.
+    servers: imbl::OrdMap<OwnedServerName, u64>,
     joined: u64,
     invited: u64,
 }
@@ -66,6 +68,16 @@ impl MemberTable {
         self.local.len()
     }
 
+    /// Whether a server takes part: it has a joined member.
+    pub fn has_server(&self, server: &ServerName) -> bool {
+        self.servers.contains_key(server)
+    }
+
+    /// The servers that take part, in the order of their names.
+    pub fn servers(&self) -> impl Iterator<Item = &OwnedServerName> {
+        self.servers.keys()
+    }
+
     /// All entries, for the byte budget of what is held in memory.
     pub fn len(&self) -> usize {
         self.members.len()
@@ -83,6 +95,9 @@ impl MemberTable {
         };
         let was = before.map_or(Membership::Leave, |member| member.membership);
         let is = member.map_or(Membership::Leave, |member| member.membership);
+        if (was == Membership::Join) != (is == Membership::Join) {
+            self.count_server(user.server_name(), is == Membership::Join);
+        }
         // A membership that was counted is in the counter.
         self.joined = self.joined + u64::from(is == Membership::Join) - u64::from(was == Membership::Join);
         self.invited =
@@ -94,6 +109,14 @@ impl MemberTable {
                 self.local.remove(&user);
             }
         }
+    }
+
+    fn count_server(&mut self, server: &ServerName, joins: bool) {
+        let joined = self.servers.get(server).copied().unwrap_or(0);
+        match if joins { joined + 1 } else { joined.saturating_sub(1) } {
+            0 => self.servers.remove(server),
+            joined => self.servers.insert(server.to_owned(), joined),
+        };
     }
 }
 
@@ -114,11 +137,13 @@ mod tests {
         table.set(owned_user_id!("@a:here"), member(Membership::Invite), here);
         table.set(owned_user_id!("@b:there"), member(Membership::Join), here);
         assert_eq!((table.joined_count(), table.invited_count(), table.local_count()), (1, 1, 1));
+        assert!(table.has_server(server_name!("there")) && !table.has_server(here), "invited is not in");
         table.set(owned_user_id!("@a:here"), member(Membership::Join), here);
         assert_eq!((table.joined_count(), table.invited_count(), table.local_count()), (2, 0, 1));
         let before = table.clone();
         table.set(owned_user_id!("@a:here"), member(Membership::Ban), here);
         table.set(owned_user_id!("@b:there"), None, here);
+        assert_eq!(table.servers().count(), 0);
         assert_eq!((table.joined_count(), table.invited_count(), table.local_count()), (0, 0, 0));
         assert_eq!(table.membership(user_id!("@b:there")), Membership::Leave);
         assert!(before.is_joined(user_id!("@a:here")), "an older picture does not change");

@@ -246,7 +246,8 @@ impl<'w> Operation<'w> {
         let flight = self.slot.take_off().await;
         let published = self.next.view.clone();
         let last_live = self.live.checked_sub(1);
-        let (landed, held) = (Landed { sequence: self.head.sequence, next_event: self.head.next_event }, self.held);
+        let (landed, held) =
+            (Landed { sequence: self.head.sequence, next_event: self.head.next_event }, self.held);
         let (events, rewritten) = (self.core.events.clone(), self.rewritten);
         let receipt = self
             .core

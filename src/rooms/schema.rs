@@ -28,8 +28,8 @@ plop_db::keyspaces! {
     pub Rooms = 101 "rooms" Point { RoomNumber => RoomRow }
 
     /// Where a room stands: its state and the tips of its graph. Written by the room's writer with every event, which
-    /// expects the row before it; read when a room is loaded. A room without this row is one that we only know of (an invite
-    /// from elsewhere, a join that is not finished). Redactions do not touch it.
+    /// expects the row before it; read when a room is loaded. A room without this row, or with one that names no extremities, is one that we
+    /// only know of (an invite from elsewhere, a join that is not finished). Redactions do not touch it.
     pub Heads = 102 "room_heads" Point { RoomNumber => HeadRow }
 
     /// The number of an event in its room. Written with the event; read wherever an event is named by its id; deleted with the room.

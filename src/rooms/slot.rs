@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use plop_state_store::EventNumber;
+use ruma::EventId;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::event::RoomEvent;
@@ -31,6 +32,49 @@ pub struct Ahead {
     pub tips: Vec<Arc<RoomEvent>>,
     /// Events of batches that may still be in flight, which no snapshot shows yet.
     pub pending: imbl::OrdMap<EventNumber, Arc<RoomEvent>>,
+    /// New forms of older events in such batches, each with the sequence of the head that its batch makes.
+    pub rewritten: imbl::OrdMap<EventNumber, (u64, Arc<RoomEvent>)>,
+}
+
+impl Ahead {
+    /// What is on disk, with nothing in flight.
+    pub fn new(view: RoomView, head: Option<HeadRow>, tips: Vec<Arc<RoomEvent>>) -> Self {
+        Self { view, head, tips, pending: imbl::OrdMap::new(), rewritten: imbl::OrdMap::new() }
+    }
+
+    /// An event of a batch that may be in flight, in its newest form.
+    pub fn in_flight(&self, number: EventNumber) -> Option<&Arc<RoomEvent>> {
+        self.rewritten.get(&number).map(|(_, event)| event).or_else(|| self.pending.get(&number))
+    }
+
+    /// The same, by its id.
+    pub fn in_flight_by_id(&self, id: &EventId) -> Option<&Arc<RoomEvent>> {
+        let rewritten = self.rewritten.values().map(|(_, event)| event);
+        rewritten.chain(self.pending.values()).find(|event| event.pdu.event_id() == id)
+    }
+
+    /// Lets go of what every snapshot shows from now on.
+    pub fn forget_landed(&mut self, landed: Landed) {
+        while let Some(number) =
+            self.pending.get_min().map(|(number, _)| *number).filter(|number| *number < landed.next_event)
+        {
+            self.pending.remove(&number);
+        }
+        let over = self.rewritten.iter().filter(|(_, (sequence, _))| *sequence <= landed.sequence);
+        let over: Vec<EventNumber> = over.map(|(number, _)| *number).collect();
+        for number in over {
+            self.rewritten.remove(&number);
+        }
+    }
+}
+
+/// How far a room is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Landed {
+    /// The head's sequence.
+    pub sequence: u64,
+    /// The first event number that is not on disk.
+    pub next_event: EventNumber,
 }
 
 /// A loaded room.
@@ -39,8 +83,9 @@ pub struct RoomSlot {
     ahead: Arc<Mutex<Ahead>>,
     in_flight: Arc<Semaphore>,
     failed: AtomicBool,
-    /// The first event number that is not on disk.
-    committed: AtomicU64,
+    /// [`Landed`], changed in commit order.
+    sequence: AtomicU64,
+    next_event: AtomicU64,
 }
 
 impl RoomSlot {
@@ -48,7 +93,8 @@ impl RoomSlot {
     pub fn new(ahead: Ahead) -> Self {
         Self {
             published: ArcSwap::from_pointee(ahead.view.clone()),
-            committed: AtomicU64::new(ahead.head.as_ref().map_or(0, |head| head.next_event.0)),
+            sequence: AtomicU64::new(ahead.head.as_ref().map_or(0, |head| head.sequence)),
+            next_event: AtomicU64::new(ahead.head.as_ref().map_or(0, |head| head.next_event.0)),
             ahead: Arc::new(Mutex::new(ahead)),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT as usize)),
             failed: AtomicBool::new(false),
@@ -70,9 +116,10 @@ impl RoomSlot {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// The first event number that is not on disk. A snapshot taken from now on has all events below it.
-    pub fn committed(&self) -> EventNumber {
-        EventNumber(self.committed.load(Ordering::Acquire))
+    /// What is on disk: a snapshot taken from now on has all of it.
+    pub fn landed(&self) -> Landed {
+        let next_event = EventNumber(self.next_event.load(Ordering::Acquire));
+        Landed { sequence: self.sequence.load(Ordering::Acquire), next_event }
     }
 
     /// Waits until nothing of this room is in flight.
@@ -98,9 +145,10 @@ pub struct Flight {
 
 impl Flight {
     /// The batch is on disk: readers see what it made. Called from the commit hook.
-    pub fn land(mut self, view: RoomView, next_event: EventNumber) {
+    pub fn land(mut self, view: RoomView, landed: Landed) {
         self.landed = true;
-        self.slot.committed.fetch_max(next_event.0, Ordering::AcqRel);
+        self.slot.next_event.fetch_max(landed.next_event.0, Ordering::AcqRel);
+        self.slot.sequence.fetch_max(landed.sequence, Ordering::AcqRel);
         self.slot.published.store(Arc::new(view));
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::core::Core;
 use crate::loading::LoadError;
 use crate::operation::Operation;
+use crate::reading::RoomReading;
 use crate::registry::Registry;
 use crate::slot::{Ahead, RoomSlot};
 use crate::view::RoomView;
@@ -46,6 +47,16 @@ impl RoomWriter {
     /// The room as the next event will find it.
     pub fn view(&self) -> &RoomView {
         &self.ahead.view
+    }
+
+    /// The room as it is now, for work that must not hold the guard.
+    pub fn reading(&self) -> RoomReading {
+        RoomReading::new(Arc::clone(&self.core), self.ahead.clone())
+    }
+
+    /// Rises with every batch: what a [`RoomReading`] found out holds while it stays.
+    pub fn sequence(&self) -> u64 {
+        self.ahead.head.as_ref().map_or(0, |head| head.sequence)
     }
 
     /// Begins to write.

@@ -1,0 +1,142 @@
+//! Events get their numbers, their places in graph order and their rows.
+//!
+//! Owns: what is written for an event besides its effect on the live room. Does not own: that effect ([`Operation::accept`]).
+//!
+//! Invariants: only accepted events stand in graph order. A state event that was not rejected is in the index of auth chains from its first row
+//! on, outliers included, so that whatever cites it can be.
+
+use std::sync::Arc;
+
+use plop_state::{Pdu, StateKey};
+use plop_state_store::EventNumber;
+use plop_state_store::resolver::Resolved;
+use plop_state_store::tree::Root;
+
+use super::{Operation, Placement, StoreFault};
+use crate::event::{EventFacts, RoomEvent};
+use crate::rank::Rank;
+use crate::schema::{EventNumbers, Events, GapRow, Gaps, History, Outcome, SentBy};
+
+impl Operation<'_> {
+    /// Gives an event its number, its place in graph order and its rows. It is not part of the live room yet ([`Operation::accept`]).
+    pub async fn place(
+        &mut self,
+        pdu: Pdu,
+        placement: Placement,
+        sent_by: Option<SentBy>,
+    ) -> Result<Arc<RoomEvent>, StoreFault> {
+        let number = self.take_number();
+        self.place_as(number, pdu, placement, sent_by).await
+    }
+
+    /// Gives an outlier its place in the graph, now that this is known.
+    pub async fn place_known(
+        &mut self,
+        known: &RoomEvent,
+        placement: Placement,
+    ) -> Result<Arc<RoomEvent>, StoreFault> {
+        self.place_as(known.number, known.pdu.clone(), placement, known.facts.sent_by.clone()).await
+    }
+
+    /// Writes an event whose place in the graph is not known: an outlier, or one that its auth events reject.
+    pub async fn put_outlier(&mut self, pdu: Pdu, outcome: Outcome) -> Result<Arc<RoomEvent>, StoreFault> {
+        let number = self.take_number();
+        if let Some(key) = pdu.as_state().filter(|_| outcome != Outcome::Rejected) {
+            self.link(&pdu, number, &key).await?;
+        }
+        let event =
+            Arc::new(RoomEvent { number, pdu, facts: EventFacts { outcome, ..EventFacts::outlier() } });
+        self.write(&event);
+        Ok(event)
+    }
+
+    /// The root of a state that is given as changes of another one.
+    pub async fn state_root(&mut self, state: &Resolved) -> Result<Root, StoreFault> {
+        if state.changes.is_empty() {
+            return Ok(state.base);
+        }
+        let (tree, grove) = (&self.core.state.tree, self.next.view.grove());
+        let (root, held) =
+            tree.update(&self.snapshot, &mut self.batch, grove, state.base, &state.changes).await?;
+        self.held.push(held);
+        Ok(root)
+    }
+
+    async fn place_as(
+        &mut self,
+        number: EventNumber,
+        pdu: Pdu,
+        placement: Placement,
+        sent_by: Option<SentBy>,
+    ) -> Result<Arc<RoomEvent>, StoreFault> {
+        let Placement { outcome, provisional, before, rank, gap } = placement;
+        let key = pdu.as_state().filter(|_| outcome != Outcome::Rejected);
+        let mut facts =
+            EventFacts { outcome, provisional, before: Some(before), sent_by, ..EventFacts::outlier() };
+        if let Some(key) = &key {
+            let (tree, grove) = (&self.core.state.tree, self.next.view.grove());
+            facts.replaces = tree.get(&self.snapshot, grove, before, key).await?;
+            let change = [(key.clone(), Some(number))];
+            let (after, held) = tree.update(&self.snapshot, &mut self.batch, grove, before, &change).await?;
+            self.held.push(held);
+            facts.after = Some(after);
+            self.link(&pdu, number, key).await?;
+        }
+        if outcome == Outcome::Accepted {
+            facts.rank = Some(self.rank(rank, gap));
+        }
+        let event = Arc::new(RoomEvent { number, pdu, facts });
+        self.write(&event);
+        Ok(event)
+    }
+
+    /// The place in graph order, with the gap below it.
+    fn rank(&mut self, rank: Option<Rank>, gap: Vec<ruma::OwnedEventId>) -> Rank {
+        let rank = rank.unwrap_or_else(|| {
+            if !gap.is_empty() {
+                self.head.next_rank = self.head.next_rank.above_gap();
+            }
+            let rank = self.head.next_rank;
+            self.head.next_rank = rank.above();
+            rank
+        });
+        if !gap.is_empty() {
+            self.batch.put::<Gaps>(&(self.next.view.number, rank), &GapRow { missing: gap });
+        }
+        rank
+    }
+
+    /// Adds a state event to the index of auth chains.
+    async fn link(&mut self, pdu: &Pdu, number: EventNumber, key: &StateKey) -> Result<(), StoreFault> {
+        let mut auth = Vec::with_capacity(pdu.auth_events().len());
+        for id in pdu.auth_events() {
+            // An event that was let in cites events that are here.
+            auth.extend(self.event_by_id(id).await?.map(|event| event.number));
+        }
+        let room = self.next.view.number;
+        let held = self.core.state.chains.add(&mut self.batch, room, number, key, &auth).await?;
+        self.held.push(held);
+        Ok(())
+    }
+
+    fn write(&mut self, event: &Arc<RoomEvent>) {
+        let room = self.next.view.number;
+        let number = event.number;
+        if let Some(rank) = event.facts.rank {
+            self.batch.put::<History>(&(room, rank), &number);
+        }
+        let first_new = self.writer.head.as_ref().map_or(EventNumber(0), |head| head.next_event);
+        if number < first_new {
+            return self.rewrite(event);
+        }
+        self.batch.put::<EventNumbers>(&(room, event.pdu.event_id_owned().clone()), &number);
+        self.batch.put::<Events>(&(room, number), &event.to_row());
+        self.next.pending.insert(number, Arc::clone(event));
+    }
+
+    fn take_number(&mut self) -> EventNumber {
+        let number = self.head.next_event;
+        self.head.next_event = EventNumber(number.0.saturating_add(1));
+        number
+    }
+}
