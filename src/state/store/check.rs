@@ -2,7 +2,7 @@
 //! ends of each citation.
 
 use futures_util::future::BoxFuture;
-use plop_db::{Direction, KeyRange, Keyspace, Problems, ReadError, ReferenceCheck, Snapshot};
+use plop_db::{Direction, KeyRange, Pages, Problems, ReadError, ReferenceCheck, Snapshot};
 
 use crate::keyspaces::{AuthCitations, AuthLinks, StateNodes, StateSecret};
 use crate::secret::Secret;
@@ -37,7 +37,7 @@ impl ReferenceCheck for NodesAreWhole {
                 }
                 return Ok(());
             };
-            let mut pages = Pages::<StateNodes>::new();
+            let mut pages = Pages::new(KeyRange::<StateNodes>::all(), PAGE);
             while let Some(rows) = pages.next(snapshot).await? {
                 let mut children = Vec::new();
                 for ((room, generation, name), row) in rows {
@@ -74,7 +74,7 @@ impl ReferenceCheck for ChainsAreComplete {
         problems: &'a mut Problems,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         Box::pin(async move {
-            let mut pages = Pages::<AuthLinks>::new();
+            let mut pages = Pages::new(KeyRange::<AuthLinks>::all(), PAGE);
             while let Some(rows) = pages.next(snapshot).await? {
                 let (mut cited, mut citations, mut ranks) = (Vec::new(), Vec::new(), Vec::new());
                 for ((room, event), row) in rows {
@@ -112,7 +112,7 @@ impl ReferenceCheck for CitationsAreMade {
         problems: &'a mut Problems,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         Box::pin(async move {
-            let mut pages = Pages::<AuthCitations>::new();
+            let mut pages = Pages::new(KeyRange::<AuthCitations>::all(), PAGE);
             while let Some(rows) = pages.next(snapshot).await? {
                 let citing: Vec<_> = rows.iter().map(|((room, _, citing), ())| (*room, *citing)).collect();
                 let links = snapshot.get_many::<AuthLinks>(&citing).await?;
@@ -125,30 +125,6 @@ impl ReferenceCheck for CitationsAreMade {
             }
             Ok(())
         })
-    }
-}
-
-/// A keyspace, page by page.
-struct Pages<K: Keyspace> {
-    rest: KeyRange<K>,
-    more: bool,
-}
-
-impl<K: Keyspace> Pages<K> {
-    fn new() -> Self {
-        Pages { rest: KeyRange::all(), more: true }
-    }
-
-    async fn next(&mut self, snapshot: &Snapshot) -> Result<Option<Vec<(K::Key, K::Value)>>, ReadError> {
-        if !self.more {
-            return Ok(None);
-        }
-        let page = snapshot.scan(self.rest.clone(), Direction::Forward, PAGE).await?;
-        self.more = page.more && !page.rows.is_empty();
-        if let Some((last, _)) = page.rows.last() {
-            self.rest = self.rest.clone().after(last);
-        }
-        Ok(Some(page.rows))
     }
 }
 

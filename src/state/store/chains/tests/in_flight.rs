@@ -5,6 +5,7 @@ use super::*;
 const A: EventNumber = EventNumber(1);
 const B: EventNumber = EventNumber(2);
 const C: EventNumber = EventNumber(3);
+const D: EventNumber = EventNumber(4);
 
 #[tokio::test]
 async fn events_in_flight_are_part_of_the_graph() {
@@ -30,7 +31,8 @@ async fn what_a_refused_batch_held_is_forgotten() {
     let mut kept = Batch::durable();
     let a = chains.add(&mut kept, ROOM, A, &key(0), &[]).await.unwrap();
     let b = chains.add(&mut kept, ROOM, B, &key(1), &[]).await.unwrap();
-    db.submit(kept, move |_| drop((a, b))).await.unwrap().await.unwrap();
+    let d = chains.add(&mut kept, ROOM, D, &key(4), &[A]).await.unwrap();
+    db.submit(kept, move |_| drop((a, b, d))).await.unwrap().await.unwrap();
 
     let mut refused = Batch::durable();
     let refused_c = chains.add(&mut refused, ROOM, C, &key(2), &[A]).await.unwrap();
@@ -43,6 +45,9 @@ async fn what_a_refused_batch_held_is_forgotten() {
         assert!(chains.contains(ROOM, &[C], B).await.unwrap());
         let forks = [vec![C], vec![]];
         assert_eq!(chains.difference(ROOM, &forks, &Alike::default()).await.unwrap(), [B].into());
+        // The refused event would lead from an unconflicted one to A.
+        let alike = Alike([(secret().key_hash(&key(3)), C)].into());
+        assert_eq!(chains.difference(ROOM, &[vec![D], vec![]], &alike).await.unwrap(), [A].into());
         assert_eq!(chains.conflicted_subgraph(ROOM, &[A, B].into()).await.unwrap(), [A, B].into());
     };
     check().await;
