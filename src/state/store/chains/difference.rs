@@ -93,6 +93,7 @@ struct Search<'a, U> {
 /// An event whose citing events are being looked at.
 struct Step {
     event: EventNumber,
+    rank: u64,
     forks: Forks,
     /// Citing events of the last page that have not been entered.
     page: Vec<EventNumber>,
@@ -149,7 +150,7 @@ impl<U: Unconflicted> Search<'_, U> {
                 forks |= self.forks_of.get(held).copied().unwrap_or(0);
             }
         }
-        Ok(Step { event, forks, page: Vec::new(), page_size: FIRST_PAGE, oldest: None })
+        Ok(Step { event, rank: links.rank, forks, page: Vec::new(), page_size: FIRST_PAGE, oldest: None })
     }
 
     /// Reads the next citing events, and takes in the forks that have them. Not for the last time, if it returns true.
@@ -158,19 +159,21 @@ impl<U: Unconflicted> Search<'_, U> {
         if self.pages.is_multiple_of(PAGES_BETWEEN_YIELDS) {
             tokio::task::yield_now().await;
         }
-        let mut page = self.view.citing(step.event, step.oldest, step.page_size).await?;
+        let page = self.view.citing(step.event, step.oldest, step.page_size).await?;
         let Some(oldest) = page.last().copied() else { return Ok(false) };
         step.oldest = Some(oldest);
         step.page_size = (step.page_size * 4).min(LARGEST_PAGE);
 
-        let keys: Vec<_> = self.view.links(&page).await?.iter().map(|links| links.key).collect();
+        let links = self.view.links(&page).await?;
+        // All stand higher, unless a row is damaged: without those, there is no way round in a circle.
+        let higher = page.into_iter().zip(links).filter(|(_, links)| links.rank > step.rank);
+        let (page, keys): (Vec<_>, Vec<_>) = higher.map(|(citing, links)| (citing, links.key)).unzip();
         for (citing, held) in page.iter().zip(self.unconflicted.at(&keys).await?) {
             let own = self.forks_of.get(citing).copied().unwrap_or(0);
             step.forks |= if held == Some(*citing) { self.all } else { own };
         }
-        // Entered from the back.
-        page.reverse();
-        step.page = page;
+        // Entered from the back, so the newest first.
+        step.page = page.into_iter().rev().collect();
         Ok(true)
     }
 }

@@ -91,8 +91,9 @@ impl View {
         let first_links = self.links_of(first).await?;
         let Some(second) = first_links.jump else { return Ok(earlier) };
         let second_length = self.links_of(second).await?.length;
-        let equal = links.length - first_links.length == first_links.length - second_length;
-        Ok(if equal { second } else { earlier })
+        let first_jump = links.length.saturating_sub(first_links.length);
+        let second_jump = first_links.length.saturating_sub(second_length);
+        Ok(if first_jump == second_jump { second } else { earlier })
     }
 
     /// Whether an event (with these links) is one of those of the same key that stand before a later one, each citing the one before.
@@ -109,11 +110,15 @@ impl View {
         while links.length > length {
             let (Some(earlier), Some(jump)) = (links.earlier, links.jump) else { return Ok(false) };
             let jumped = self.links_of(jump).await?;
-            (at, links) = if jumped.length >= length {
-                (jump, jumped)
-            } else {
-                (earlier, self.links_of(earlier).await?)
+            let (next, next_links) = match jumped.length >= length {
+                true => (jump, jumped),
+                false => (earlier, self.links_of(earlier).await?),
             };
+            // Lengths fall from step to step, unless a row is damaged: then this ends all the same.
+            if next_links.length >= links.length {
+                return Ok(false);
+            }
+            (at, links) = (next, next_links);
         }
         Ok(at == event)
     }

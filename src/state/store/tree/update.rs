@@ -31,9 +31,9 @@ pub fn update(
     let top = update.apply(root.top(), changes, 0);
     let Some(top) = top else { return Err(Missing(update.missing)) };
     let name = update.finish(top);
-    let count = u64::from(root.count()) + update.added - update.removed;
-    // 2^32 entries would need more than 100 GB of events in one room.
-    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    // 2^32 entries would need more than 100 GB of events in one room; and a state that has a node is not empty.
+    let count = (u64::from(root.count()) + update.added).saturating_sub(update.removed);
+    let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
     Ok(Updated { root: name.map_or(Root::EMPTY, |name| Root::new(name, count)), nodes: update.made })
 }
 

@@ -1,6 +1,7 @@
-//! What batches in flight hold, and what becomes of it.
+//! What batches in flight hold, and what becomes of it; and rows that are damaged.
 
 use super::*;
+use crate::keyspaces::{AuthCitations, AuthLinks, AuthLinksRow};
 
 const A: EventNumber = EventNumber(1);
 const B: EventNumber = EventNumber(2);
@@ -70,4 +71,27 @@ async fn a_deleted_room_has_no_index() {
     Chains::delete_room(&mut batch, ROOM);
     db.commit(batch).await.unwrap();
     assert!(!chains.is_complete(ROOM, A).await.unwrap());
+}
+
+/// Damaged rows make wrong answers possible, not endless ones.
+#[tokio::test]
+async fn circles_on_disk_end() {
+    let db = memory();
+    let chains = Chains::new(&db, &secret(), 0);
+    let mut batch = Batch::durable();
+    for (event, other) in [(A, B), (B, A)] {
+        let (key, auth) = (secret().key_hash(&key(0)), vec![other]);
+        let (earlier, jump) = (Some(other), Some(other));
+        let row = AuthLinksRow { rank: 1, key, auth, length: 1 << 63, earlier, jump };
+        batch.put::<AuthLinks>(&(ROOM, event), &row);
+        batch.put::<AuthCitations>(&(ROOM, other, event), &());
+    }
+    db.commit(batch).await.unwrap();
+    let mut batch = Batch::durable();
+    let _d = chains.add(&mut batch, ROOM, D, &key(0), &[A]).await.unwrap();
+    let alike = Alike([(secret().key_hash(&key(0)), A)].into());
+    chains.difference(ROOM, &[vec![D], vec![B]], &alike).await.unwrap();
+    chains.conflicted_subgraph(ROOM, &[A, B, D].into()).await.unwrap();
+    assert!(chains.contains(ROOM, &[D], A).await.unwrap());
+    assert_eq!(chains.line(ROOM, D, 10).await.unwrap().len(), 10);
 }
