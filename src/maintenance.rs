@@ -47,7 +47,7 @@ pub fn restore(config: &Config, backup: &Path) -> Result<String, Refusal> {
 /// Reads every row and follows every reference.
 pub fn check(config: &Config) -> Result<String, Refusal> {
     with_database(config, async |db| {
-        let report = db.check(&[]).await;
+        let report = db.check(&store::reference_checks()).await;
         let text = describe(&report);
         if report.is_sound() { Ok(text) } else { Err(Refusal::failed(text)) }
     })

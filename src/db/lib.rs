@@ -23,6 +23,7 @@ mod keyspace;
 mod meta;
 mod migrate;
 mod open;
+mod pages;
 mod position;
 mod publication;
 mod revival;
@@ -49,6 +50,7 @@ pub use keyspace::{
 pub use meta::Identity;
 pub use migrate::{FIRST_SCHEMA, MAX_DONE_BYTES, MigrateError, Migration, Step};
 pub use open::{OpenError, Options};
+pub use pages::Pages;
 pub use position::{Position, PositionBase};
 pub use publication::Publication;
 pub use snapshot::{MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, ReadError, Snapshot};

@@ -9,6 +9,7 @@
 //! Invariants: a function that writes a room has its [`RoomWriter`](writer::RoomWriter); writing an event calls nobody: readers tail the streams
 //! of [`schema`].
 
+pub mod check;
 pub mod core;
 pub mod draft;
 pub mod event;

@@ -4,7 +4,7 @@
 //!
 //! Invariants: reads one snapshot, so what it makes is one moment of the room.
 
-use plop_db::{Direction, KeyRange, ReadError, Snapshot};
+use plop_db::{KeyRange, Pages, ReadError, Snapshot};
 use plop_state::StateKey;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, RoomVersionId};
@@ -91,17 +91,12 @@ pub fn empty_view(number: RoomNumber, id: OwnedRoomId, version: &str) -> Result<
 
 async fn members(core: &Core, snapshot: &Snapshot, room: RoomNumber) -> Result<MemberTable, ReadError> {
     let mut table = MemberTable::default();
-    let mut range = KeyRange::<Members>::prefix(&room);
-    loop {
-        let page = snapshot.scan(range.clone(), Direction::Forward, PAGE).await?;
-        let last = page.rows.last().map(|((_, user), _)| user.clone());
-        for ((_, user), row) in page.rows {
+    let mut pages = Pages::new(KeyRange::<Members>::prefix(&room), PAGE);
+    while let Some(rows) = pages.next(snapshot).await? {
+        for ((_, user), row) in rows {
             let member = Member { membership: row.membership, event: row.event };
             table.set(user, Some(member), &core.server);
         }
-        match last {
-            Some(last) if page.more => range = range.after(&(room, last)),
-            _ => return Ok(table),
-        }
     }
+    Ok(table)
 }

@@ -4,11 +4,16 @@ use futures_util::future::BoxFuture;
 use plop_base::tasks::TaskError;
 use plop_base::{Clock, Random};
 use plop_config::sections::{Database, Durability};
-use plop_db::{Db, KeyspaceInfo, Migration, OpenError, Options};
+use plop_db::{Db, KeyspaceInfo, Migration, OpenError, Options, ReferenceCheck};
 
 /// Every keyspace of every part.
 pub fn keyspaces() -> Vec<KeyspaceInfo> {
-    Vec::new()
+    [plop_state_store::KEYSPACES, plop_accounts::schema::KEYSPACES, plop_rooms::schema::KEYSPACES].concat()
+}
+
+/// What `plop check` asks besides whether every row can be read.
+pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
+    plop_state_store::reference_checks().into_iter().chain(plop_rooms::check::reference_checks()).collect()
 }
 
 /// From schema 1 to the newest, in their order.
@@ -42,5 +47,24 @@ pub fn keep_writable(
             db.keep_writable(&clock).await;
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::keyspaces;
+
+    /// Ids, names and profiles are for ever: a line may be added, and one of a retired keyspace stays.
+    #[test]
+    fn keyspaces_keep_their_ids() {
+        let golden = include_str!("store/keyspaces.txt");
+        let now = plop_db::golden_table(&keyspaces());
+        for line in now.lines() {
+            assert!(golden.lines().any(|kept| kept == line), "not in src/server/store/keyspaces.txt: {line}");
+        }
+        let ids: Vec<&str> = golden.lines().filter_map(|line| line.split(' ').next()).collect();
+        let mut once = ids.clone();
+        once.dedup();
+        assert_eq!(ids, once, "an id is in the table twice");
     }
 }
