@@ -220,6 +220,15 @@ impl<'w> Operation<'w> {
         self.next.tips = tips;
     }
 
+    /// Takes a part of a told state into the picture of a room that is being joined, with its projected rows. The root comes with the
+    /// join itself.
+    pub fn project(&mut self, changes: &[(StateKey, Option<Arc<RoomEvent>>)]) {
+        for (key, event) in changes {
+            let (view, batch, server) = (&mut self.next.view, &mut self.batch, &self.core.server);
+            state_change::apply(view, batch, key, event.as_ref(), Position::pending(0), server);
+        }
+    }
+
     fn arrive(&mut self, event: &RoomEvent) -> Position {
         let position = Position::pending(self.live);
         self.live += 1;

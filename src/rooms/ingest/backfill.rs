@@ -1,0 +1,107 @@
+//! History: events from below a gap.
+//!
+//! Owns: fetching them and giving them their places in graph order. Does not own: when that is done.
+//!
+//! Invariants: they pass the same stages as live events, but for the check by the current state, and change nothing of the live room: not
+//! the stream, not the forward extremities, not the current state.
+
+use plop_db::{Direction, KeyRange};
+use plop_state::Pdu;
+use plop_state::auth::NotAuthorised;
+use plop_state_store::resolver::Resolved;
+use plop_state_store::tree::Root;
+use ruma::{RoomId, ServerName};
+
+use super::extremities::{free_below, gaps_naming};
+use super::judging::{apply_redactions, check_in, close_gaps, placed};
+use super::order::parents_first;
+use super::{Ingest, Site};
+use crate::loading::LoadError;
+use crate::operation::Placement;
+use crate::rank::Rank;
+use crate::rooms::settle;
+use crate::schema::{Gaps, Outcome};
+
+/// Events asked for at once.
+const MAX_EVENTS: usize = 100;
+
+/// Places at which one request begins.
+const MAX_FROM: usize = 20;
+
+impl Ingest {
+    /// Fetches at most `limit` events from below the highest gap of a room. How many found a place; 0 when there is no gap, or the server
+    /// has nothing for it.
+    pub async fn backfill(&self, from: &ServerName, room: &RoomId, limit: usize) -> Result<usize, LoadError> {
+        let Some(site) = self.shared_site(from, room).await? else { return Ok(0) };
+        let reading = self.read(&site).await?;
+        let range = KeyRange::<Gaps>::prefix(&site.number);
+        let page = reading.snapshot().scan(range, Direction::Backward, 1).await?;
+        let Some(((_, rank), mut gap)) = page.rows.into_iter().next() else { return Ok(0) };
+        gap.missing.truncate(MAX_FROM);
+        let limit = limit.min(MAX_EVENTS);
+        let answer = self.remote.backfill(from, room, &gap.missing, limit).await;
+        let mut raw = answer.unwrap_or_default();
+        raw.truncate(limit);
+        let mut events = Vec::new();
+        for event in self.verify_all(&site, &raw).await {
+            if placed(&reading, event.event_id()).await?.is_none() {
+                events.push(event);
+            }
+        }
+        // The lowest place first, so that the state before each follows from those below it.
+        let events = parents_first(events, Pdu::prev_events);
+        let mut places = Vec::new();
+        let mut above = rank;
+        for _ in &events {
+            let Some(place) = free_below(&reading, &site, above).await? else { break };
+            places.push(place);
+            above = place;
+        }
+        let mut found = 0;
+        for (event, place) in events.into_iter().zip(places.into_iter().rev()) {
+            found += usize::from(self.place_below(&site, event, place).await?);
+        }
+        Ok(found)
+    }
+
+    /// Gives an event its place in history, if it can be judged.
+    async fn place_below(&self, site: &Site, event: Pdu, rank: Rank) -> Result<bool, LoadError> {
+        let refused = match self.check_by_auth_events(site, &event).await? {
+            Ok(()) => false,
+            Err(NotAuthorised::Rejected(_)) => true,
+            Err(NotAuthorised::Missing(_)) => return Ok(false),
+        };
+        let is_create = event.type_name() == "m.room.create";
+        let (state, gap) = match self.state_before(site, &event).await? {
+            Some(before) => (before.state, before.gap),
+            // Nothing comes before the room's own create event, which alone passes by its auth events.
+            None if is_create && !refused => {
+                (Resolved { base: Root::EMPTY, changes: Vec::new() }, Vec::new())
+            }
+            None => return Ok(false),
+        };
+        let reading = self.read(site).await?;
+        let refused = refused || check_in(&reading, &event, &state).await?.is_err();
+        let outcome = if refused { Outcome::Rejected } else { Outcome::Accepted };
+        let gaps = gaps_naming(&reading, site, event.event_id()).await?;
+        let mut writer = self.guard(site).await?;
+        let mut operation = writer.begin();
+        let before = operation.state_root(&state).await?;
+        let provisional = operation.is_partial();
+        let placement = Placement { outcome, provisional, before, rank: Some(rank), gap };
+        let id = event.event_id_owned().clone();
+        let placed = match operation.event_by_id(&id).await? {
+            Some(known) if known.facts.before.is_some() => return Ok(false),
+            Some(known) => operation.place_known(&known, placement).await?,
+            None => operation.place(event, placement, None).await?,
+        };
+        close_gaps(&mut operation, site, &gaps, &id);
+        if outcome == Outcome::Accepted {
+            apply_redactions(&mut operation, &placed).await?;
+        }
+        let submitted = operation.submit().await;
+        drop(writer);
+        settle(submitted).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,184 @@
+//! The state before an event.
+//!
+//! Owns: what the states after its previous events resolve to; where some of those are not here, the state that its server tells, resolved
+//! with what we have. Does not own: the checks against it.
+//!
+//! Invariants: without the state before all previous events there is none, never an empty one. A told state is taken only if it holds the room's own
+//! create event and nothing of it that its server cannot show.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plop_db::Batch;
+use plop_state::{Pdu, StateKey};
+use plop_state_store::EventNumber;
+use plop_state_store::resolver::Resolved;
+use plop_state_store::tree::Root;
+use ruma::OwnedEventId;
+
+use super::{Ingest, Site};
+use crate::loading::LoadError;
+use crate::operation::StoreFault;
+use crate::reading::RoomReading;
+use crate::remote::StateIds;
+use crate::schema::Outcome;
+
+/// Events of a state and its auth chain that are looked at. Ten times the largest rooms that there are.
+const MAX_STATE: usize = 1_000_000;
+
+/// Missing events that are asked for one by one; for more, the whole state is.
+const MAX_SINGLE: usize = 50;
+
+/// Entries of a state written in one batch.
+const ENTRIES_IN_BATCH: usize = 5_000;
+
+/// The state before an event.
+#[derive(Debug)]
+pub(super) struct Before {
+    pub state: Resolved,
+    /// The previous events that are not here.
+    pub gap: Vec<OwnedEventId>,
+}
+
+impl Ingest {
+    /// The state before an event, or `None` if it cannot be known now.
+    pub(super) async fn state_before(&self, site: &Site, event: &Pdu) -> Result<Option<Before>, LoadError> {
+        let gap = self.missing_parents(site, event).await?;
+        let told = match gap.is_empty() {
+            true => None,
+            false => match self.told_state(site, event).await? {
+                Some(told) => Some(told),
+                None => return Ok(None),
+            },
+        };
+        let reading = self.read(site).await?;
+        let mut roots = BTreeSet::from_iter(told);
+        for id in event.prev_events() {
+            roots.extend(reading.event_by_id(id).await?.and_then(|parent| parent.state_after()));
+        }
+        let roots: Vec<Root> = roots.into_iter().collect();
+        if roots.is_empty() {
+            return Ok(None);
+        }
+        let state = self.resolve(&reading, &roots).await?;
+        Ok(Some(Before { state, gap }))
+    }
+
+    /// What several states of the room resolve to.
+    pub(super) async fn resolve(
+        &self,
+        reading: &RoomReading,
+        roots: &[Root],
+    ) -> Result<Resolved, StoreFault> {
+        let resolver = &self.rooms.core().state.resolver;
+        let view = reading.view();
+        resolver.resolve(reading.snapshot(), view.grove(), view.rules, roots, reading).await
+    }
+
+    /// The previous events after which the state is not known here.
+    pub(super) async fn missing_parents(
+        &self,
+        site: &Site,
+        event: &Pdu,
+    ) -> Result<Vec<OwnedEventId>, LoadError> {
+        let reading = self.read(site).await?;
+        let mut missing = Vec::new();
+        for id in event.prev_events() {
+            let parent = reading.event_by_id(id).await?;
+            if parent.and_then(|parent| parent.state_after()).is_none() {
+                missing.push(id.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The state before an event as its server tells it, once all of it is here.
+    async fn told_state(&self, site: &Site, event: &Pdu) -> Result<Option<Root>, LoadError> {
+        let Ok(ids) = self.remote.state_ids(&site.from, &site.id, event.event_id()).await else {
+            return Ok(None);
+        };
+        if ids.state.len() + ids.auth_chain.len() > MAX_STATE {
+            return Ok(None);
+        }
+        let Some(unfit) = self.fetch_state(site, event, &ids).await? else { return Ok(None) };
+        let reading = self.read(site).await?;
+        let mut state: BTreeMap<StateKey, EventNumber> = BTreeMap::new();
+        for id in &ids.state {
+            match reading.event_by_id(id).await? {
+                Some(held) if held.facts.outcome == Outcome::Rejected => {}
+                Some(held) => {
+                    if let Some(key) = held.pdu.as_state() {
+                        state.entry(key).or_insert(held.number);
+                    }
+                }
+                None if unfit.contains(id) => {}
+                None => return Ok(None),
+            }
+        }
+        let create = reading.view().kept_type("m.room.create").map(|create| create.number);
+        if create.is_none() || state.get(&StateKey::create()).copied() != create {
+            return Ok(None);
+        }
+        self.keep_state(site, state).await.map(Some)
+    }
+
+    /// Fetches what of a state is not here. The ids of what its server shows and is no event; `None` if it cannot be asked.
+    async fn fetch_state(
+        &self,
+        site: &Site,
+        event: &Pdu,
+        ids: &StateIds,
+    ) -> Result<Option<BTreeSet<OwnedEventId>>, LoadError> {
+        let reading = self.read(site).await?;
+        let mut wanted = BTreeSet::new();
+        for id in ids.state.iter().chain(&ids.auth_chain) {
+            if reading.event_by_id(id).await?.is_none() {
+                wanted.insert(id.clone());
+            }
+        }
+        let mut fetched = Vec::new();
+        let mut unfit = BTreeSet::new();
+        if wanted.len() > MAX_SINGLE {
+            let Ok(whole) = self.remote.state(&site.from, &site.id, event.event_id()).await else {
+                return Ok(None);
+            };
+            let mut raw = whole.state;
+            raw.extend(whole.auth_chain);
+            raw.truncate(MAX_STATE);
+            fetched = self.verify_all(site, &raw).await;
+            unfit = wanted;
+        } else {
+            for id in wanted {
+                match self.fetch_event(site, &id).await {
+                    Ok(Ok(event)) => fetched.push(event),
+                    Ok(Err(_)) => drop(unfit.insert(id)),
+                    Err(_) => return Ok(None),
+                }
+            }
+        }
+        self.keep_outliers(site, fetched).await?;
+        Ok(Some(unfit))
+    }
+
+    /// Writes a state that nothing points at yet, in batches.
+    pub(super) async fn keep_state(
+        &self,
+        site: &Site,
+        state: BTreeMap<StateKey, EventNumber>,
+    ) -> Result<Root, LoadError> {
+        let core = self.rooms.core();
+        let tree = &core.state.tree;
+        let grove = self.read(site).await?.view().grove();
+        let entries: Vec<_> = state.into_iter().map(|(key, number)| (key, Some(number))).collect();
+        let mut root = Root::EMPTY;
+        for slice in tree.changes(&entries).chunks(ENTRIES_IN_BATCH) {
+            let mut batch = Batch::durable();
+            let snapshot = core.db.snapshot();
+            let updated = tree.update_by_hash(&snapshot, &mut batch, grove, root, slice).await;
+            let (next, held) = updated.map_err(StoreFault::from)?;
+            core.db.commit(batch).await.map_err(StoreFault::from)?;
+            drop(held);
+            root = next;
+        }
+        Ok(root)
+    }
+}

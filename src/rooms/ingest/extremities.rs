@@ -1,0 +1,167 @@
+//! What an accepted event would make of the room: its forward extremities and the state that they resolve to.
+//!
+//! Owns: the plan, made on a reading of the room without its guard. Does not own: carrying it out.
+//!
+//! Invariants: an accepted event is a forward extremity as long as no accepted event is known to follow it, be it through rejected or
+//! soft-failed events, or across a gap that names it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use plop_db::{Batch, Direction, KeyRange};
+use plop_state::{Pdu, StateKey};
+use plop_state_store::resolver::Resolved;
+use plop_state_store::tree::Root;
+use plop_state_store::{EventNumber, InFlight};
+use ruma::EventId;
+
+use super::before::Before;
+use super::{Ingest, Site};
+use crate::event::RoomEvent;
+use crate::loading::LoadError;
+use crate::operation::StoreFault;
+use crate::rank::Rank;
+use crate::reading::RoomReading;
+use crate::schema::{GapRow, Gaps, History, Outcome};
+
+/// Rejected and soft-failed events that are walked through in search of forward extremities.
+const MAX_WALK: usize = 1_000;
+
+/// Gaps of one room that are looked at.
+const MAX_GAPS: usize = 1_000;
+
+/// Places in graph order that are looked at for a free one.
+const MAX_PLACES: usize = 4_096;
+
+/// What to do once the guard is held.
+pub(super) struct Plan {
+    /// The forward extremities that stay.
+    pub others: Vec<Arc<RoomEvent>>,
+    /// Whether the event becomes one.
+    pub is_tip: bool,
+    /// The current state afterwards, but for the event's own change where that comes on top.
+    pub state: Resolved,
+    pub own_on_top: bool,
+    /// How that differs from the current state before.
+    pub differences: Vec<(StateKey, Option<Arc<RoomEvent>>)>,
+    /// Where the event stands in graph order; `None` for after all others.
+    pub rank: Option<Rank>,
+    /// The gaps that name the event.
+    pub gaps: Vec<(Rank, GapRow)>,
+    /// Nodes of states that are not written yet.
+    _held: Vec<InFlight>,
+}
+
+impl Ingest {
+    /// Plans how an event that stands on `before` becomes part of the live room. `number` is the event's, if it has one already.
+    pub(super) async fn plan(
+        &self,
+        site: &Site,
+        reading: &RoomReading,
+        event: &Pdu,
+        number: Option<EventNumber>,
+        before: &Before,
+    ) -> Result<Plan, LoadError> {
+        let followed = followed_by(reading, event).await?;
+        let tips = reading.tips().iter().filter(|tip| !followed.contains(&tip.number));
+        let others: Vec<Arc<RoomEvent>> = tips.cloned().collect();
+        let gaps = gaps_naming(reading, site, event.event_id()).await?;
+        let is_tip = gaps.is_empty() || others.is_empty();
+        let own_on_top = others.is_empty();
+        let mut held = Vec::new();
+        let state = if own_on_top {
+            before.state.clone()
+        } else {
+            let mut roots: Vec<Root> = others.iter().filter_map(|tip| tip.state_after()).collect();
+            if is_tip {
+                let mut after = before.state.clone();
+                after.changes.extend(event.as_state().zip(number).map(|(key, number)| (key, Some(number))));
+                roots.push(self.pinned(reading, &after, &mut held).await?);
+            }
+            self.resolve(reading, &roots).await?
+        };
+        let root = self.pinned(reading, &state, &mut held).await?;
+        let differences = reading.differences(reading.view().root, root).await?;
+        let rank = match gaps.first() {
+            Some((above, _)) => free_below(reading, site, *above).await?,
+            None => None,
+        };
+        Ok(Plan { others, is_tip, state, own_on_top, differences, rank, gaps, _held: held })
+    }
+
+    /// Whether an event would be merged with others, so that its own change must be resolved and needs a number.
+    pub(super) async fn needs_number(&self, reading: &RoomReading, event: &Pdu) -> Result<bool, LoadError> {
+        if event.state_key().is_none() {
+            return Ok(false);
+        }
+        let followed = followed_by(reading, event).await?;
+        Ok(reading.tips().iter().any(|tip| !followed.contains(&tip.number)))
+    }
+
+    /// The root of a state whose nodes are only in memory, for as long as `held` lives.
+    async fn pinned(
+        &self,
+        reading: &RoomReading,
+        state: &Resolved,
+        held: &mut Vec<InFlight>,
+    ) -> Result<Root, StoreFault> {
+        if state.changes.is_empty() {
+            return Ok(state.base);
+        }
+        let mut unwritten = Batch::relaxed();
+        let (tree, grove) = (&self.rooms.core().state.tree, reading.view().grove());
+        let (root, nodes) =
+            tree.update(reading.snapshot(), &mut unwritten, grove, state.base, &state.changes).await?;
+        held.push(nodes);
+        Ok(root)
+    }
+}
+
+/// The accepted events that an event follows, directly or through events that were not accepted.
+async fn followed_by(reading: &RoomReading, event: &Pdu) -> Result<BTreeSet<EventNumber>, LoadError> {
+    let mut followed = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut edge: Vec<_> = event.prev_events().to_vec();
+    while let Some(id) = edge.pop() {
+        if seen.len() >= MAX_WALK || !seen.insert(id.clone()) {
+            continue;
+        }
+        let Some(parent) = reading.event_by_id(&id).await? else { continue };
+        if parent.facts.outcome == Outcome::Accepted {
+            followed.insert(parent.number);
+        } else {
+            edge.extend_from_slice(parent.pdu.prev_events());
+        }
+    }
+    Ok(followed)
+}
+
+/// The gaps in which an event is missing.
+pub(super) async fn gaps_naming(
+    reading: &RoomReading,
+    site: &Site,
+    event: &EventId,
+) -> Result<Vec<(Rank, GapRow)>, LoadError> {
+    let range = KeyRange::<Gaps>::prefix(&site.number);
+    let page = reading.snapshot().scan(range, Direction::Backward, MAX_GAPS).await?;
+    let naming = page.rows.into_iter().filter(|(_, gap)| gap.missing.iter().any(|id| id == event));
+    Ok(naming.map(|((_, rank), gap)| (rank, gap)).collect())
+}
+
+/// The next free place below another one.
+pub(super) async fn free_below(
+    reading: &RoomReading,
+    site: &Site,
+    above: Rank,
+) -> Result<Option<Rank>, LoadError> {
+    let range = KeyRange::<History>::prefix(&site.number).before(&(site.number, above));
+    let page = reading.snapshot().scan(range, Direction::Backward, MAX_PLACES).await?;
+    let mut free = above.below();
+    for ((_, taken), _) in page.rows {
+        if Some(taken) != free {
+            return Ok(free);
+        }
+        free = taken.below();
+    }
+    Ok(free.filter(|_| !page.more))
+}

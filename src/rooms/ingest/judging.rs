@@ -1,0 +1,264 @@
+//! The stages that need the room: the rules by the state before the event and by the current one, and the event's place.
+//!
+//! Owns: the verdict and carrying it out under the guard. Does not own: fetching.
+//!
+//! Invariants: everything long happens on a reading of the room; under the guard it holds only if the room has not moved on. After a few
+//! attempts the guard is kept, so that a busy room cannot hold out an event for ever.
+
+use std::sync::Arc;
+
+use plop_db::{CommitError, Direction, KeyRange};
+use plop_state::auth::{self, AuthError, NotAuthorised};
+use plop_state::{Pdu, StateKey};
+use plop_state_store::resolver::Resolved;
+use ruma::EventId;
+
+use super::before::Before;
+use super::extremities::Plan;
+use super::{Ingest, Site, Unfit, Verdict};
+use crate::event::RoomEvent;
+use crate::loading::LoadError;
+use crate::operation::{Advance, Operation, Placement, StoreFault};
+use crate::reading::RoomReading;
+use crate::rooms::settle;
+use crate::schema::{GapRow, Gaps, Outcome, WaitingRedactions};
+use crate::writer::RoomWriter;
+
+/// How often the room may move on while an event is judged before it has to wait for the event.
+const ATTEMPTS: u32 = 4;
+
+/// How often a commit may be refused before that is the caller's.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// Redactions that wait for one event and are looked at.
+const MAX_REDACTIONS: usize = 100;
+
+/// An event with what was found out about it.
+struct Judged {
+    event: Pdu,
+    before: Before,
+    refusal: Option<AuthError>,
+}
+
+impl Ingest {
+    /// Takes in a verified event, with what lies between it and what is here.
+    pub(super) async fn take_in(&self, site: &Site, event: Pdu) -> Result<Verdict, LoadError> {
+        if let Some(outcome) = placed(&self.read(site).await?, event.event_id()).await? {
+            return Ok(Verdict::Known(outcome));
+        }
+        if !self.missing_parents(site, &event).await?.is_empty() {
+            for between in self.fetch_between(site, &event).await? {
+                self.judge(site, between).await?;
+            }
+        }
+        match self.judge(site, event.clone()).await? {
+            Verdict::Waiting => self.wait(site, &event).await,
+            verdict => Ok(verdict),
+        }
+    }
+
+    /// Judges a verified event and gives it its place.
+    pub(super) async fn judge(&self, site: &Site, event: Pdu) -> Result<Verdict, LoadError> {
+        let reading = self.read(site).await?;
+        if let Some(outcome) = placed(&reading, event.event_id()).await? {
+            return Ok(Verdict::Known(outcome));
+        }
+        if event.type_name() == "m.room.create" {
+            return Ok(Verdict::Dropped(Unfit::SecondCreate));
+        }
+        let refusal = match self.check_by_auth_events(site, &event).await? {
+            Ok(()) => None,
+            Err(NotAuthorised::Rejected(error)) => Some(error),
+            Err(NotAuthorised::Missing(_)) => return Ok(Verdict::Waiting),
+        };
+        let Some(before) = self.state_before(site, &event).await? else { return Ok(Verdict::Waiting) };
+        let reading = self.read(site).await?;
+        let refusal = match refusal {
+            Some(refusal) => Some(refusal),
+            None => check_in(&reading, &event, &before.state).await?.err(),
+        };
+        self.carry_out(site, Judged { event, before, refusal }).await
+    }
+
+    async fn carry_out(&self, site: &Site, judged: Judged) -> Result<Verdict, LoadError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let writer = self.guard(site).await?;
+            let reading = writer.reading();
+            // The last attempts keep the guard: the room waits for this event.
+            let kept = (attempt > ATTEMPTS).then_some(writer);
+            let (outcome, plan) = self.outlook(site, &reading, &judged).await?;
+            let Some(plan) = plan.filter(|_| attempt <= MAX_ATTEMPTS) else {
+                if attempt > MAX_ATTEMPTS {
+                    return Ok(Verdict::Waiting);
+                }
+                // It needs a number before its change can be resolved with others'.
+                drop(kept);
+                self.keep_outliers(site, [judged.event.clone()]).await?;
+                continue;
+            };
+            let writer = match kept {
+                Some(writer) => writer,
+                None => self.guard(site).await?,
+            };
+            if writer.sequence() != reading.sequence() {
+                continue;
+            }
+            match self.write(writer, site, &judged, outcome, &plan).await {
+                Err(StoreFault::Commit(CommitError::Conflict { .. })) if attempt < MAX_ATTEMPTS => {}
+                Err(fault) => return Err(fault.into()),
+                Ok(()) => return Ok(verdict(outcome, judged.refusal)),
+            }
+        }
+    }
+
+    /// The outcome as the room stands, and what is to be done. No plan: the event has to become an outlier first.
+    async fn outlook(
+        &self,
+        site: &Site,
+        reading: &RoomReading,
+        judged: &Judged,
+    ) -> Result<(Outcome, Option<Plan>), LoadError> {
+        let Judged { event, before, refusal } = judged;
+        let known = reading.event_by_id(event.event_id()).await?;
+        if let Some(known) = known.as_ref().filter(|known| known.facts.before.is_some()) {
+            // Somebody else was faster.
+            let plan = self.plan(site, reading, event, Some(known.number), before).await?;
+            return Ok((known.facts.outcome, Some(plan)));
+        }
+        let outcome = match refusal {
+            Some(_) => Outcome::Rejected,
+            None if soft_fails(reading, event).await? => Outcome::SoftFailed,
+            None => Outcome::Accepted,
+        };
+        let is_numbered = known.is_some();
+        if outcome == Outcome::Accepted && !is_numbered && self.needs_number(reading, event).await? {
+            return Ok((outcome, None));
+        }
+        let number = known.map(|known| known.number);
+        Ok((outcome, Some(self.plan(site, reading, event, number, before).await?)))
+    }
+
+    async fn write(
+        &self,
+        mut writer: RoomWriter,
+        site: &Site,
+        judged: &Judged,
+        outcome: Outcome,
+        plan: &Plan,
+    ) -> Result<(), StoreFault> {
+        let mut operation = writer.begin();
+        let before = operation.state_root(&judged.before.state).await?;
+        let provisional = operation.is_partial();
+        let gap = judged.before.gap.clone();
+        let placement = Placement { outcome, provisional, before, rank: plan.rank, gap };
+        let event = match operation.event_by_id(judged.event.event_id()).await? {
+            Some(known) if known.facts.before.is_some() => return Ok(()),
+            Some(known) => operation.place_known(&known, placement).await?,
+            None => operation.place(judged.event.clone(), placement, None).await?,
+        };
+        close_gaps(&mut operation, site, &plan.gaps, event.pdu.event_id());
+        if outcome == Outcome::Accepted {
+            advance(&mut operation, &event, plan).await?;
+            apply_redactions(&mut operation, &event).await?;
+        }
+        let submitted = operation.submit().await;
+        drop(writer);
+        settle(submitted).await.map(|_| ())
+    }
+}
+
+/// Makes a placed event part of the live room.
+async fn advance(
+    operation: &mut Operation<'_>,
+    event: &Arc<RoomEvent>,
+    plan: &Plan,
+) -> Result<(), StoreFault> {
+    let mut root = operation.state_root(&plan.state).await?;
+    let own = event.pdu.as_state();
+    let mut changes = plan.differences.clone();
+    for (_, current) in &mut changes {
+        if current.as_ref().is_some_and(|current| current.number == event.number) {
+            *current = Some(Arc::clone(event));
+        }
+    }
+    if plan.own_on_top {
+        root = event.facts.after.unwrap_or(root);
+        changes.retain(|(key, _)| Some(key) != own.as_ref());
+        changes.extend(own.map(|key| (key, Some(Arc::clone(event)))));
+    }
+    let tips = plan.others.iter().cloned().chain(plan.is_tip.then(|| Arc::clone(event))).collect();
+    operation.accept(event, Advance { tips, root, changes });
+    Ok(())
+}
+
+/// Applies an event that is a redaction, and the redactions that have waited for it.
+pub(super) async fn apply_redactions(
+    operation: &mut Operation<'_>,
+    event: &Arc<RoomEvent>,
+) -> Result<(), StoreFault> {
+    operation.redact(event).await?;
+    let room = operation.view().number;
+    let waiting = KeyRange::<WaitingRedactions>::prefix(&(room, event.pdu.event_id_owned().clone()));
+    let waiting = operation.snapshot().scan(waiting, Direction::Forward, MAX_REDACTIONS).await?;
+    for (key, ()) in waiting.rows {
+        let redaction = operation.event(key.2).await?;
+        let target = operation.event(event.number).await?;
+        operation.redact_event(&redaction, &target);
+        operation.batch().delete::<WaitingRedactions>(&key);
+    }
+    Ok(())
+}
+
+/// Takes an event that is here now out of the gaps that name it.
+pub(super) fn close_gaps(
+    operation: &mut Operation<'_>,
+    site: &Site,
+    gaps: &[(crate::rank::Rank, GapRow)],
+    event: &EventId,
+) {
+    for (rank, gap) in gaps {
+        let missing: Vec<_> = gap.missing.iter().filter(|id| *id != event).cloned().collect();
+        let key = (site.number, *rank);
+        if missing.is_empty() {
+            operation.batch().delete::<Gaps>(&key);
+        } else {
+            operation.batch().put::<Gaps>(&key, &GapRow { missing });
+        }
+    }
+}
+
+/// The outcome of an event that has its place already.
+pub(super) async fn placed(reading: &RoomReading, event: &EventId) -> Result<Option<Outcome>, LoadError> {
+    let known = reading.event_by_id(event).await?;
+    Ok(known.filter(|known| known.facts.before.is_some()).map(|known| known.facts.outcome))
+}
+
+/// Whether a state lets an event in.
+pub(super) async fn check_in(
+    reading: &RoomReading,
+    event: &Pdu,
+    state: &Resolved,
+) -> Result<Result<(), AuthError>, LoadError> {
+    let rules = reading.view().rules;
+    let mut keys = auth::types_of(event, rules);
+    keys.push(StateKey::create());
+    let events = reading.state_events(state, &keys).await?;
+    Ok(auth::check(event, rules, |key| events.get(key).cloned()))
+}
+
+/// Whether the current state refuses an event (server-server API, "Soft failure").
+async fn soft_fails(reading: &RoomReading, event: &Pdu) -> Result<bool, LoadError> {
+    let current = Resolved { base: reading.view().root, changes: Vec::new() };
+    Ok(check_in(reading, event, &current).await?.is_err())
+}
+
+fn verdict(outcome: Outcome, refusal: Option<AuthError>) -> Verdict {
+    match (outcome, refusal) {
+        (Outcome::Rejected, Some(error)) => Verdict::Rejected(error),
+        (Outcome::Accepted, _) => Verdict::Accepted,
+        (Outcome::SoftFailed, _) => Verdict::SoftFailed,
+        (outcome @ (Outcome::Rejected | Outcome::Outlier), _) => Verdict::Known(outcome),
+    }
+}

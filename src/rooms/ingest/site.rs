@@ -1,0 +1,48 @@
+//! Where an event is judged: the room, and the server that is asked for what is missing.
+
+use std::sync::Arc;
+
+use plop_state::Rules;
+use plop_state_store::RoomNumber;
+use ruma::{OwnedRoomId, OwnedServerName, ServerName};
+
+use super::Ingest;
+use crate::loading::LoadError;
+use crate::reading::RoomReading;
+use crate::slot::RoomSlot;
+use crate::view::RoomView;
+use crate::writer::RoomWriter;
+
+/// A room while events are taken into it.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub number: RoomNumber,
+    pub id: OwnedRoomId,
+    pub rules: &'static Rules,
+    /// Whom to ask.
+    pub from: OwnedServerName,
+    /// The slot of a room that is being joined and that nobody else sees yet.
+    pub unjoined: Option<Arc<RoomSlot>>,
+}
+
+impl Site {
+    pub fn of(view: &RoomView, from: &ServerName) -> Self {
+        let (number, id, rules) = (view.number, view.id.clone(), view.rules);
+        Self { number, id, rules, from: from.to_owned(), unjoined: None }
+    }
+}
+
+impl Ingest {
+    /// The guard of the room.
+    pub(super) async fn guard(&self, site: &Site) -> Result<RoomWriter, LoadError> {
+        match &site.unjoined {
+            Some(slot) => Ok(RoomWriter::of_slot(self.rooms.shared_core(), Arc::clone(slot)).await),
+            None => self.rooms.writer(site.number).await,
+        }
+    }
+
+    /// The room as it is now.
+    pub(super) async fn read(&self, site: &Site) -> Result<RoomReading, LoadError> {
+        Ok(self.guard(site).await?.reading())
+    }
+}

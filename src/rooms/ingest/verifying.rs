@@ -1,0 +1,102 @@
+//! The stages that need nothing of the room: size, strict JSON, format, signatures, content hash.
+//!
+//! Owns: from raw bytes to an event that its server made. Does not own: whether the room lets it in.
+//!
+//! Invariants: keys are asked for once for all events of an answer; our own key is never asked for. An event whose content hash does not fit goes
+//! on redacted, and in no other form.
+
+use std::collections::BTreeMap;
+
+use plop_base::clock::UnixMillis;
+use plop_state::Pdu;
+use plop_state::pdu::FormatError;
+use plop_state::sign::{self, SignatureError, Verified, VerifyKeys};
+
+use super::{Ingest, Site};
+use crate::remote::{KeysWanted, RawPdu, RemoteError};
+
+/// Key ids of one server that are looked for on behalf of one answer. A server has a few in its life.
+const MAX_KEYS_OF_SERVER: usize = 16;
+
+/// Signatures checked before others get the thread.
+const AT_A_TIME: usize = 32;
+
+/// Why what was handed over is no event of the room.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("it names no room")]
+    NoRoom,
+    #[error("the room is not here, or none of our users is in it")]
+    RoomNotHere,
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error("it belongs to another room")]
+    OtherRoom,
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The keys could not be asked for: no verdict on the event.
+    #[error("no keys: {0}")]
+    Keys(#[from] RemoteError),
+    #[error("too many events of the room wait")]
+    TooManyWait,
+    #[error("a room has one create event")]
+    SecondCreate,
+}
+
+impl Ingest {
+    /// Verifies one event.
+    pub(super) async fn verify(&self, site: &Site, raw: &RawPdu) -> Result<Pdu, Unfit> {
+        let event = parse(site, raw)?;
+        let keys = self.keys_for(site, std::slice::from_ref(&event)).await?;
+        check(site, event, &keys)
+    }
+
+    /// The events of an answer that are fit, each judged on its own. Without keys none is.
+    pub(super) async fn verify_all(&self, site: &Site, raw: &[RawPdu]) -> Vec<Pdu> {
+        let parsed: Vec<Pdu> = raw.iter().filter_map(|raw| parse(site, raw).ok()).collect();
+        let Ok(keys) = self.keys_for(site, &parsed).await else { return Vec::new() };
+        let mut fit = Vec::with_capacity(parsed.len());
+        for (index, event) in parsed.into_iter().enumerate() {
+            if index % AT_A_TIME == AT_A_TIME - 1 {
+                tokio::task::yield_now().await;
+            }
+            fit.extend(check(site, event, &keys).ok());
+        }
+        fit
+    }
+
+    /// The keys by which the events claim to be signed.
+    async fn keys_for(&self, site: &Site, events: &[Pdu]) -> Result<VerifyKeys, RemoteError> {
+        let mut wanted = KeysWanted::new();
+        for event in events {
+            // An event that nobody can have signed is refused by the check.
+            for (server, ids) in sign::keys_wanted(event, site.rules).unwrap_or_default() {
+                let known = wanted.entry(server).or_default();
+                let room = MAX_KEYS_OF_SERVER.saturating_sub(known.len());
+                known.extend(ids.into_iter().take(room));
+            }
+        }
+        let core = self.rooms.core();
+        let ours = wanted.remove(&core.server).is_some();
+        let mut keys = if wanted.is_empty() { VerifyKeys::new() } else { self.remote.keys(&wanted).await? };
+        // What another server says about our keys counts for nothing.
+        keys.remove(&core.server);
+        if ours {
+            let key = core.key.verify_key(UnixMillis(u64::MAX));
+            keys.insert(core.server.clone(), BTreeMap::from([(core.key.id().into(), key)]));
+        }
+        Ok(keys)
+    }
+}
+
+fn parse(site: &Site, raw: &RawPdu) -> Result<Pdu, Unfit> {
+    let event = Pdu::parse(raw.as_bytes(), site.rules)?;
+    if event.room_id() == site.id { Ok(event) } else { Err(Unfit::OtherRoom) }
+}
+
+fn check(site: &Site, event: Pdu, keys: &VerifyKeys) -> Result<Pdu, Unfit> {
+    match sign::verify(&event, keys, site.rules)? {
+        Verified::All => Ok(event),
+        Verified::HashMismatch => Ok(event.redacted(site.rules)),
+    }
+}
