@@ -6,6 +6,10 @@
 //! Invariants: an operation takes an [`Actor`](plop_base::Actor) and decides for every kind of actor; it is one batch, so it happens whole or
 //! not at all.
 
+pub mod aliases;
 pub mod create;
+pub mod directory;
+pub mod forget;
+pub mod membership;
 pub mod refusal;
 pub mod send;

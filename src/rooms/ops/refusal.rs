@@ -34,8 +34,15 @@ pub enum Refusal {
     TargetBanned(OwnedUserId),
     #[error("{0} is in this room already")]
     TargetJoined(OwnedUserId),
-    #[error("the user's membership does not allow this")]
+    #[error("{0} is not in this room")]
+    TargetNotInRoom(OwnedUserId),
+    #[error("{0} is not banned from this room")]
+    TargetNotBanned(OwnedUserId),
+    #[error("you are in this room or invited to it already")]
     WrongMembership,
+    /// Only a room that has been left can be forgotten.
+    #[error("you have not left this room")]
+    StillInRoom,
     /// The room's rules refuse it.
     #[error("not allowed: {0}")]
     Rule(AuthError),
@@ -43,9 +50,9 @@ pub enum Refusal {
     Event(BuildError),
     #[error("{0} cannot be reached: users of other servers cannot be invited yet")]
     Unreachable(OwnedUserId),
-    /// A restricted join: the user is in none of the rooms that the join rules name.
-    #[error("you are in none of the rooms that let you in")]
-    NotInAllowedRoom,
+    /// A join or knock: the room is not here or does not let the user in; which of these is not told.
+    #[error("this room is not here, or you may not enter it")]
+    NotAdmitted,
     /// A restricted join: no local user could authorise it.
     #[error("no user of this server can let you in")]
     UnableToAuthorise,
@@ -57,6 +64,10 @@ pub enum Refusal {
     AliasInUse,
     #[error("no such alias")]
     NoSuchAlias,
+    #[error("the alias is not yours to change")]
+    MayNotChangeAlias,
+    #[error("you may not change whether this room is listed")]
+    MayNotPublish,
     #[error("room version {0} is not known here")]
     UnknownVersion(String),
     #[error(transparent)]

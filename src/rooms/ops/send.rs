@@ -9,11 +9,13 @@
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
 use plop_state::StateKey;
+use plop_state::auth::AuthError;
 use plop_state::json::{Object, Value};
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 
 use crate::draft::EventDraft;
 use crate::operation::{Operation, StoreFault};
+use crate::ops::aliases;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::rooms::Rooms;
 use crate::schema::{SentBy, TransactionKey, TransactionRow, Transactions};
@@ -32,13 +34,20 @@ pub struct SendEvent {
 }
 
 impl Rooms {
-    /// Sends an event and returns its id once it is on disk.
+    /// Sends an event and returns its id once it is on disk. A member event is a step of membership ([`Rooms::set_member`]).
     pub async fn send(
         &self,
         actor: &Actor,
         room: &RoomId,
         event: &SendEvent,
     ) -> Result<OwnedEventId, Refusal> {
+        if event.kind == "m.room.member"
+            && let Some(target) = &event.state_key
+        {
+            let target = <&UserId>::try_from(target.as_str());
+            let target = target.map_err(|_| Refusal::Rule(AuthError::MemberStateKey))?;
+            return self.set_member(actor, room, target, &event.content, event.ts).await;
+        }
         let sender = sender(actor, Guests::May)?;
         let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
         let transaction =
@@ -74,7 +83,7 @@ struct Request<'r> {
 
 async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<OwnedEventId, Refusal> {
     let Request { actor, sender, event, transaction } = request;
-    if !operation.view().members.is_joined(sender) && event.kind != "m.room.member" {
+    if !operation.view().members.is_joined(sender) {
         return Err(Refusal::NotInRoom);
     }
     if let Some(transaction) = transaction
@@ -84,6 +93,9 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
     }
     if let Some(same) = unchanged(operation, sender, event).await? {
         return Ok(same);
+    }
+    if event.kind == "m.room.canonical_alias" && event.state_key.as_deref() == Some("") {
+        aliases::check_claim(operation, &event.content).await?;
     }
     let draft = draft(operation, actor, sender, event).await?;
     let appended = operation.append(draft).await?;

@@ -7,12 +7,15 @@ use plop_base::{Actor, Random};
 use plop_db::Db;
 use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
-use plop_rooms::ops::create::{CreateRoom, Preset};
+use plop_rooms::ops::create::{CreateRoom, InitialState, Preset};
+use plop_rooms::ops::send::SendEvent;
 use plop_rooms::rooms::Rooms;
+use plop_rooms::schema::{HeadRow, Heads, Membership};
+use plop_state::StateKey;
 use plop_state::json::{NumberRule, Object, parse_object};
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
-use ruma::{OwnedUserId, RoomVersionId, owned_device_id, owned_server_name};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, owned_device_id, owned_server_name};
 
 /// A server without anything around it.
 pub struct Bed {
@@ -46,6 +49,52 @@ impl Bed {
             redaction_retention: Duration::from_secs(7 * 24 * 60 * 60),
         };
         Self { rooms: Rooms::open(core, 1 << 24).await.expect("rooms") }
+    }
+
+    /// A private room of alice's, with these join rules where some are given.
+    pub async fn room(&self, version: RoomVersionId, join_rules: Option<&str>) -> OwnedRoomId {
+        let join_rules = join_rules.map(|content| InitialState {
+            kind: "m.room.join_rules".to_owned(),
+            state_key: String::new(),
+            content: json(content),
+        });
+        let request = CreateRoom { initial_state: join_rules.into_iter().collect(), ..private_room(version) };
+        self.rooms.create(&user("alice"), &request).await.expect("a room")
+    }
+
+    /// Sets a state event with the empty state key.
+    pub async fn set(&self, by: &str, room: &RoomId, kind: &str, content: &str) {
+        let event = SendEvent {
+            kind: kind.to_owned(),
+            state_key: Some(String::new()),
+            content: json(content),
+            transaction: None,
+            ts: None,
+        };
+        self.rooms.send(&user(by), room, &event).await.expect("a state event");
+    }
+
+    /// The content of a current state event; `null` without one.
+    pub async fn state(&self, room: &RoomId, kind: &str, state_key: &str) -> serde_json::Value {
+        let view = self.rooms.view_by_id(room).await.expect("the room");
+        let (core, snapshot) = (self.rooms.core(), self.rooms.core().db.snapshot());
+        let key = StateKey::new(kind, state_key);
+        let number = core.state.tree.get(&snapshot, view.grove(), view.root, &key).await.expect("a state");
+        let Some(number) = number else { return serde_json::Value::Null };
+        let event = core.events.get(&snapshot, view.number, view.rules, number).await.expect("the event");
+        serde_json::from_str(event.pdu.content_text()).expect("JSON")
+    }
+
+    /// How a user stands to a room.
+    pub async fn membership(&self, room: &RoomId, name: &str) -> Option<Membership> {
+        let view = self.rooms.view_by_id(room).await.expect("the room");
+        view.members.get(&id(name)).map(|member| member.membership)
+    }
+
+    /// Where a room stands: changes with everything that is written.
+    pub async fn head(&self, room: &RoomId) -> HeadRow {
+        let number = self.rooms.number(room).await.expect("a read").expect("a room");
+        self.rooms.core().db.snapshot().get::<Heads>(&number).await.expect("a read").expect("a head")
     }
 
     /// The same database, with nothing of what was in memory.

@@ -1,5 +1,10 @@
 //! Rooms on the in-memory engine, with a simulated clock and seeded randomness.
 
+mod aliases;
 mod bed;
 mod creating;
+mod directory;
+mod forgetting;
+mod membership;
+mod reading;
 mod sending;

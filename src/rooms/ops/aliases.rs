@@ -1,0 +1,219 @@
+//! Room aliases of this server (client-server API, "Room aliases").
+//!
+//! Owns: where an alias leads, who may give and take it, which aliases a room may call its own. Does not own: the
+//! directory of rooms ([`super::directory`]); aliases of other servers.
+//!
+//! Invariants: an alias leads to one room; its row and the room's row of it are written together. What a room's `m.room.canonical_alias`
+//! newly claims has been looked up.
+
+use plop_base::Actor;
+use plop_db::{Batch, CommitError, Direction, KeyRange, ReadError};
+use plop_state::auth::HistoryVisibility;
+use plop_state::json::{Object, Value};
+use plop_state_store::RoomNumber;
+use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, UserId};
+
+use crate::draft::EventDraft;
+use crate::local::AppendError;
+use crate::operation::{Operation, StoreFault};
+use crate::ops::create;
+use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::rooms::Rooms;
+use crate::schema::{AliasRow, Aliases, RoomAliases};
+use crate::view::RoomView;
+
+/// The state event in which a room names its aliases.
+const CANONICAL: &str = "m.room.canonical_alias";
+
+/// Aliases read in one page.
+const PAGE: usize = 1000;
+
+impl Rooms {
+    /// Makes an alias lead to a room that the user is in.
+    ///
+    /// # Errors
+    /// `InvalidAlias` for what is none of this server's, `AliasInUse`, `NotInRoom`.
+    pub async fn create_alias(
+        &self,
+        actor: &Actor,
+        alias: &RoomAliasId,
+        room: &RoomId,
+    ) -> Result<(), Refusal> {
+        let creator = sender(actor, Guests::MayNot)?;
+        if !self.is_own_alias(alias) {
+            return Err(Refusal::InvalidAlias);
+        }
+        let view = self.view_by_id(room).await?;
+        if !view.members.is_joined(creator) {
+            return Err(Refusal::NotInRoom);
+        }
+        let mut batch = Batch::durable();
+        let row = AliasRow { room: room.to_owned(), creator: creator.to_owned() };
+        batch.expect::<Aliases>(&alias.to_owned(), None);
+        batch.put::<Aliases>(&alias.to_owned(), &row);
+        batch.put::<RoomAliases>(&(view.number, alias.to_owned()), &());
+        match self.core().db.commit(batch).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict { .. }) => Err(Refusal::AliasInUse),
+            Err(error) => Err(StoreFault::from(error).into()),
+        }
+    }
+
+    /// Takes an alias away: its creator may, and who has the power to say what the room's aliases are. The room's `m.room.canonical_alias` loses
+    /// it too, where that power is there.
+    ///
+    /// # Errors
+    /// `NoSuchAlias`, `MayNotChangeAlias`.
+    pub async fn delete_alias(&self, actor: &Actor, alias: &RoomAliasId) -> Result<(), Refusal> {
+        let user = sender(actor, Guests::MayNot)?;
+        let room = self.resolve_alias(alias).await?;
+        let number = self.number(&room).await?.ok_or(Refusal::NoSuchAlias)?;
+        let request = Deletion { user, alias };
+        self.write(number, &request, |operation, request| Box::pin(delete(operation, request))).await
+    }
+
+    /// The room that an alias of this server leads to.
+    ///
+    /// # Errors
+    /// `NoSuchAlias`.
+    pub async fn resolve_alias(&self, alias: &RoomAliasId) -> Result<OwnedRoomId, Refusal> {
+        let row = self.core().db.snapshot().get::<Aliases>(&alias.to_owned()).await?;
+        Ok(row.ok_or(Refusal::NoSuchAlias)?.room)
+    }
+
+    /// The aliases of a room here, for its members and, where everyone may read it, for everyone.
+    ///
+    /// # Errors
+    /// `NotInRoom`.
+    pub async fn aliases_of(&self, actor: &Actor, room: &RoomId) -> Result<Vec<OwnedRoomAliasId>, Refusal> {
+        let user = sender(actor, Guests::MayNot)?;
+        let view = self.view_by_id(room).await?;
+        let is_open = view.history_visibility() == HistoryVisibility::WorldReadable;
+        if !is_open && !view.members.is_joined(user) {
+            return Err(Refusal::NotInRoom);
+        }
+        Ok(aliases(&self.core().db.snapshot(), view.number).await?)
+    }
+
+    fn is_own_alias(&self, alias: &RoomAliasId) -> bool {
+        let server = self.core().server.as_str();
+        let localpart = alias.as_str().strip_prefix('#').and_then(|rest| rest.strip_suffix(server));
+        let localpart = localpart.and_then(|rest| rest.strip_suffix(':'));
+        localpart.and_then(|localpart| create::alias(localpart, server)).is_some()
+    }
+}
+
+/// All aliases of a room here, in their order.
+pub(super) async fn aliases(
+    snapshot: &plop_db::Snapshot,
+    room: RoomNumber,
+) -> Result<Vec<OwnedRoomAliasId>, ReadError> {
+    let mut found: Vec<OwnedRoomAliasId> = Vec::new();
+    let mut range = KeyRange::<RoomAliases>::prefix(&room);
+    loop {
+        let page = snapshot.scan(range.clone(), Direction::Forward, PAGE).await?;
+        found.extend(page.rows.into_iter().map(|((_, alias), ())| alias));
+        match found.last() {
+            Some(last) if page.more => range = range.after(&(room, last.clone())),
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// Whether a user may say what the aliases of a room are and whether it is listed: a member with the power to set
+/// `m.room.canonical_alias`.
+pub(super) fn may_name(view: &RoomView, user: &UserId) -> bool {
+    view.members.is_joined(user)
+        && view.authority().is_some_and(|authority| authority.may_send(user.as_str(), CANONICAL, true))
+}
+
+struct Deletion<'r> {
+    user: &'r UserId,
+    alias: &'r RoomAliasId,
+}
+
+async fn delete(operation: &mut Operation<'_>, request: &Deletion<'_>) -> Result<(), Refusal> {
+    let Deletion { user, alias } = *request;
+    let (view, alias) = (operation.view(), alias.to_owned());
+    let (number, may_name) = (view.number, may_name(view, user));
+    let row = operation.snapshot().get::<Aliases>(&alias).await?;
+    let row = row.filter(|row| row.room == view.id).ok_or(Refusal::NoSuchAlias)?;
+    if row.creator != user && !may_name {
+        return Err(Refusal::MayNotChangeAlias);
+    }
+    let batch = operation.batch();
+    batch.expect::<Aliases>(&alias, Some(&row));
+    batch.delete::<Aliases>(&alias);
+    batch.delete::<RoomAliases>(&(number, alias.clone()));
+    if may_name {
+        drop_claim(operation, user, |claimed| claimed == alias.as_str()).await?;
+    }
+    Ok(())
+}
+
+/// Takes aliases out of what the room claims, if the rules let the user.
+pub(super) async fn drop_claim(
+    operation: &mut Operation<'_>,
+    user: &UserId,
+    is_dropped: impl Fn(&str) -> bool,
+) -> Result<(), StoreFault> {
+    let rules = operation.view().rules;
+    let Some(event) = operation.view().kept_type(CANONICAL) else { return Ok(()) };
+    let before = event.content(rules);
+    let content = without(before.clone(), is_dropped);
+    if content == before {
+        return Ok(());
+    }
+    match operation.append(EventDraft::state(CANONICAL, "", user.to_owned(), content)).await {
+        Ok(_) | Err(AppendError::Forbidden(_) | AppendError::Build(_)) => Ok(()),
+        Err(AppendError::Store(fault)) => Err(fault),
+    }
+}
+
+/// A canonical alias content without some aliases.
+pub(super) fn without(mut content: Object, is_dropped: impl Fn(&str) -> bool) -> Object {
+    let is_dropped = |value: &Value| value.as_str().is_some_and(&is_dropped);
+    if content.get("alias").is_some_and(is_dropped) {
+        content.remove("alias");
+    }
+    if let Some(Value::Array(aliases)) = content.get_mut("alt_aliases") {
+        aliases.retain(|alias| !is_dropped(alias));
+    }
+    content
+}
+
+/// Checks what a new `m.room.canonical_alias` claims: each alias that the one before does not have must be one, and lead to this room
+/// (client-server API, `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`).
+///
+/// # Errors
+/// `InvalidAlias` for what is no alias, `BadAlias` for one that does not lead here; those of other servers cannot be looked up.
+pub async fn check_claim(operation: &Operation<'_>, content: &Object) -> Result<(), Refusal> {
+    let view = operation.view();
+    let current = view.kept_type(CANONICAL).map(|event| event.content(view.rules)).unwrap_or_default();
+    // What has come in before may be anything.
+    let known = claimed(&current).unwrap_or_default();
+    for alias in claimed(content)?.into_iter().filter(|alias| !known.contains(alias)) {
+        let alias = RoomAliasId::parse(&alias).map_err(|_| Refusal::InvalidAlias)?;
+        let row = operation.snapshot().get::<Aliases>(&alias).await?;
+        if row.is_none_or(|row| row.room != view.id) {
+            return Err(Refusal::BadAlias(alias.into()));
+        }
+    }
+    Ok(())
+}
+
+/// The aliases that a content names.
+fn claimed(content: &Object) -> Result<Vec<String>, Refusal> {
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned).ok_or(Refusal::InvalidAlias);
+    let mut aliases = match content.get("alt_aliases") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(aliases)) => aliases.iter().map(text).collect::<Result<_, _>>()?,
+        Some(_) => return Err(Refusal::InvalidAlias),
+    };
+    match content.get("alias") {
+        None | Some(Value::Null) => {}
+        // "If not present, null, or empty the room should be considered to have no canonical alias."
+        Some(alias) => aliases.extend(Some(text(alias)?).filter(|alias| !alias.is_empty())),
+    }
+    Ok(aliases)
+}

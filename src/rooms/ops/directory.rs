@@ -1,0 +1,142 @@
+//! The directory of published rooms (client-server API, "Published room directory").
+//!
+//! Owns: which rooms are listed, and the list. Does not own: what a room shows of itself ([`crate::summary`]).
+//!
+//! Invariants: the list is in the order of room numbers, so pages fit together whatever is published meanwhile. One call looks at
+//! [`MAX_LOOKED_AT`] rooms at most: a page of a search may be short or empty and still have a next one.
+
+use plop_base::Actor;
+use plop_db::{Batch, Direction, KeyRange};
+use plop_state_store::RoomNumber;
+use ruma::RoomId;
+
+use crate::loading::LoadError;
+use crate::operation::StoreFault;
+use crate::ops::aliases::may_name;
+use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::rooms::Rooms;
+use crate::schema::PublishedRooms;
+use crate::summary::RoomSummary;
+
+/// Rooms that one call looks at.
+pub const MAX_LOOKED_AT: usize = 500;
+
+/// A place in the list. Opaque to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The rooms after this one.
+    After(RoomNumber),
+    /// The rooms before this one.
+    Before(RoomNumber),
+}
+
+/// What someone looks for in the directory.
+#[derive(Debug, Clone, Default)]
+pub struct DirectoryQuery {
+    /// Rooms on a page, at most; 0 for as many as one call gives.
+    pub limit: usize,
+    /// Where to go on; from the beginning without.
+    pub since: Option<Place>,
+    /// Text in the name, the topic or the canonical alias, upper and lower case alike.
+    pub term: Option<String>,
+    /// The types of room that are wanted, `None` among them standing for rooms without a type; all where nothing is given.
+    pub room_types: Option<Vec<Option<String>>>,
+}
+
+/// A part of the list, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryPage {
+    pub rooms: Vec<RoomSummary>,
+    pub next: Option<Place>,
+    pub previous: Option<Place>,
+}
+
+impl Rooms {
+    /// Lists a room in the directory, or takes it off.
+    ///
+    /// # Errors
+    /// `NotInRoom`, `MayNotPublish` for one without the power to set the room's canonical alias.
+    pub async fn publish(&self, actor: &Actor, room: &RoomId, listed: bool) -> Result<(), Refusal> {
+        let user = sender(actor, Guests::MayNot)?;
+        let view = self.view_by_id(room).await?;
+        if !view.members.is_joined(user) {
+            return Err(Refusal::NotInRoom);
+        }
+        if !may_name(&view, user) {
+            return Err(Refusal::MayNotPublish);
+        }
+        let mut batch = Batch::durable();
+        if listed {
+            batch.put::<PublishedRooms>(&view.number, &());
+        } else {
+            batch.delete::<PublishedRooms>(&view.number);
+        }
+        self.core().db.commit(batch).await.map_err(StoreFault::from)?;
+        Ok(())
+    }
+
+    /// Whether a room is listed.
+    ///
+    /// # Errors
+    /// `NotInRoom` for a room that is not known here.
+    pub async fn is_published(&self, room: &RoomId) -> Result<bool, Refusal> {
+        let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
+        Ok(self.core().db.snapshot().get::<PublishedRooms>(&number).await?.is_some())
+    }
+
+    /// A page of the published rooms that match.
+    ///
+    /// # Errors
+    /// Only faults of the store.
+    pub async fn published_rooms(&self, query: &DirectoryQuery) -> Result<DirectoryPage, Refusal> {
+        let limit = if query.limit == 0 { MAX_LOOKED_AT } else { query.limit.min(MAX_LOOKED_AT) };
+        let all = KeyRange::<PublishedRooms>::all();
+        let (range, direction) = match query.since {
+            None => (all, Direction::Forward),
+            Some(Place::After(room)) => (all.after(&room), Direction::Forward),
+            Some(Place::Before(room)) => (all.before(&room), Direction::Backward),
+        };
+        let page = self.core().db.snapshot().scan(range, direction, MAX_LOOKED_AT).await?;
+        let mut found = Vec::new();
+        let mut looked_at = 0;
+        for (number, ()) in &page.rows {
+            if found.len() == limit {
+                break;
+            }
+            looked_at += 1;
+            let summary = match self.view(*number).await {
+                Ok(view) => RoomSummary::of(&view),
+                // Gone since, or of a version that this server does not know any more.
+                Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if query.matches(&summary) {
+                found.push(summary);
+            }
+        }
+        let numbers = || page.rows.iter().take(looked_at).map(|(number, ())| *number);
+        let (first, last) = (numbers().min(), numbers().max());
+        let more = page.more || looked_at < page.rows.len();
+        let is_backward = direction == Direction::Backward;
+        if is_backward {
+            found.reverse();
+        }
+        // The page that one came from is there; the other one if the scan saw it.
+        let next = last.map(Place::After).filter(|_| more || is_backward);
+        let previous =
+            first.map(Place::Before).filter(|_| if is_backward { more } else { query.since.is_some() });
+        Ok(DirectoryPage { rooms: found, next, previous })
+    }
+}
+
+impl DirectoryQuery {
+    fn matches(&self, room: &RoomSummary) -> bool {
+        let is_of_type = self.room_types.as_ref().is_none_or(|types| types.contains(&room.room_type));
+        let Some(term) = self.term.as_deref().map(str::to_lowercase).filter(|_| is_of_type) else {
+            return is_of_type;
+        };
+        let alias = room.canonical_alias.as_ref().map(|alias| alias.as_str());
+        let texts = [room.name.as_deref(), room.topic.as_deref(), alias];
+        texts.into_iter().flatten().any(|text| text.to_lowercase().contains(&term))
+    }
+}

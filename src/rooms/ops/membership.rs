@@ -1,0 +1,327 @@
+//! Who is in a room: join, invite, leave, kick, ban, unban, knock (client-server API, "Room membership").
+//!
+//! Owns: the member event that each of these makes, and when none is needed. Does not own: the rules of membership
+//! ([`plop_state::auth`]), which of these a user may ask for in which standing ([`standing`]), restricted rooms ([`restricted`]), forgetting
+//! ([`super::forget`]).
+//!
+//! Invariants: one operation makes one event at most. To someone whom a room does not concern, a room that is here and one that is not give
+//! the same refusal. Who lets a user into a restricted room is chosen here, never taken from the client.
+
+mod restricted;
+mod standing;
+
+use plop_base::Actor;
+use plop_base::clock::UnixMillis;
+use plop_db::Position;
+use plop_state::auth::{AuthError, JoinRule};
+use plop_state::json::{Object, Value};
+use ruma::{OwnedEventId, OwnedUserId, RoomId, UserId};
+
+use crate::draft::EventDraft;
+use crate::event::RoomEvent;
+use crate::local::AppendError;
+use crate::operation::{Operation, StoreFault};
+use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::rooms::Rooms;
+use crate::schema::{Membership, SentBy, UserRoomRow, UserRooms};
+use crate::summary::guests_may_join;
+use crate::view::RoomView;
+use standing::{Step, Verdict};
+
+/// Names the user who lets another into a restricted room.
+const AUTHORISER: &str = "join_authorised_via_users_server";
+
+impl Rooms {
+    /// Joins a room. One who is in it already gets a new event only where the profile has changed. `extra` goes into the event: a `reason`, say;
+    /// so it does in the following operations. All answer with the member event that then stands.
+    ///
+    /// # Errors
+    /// `NotAdmitted` for a room that is not here or lets the user not in, `Banned`, `Guest`, `UnableToAuthorise`.
+    pub async fn join(&self, actor: &Actor, room: &RoomId, extra: &Object) -> Result<OwnedEventId, Refusal> {
+        self.step(actor, room, Step::Join, None, extra).await
+    }
+
+    /// Asks to be let in.
+    ///
+    /// # Errors
+    /// `NotAdmitted` for a room that is not here or takes no knocks, `WrongMembership` for a member or an invited user, `Banned`.
+    pub async fn knock(&self, actor: &Actor, room: &RoomId, extra: &Object) -> Result<OwnedEventId, Refusal> {
+        self.step(actor, room, Step::Knock, None, extra).await
+    }
+
+    /// Leaves a room, rejects an invite or takes back a knock. Leaving what one has left changes nothing.
+    ///
+    /// # Errors
+    /// `NotInRoom` for one who never had to do with it, `Banned`.
+    pub async fn leave(&self, actor: &Actor, room: &RoomId, extra: &Object) -> Result<OwnedEventId, Refusal> {
+        self.step(actor, room, Step::Leave, None, extra).await
+    }
+
+    /// Invites a user. One who is invited already is not invited again.
+    ///
+    /// # Errors
+    /// `NotInRoom`, `TargetJoined`, `TargetBanned`, `Unreachable`, `Rule`.
+    pub async fn invite(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        target: &UserId,
+        extra: &Object,
+    ) -> Result<OwnedEventId, Refusal> {
+        self.step(actor, room, Step::Invite, Some(target), extra).await
+    }
+
+    /// Removes a member, takes back an invite or declines a knock.
+    ///
+    /// # Errors
+    /// `NotInRoom`, `TargetNotInRoom`, `TargetBanned`, `Rule`.
+    pub async fn kick(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        target: &UserId,
+        extra: &Object,
+    ) -> Result<OwnedEventId, Refusal> {
+        self.step(actor, room, Step::Kick, Some(target), extra).await
+    }
+
+    /// Bans a user, whether in the room or not.
+    ///
+    /// # Errors
+    /// `NotInRoom`, `Rule`.
+    pub async fn ban(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        target: &UserId,
+        extra: &Object,
+    ) -> Result<OwnedEventId, Refusal> {
+        self.step(actor, room, Step::Ban, Some(target), extra).await
+    }
+
+    /// Takes back a ban.
+    ///
+    /// # Errors
+    /// `NotInRoom`, `TargetNotBanned`, `Rule`.
+    pub async fn unban(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        target: &UserId,
+        extra: &Object,
+    ) -> Result<OwnedEventId, Refusal> {
+        self.step(actor, room, Step::Unban, Some(target), extra).await
+    }
+
+    /// Does what a whole `m.room.member` content asks for (`PUT /rooms/{roomId}/state/m.room.member/{userId}`): the step that leads to its
+    /// `membership`, with that content. `ts` is the time to claim, which application services may choose.
+    ///
+    /// # Errors
+    /// Those of the step; `Rule` for what no user can do to another.
+    pub async fn set_member(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        target: &UserId,
+        content: &Object,
+        ts: Option<UnixMillis>,
+    ) -> Result<OwnedEventId, Refusal> {
+        let sender = sender(actor, Guests::May)?;
+        self.change(room, &Change { actor, sender, target, step: None, content, ts }).await
+    }
+
+    async fn step(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        step: Step,
+        target: Option<&UserId>,
+        content: &Object,
+    ) -> Result<OwnedEventId, Refusal> {
+        let sender = sender(actor, Guests::May)?;
+        let target = target.unwrap_or(sender);
+        self.change(room, &Change { actor, sender, target, step: Some(step), content, ts: None }).await
+    }
+
+    async fn change(&self, room: &RoomId, change: &Change<'_>) -> Result<OwnedEventId, Refusal> {
+        let outcome = match self.number(room).await? {
+            Some(number) => {
+                self.write(number, change, |operation, change| Box::pin(apply(operation, change))).await
+            }
+            None => Err(Refusal::NotInRoom),
+        };
+        match outcome {
+            Err(Refusal::NotInRoom) => Err(change.step(None)?.refusal_of_strangers()),
+            outcome => outcome,
+        }
+    }
+}
+
+/// A step that someone asks for.
+struct Change<'r> {
+    actor: &'r Actor,
+    sender: &'r UserId,
+    target: &'r UserId,
+    /// `None`: the one that `content`, which is the event's whole content, stands for. Else `content` goes with what the server says.
+    step: Option<Step>,
+    content: &'r Object,
+    ts: Option<UnixMillis>,
+}
+
+impl Change<'_> {
+    fn step(&self, now: Option<Membership>) -> Result<Step, Refusal> {
+        let membership = || self.content.get("membership").and_then(Value::as_str);
+        self.step.map_or_else(|| standing::step_to(membership(), self.sender == self.target, now), Ok)
+    }
+}
+
+async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<OwnedEventId, Refusal> {
+    let Change { sender, target, .. } = *change;
+    let view = operation.view();
+    let now = view.members.get(target).map(|member| member.membership);
+    let step = change.step(now)?;
+    check_guest(change.actor, view, step, now)?;
+    if step.is_done_to_others() && !view.members.is_joined(sender) {
+        return Err(Refusal::NotInRoom);
+    }
+    let current = match view.member_event(target) {
+        Some(number) => Some(operation.event(number).await?),
+        None => None,
+    };
+    let verdict = standing::judge(step, target, now, || may_invite(view, sender))?;
+    if step == Step::Invite && target.server_name() != operation.core().server {
+        return Err(Refusal::Unreachable(target.to_owned()));
+    }
+    let mut content = content(operation, change, step, current.as_deref()).await?;
+    if let Some(current) = current
+        && (verdict == Verdict::Stands || is_unchanged(operation.view(), &current, sender, &content))
+    {
+        return Ok(current.pdu.event_id_owned().clone());
+    }
+    let is_let_in = matches!(now, Some(Membership::Join | Membership::Invite));
+    if step == Step::Join && !is_let_in && operation.view().join_rule().is_restricted() {
+        let authoriser = restricted::authoriser(operation, sender).await?;
+        content.insert(AUTHORISER.to_owned(), authoriser.as_str().into());
+    }
+    let mut draft = EventDraft::state("m.room.member", target.as_str(), sender.to_owned(), content);
+    draft.ts = change.ts;
+    draft.sent_by =
+        change.actor.device_id().map(|device| SentBy { device: device.to_string(), transaction: None });
+    let event = operation.append(draft).await.map_err(refusal)?;
+    keep_forgotten(operation, target, now, &event).await?;
+    Ok(event.pdu.event_id_owned().clone())
+}
+
+/// What the event says: what the client gave, the membership and, for those who come in, the profile.
+async fn content(
+    operation: &Operation<'_>,
+    change: &Change<'_>,
+    step: Step,
+    current: Option<&RoomEvent>,
+) -> Result<Object, StoreFault> {
+    let mut content = Object::new();
+    let membership = step.leads_to();
+    let profile = plop_accounts::profile::member_profile(operation.snapshot(), change.target).await?;
+    let profile = [("displayname", profile.displayname), ("avatar_url", profile.avatar_url)];
+    let brings_profile = matches!(membership, Membership::Join | Membership::Invite | Membership::Knock);
+    let stays = change.step == Some(Step::Join);
+    if let Some(current) = current.filter(|_| stays && operation.view().members.is_joined(change.target)) {
+        // A repeated join says again what stands, with the profile as it is now.
+        content = current.content(operation.view().rules);
+        for (key, _) in &profile {
+            content.remove(*key);
+        }
+    } else {
+        content.extend(change.content.clone());
+    }
+    content.remove(AUTHORISER);
+    content.insert("membership".to_owned(), word(membership).into());
+    for (key, value) in profile {
+        if let Some(value) = value.filter(|_| brings_profile) {
+            content.entry(key.to_owned()).or_insert_with(|| value.into());
+        }
+    }
+    Ok(content)
+}
+
+/// Whether the current event says this already, by the same sender; the way in does not matter.
+fn is_unchanged(view: &RoomView, current: &RoomEvent, sender: &UserId, content: &Object) -> bool {
+    let mut says = current.content(view.rules);
+    says.remove(AUTHORISER);
+    current.pdu.sender() == sender && says == *content
+}
+
+fn word(membership: Membership) -> &'static str {
+    match membership {
+        Membership::Join => "join",
+        Membership::Invite => "invite",
+        Membership::Knock => "knock",
+        Membership::Leave => "leave",
+        Membership::Ban => "ban",
+    }
+}
+
+fn may_invite(view: &RoomView, user: &UserId) -> bool {
+    view.authority()
+        .is_some_and(|authority| authority.may(user.as_str(), plop_state::auth::LevelField::Invite))
+}
+
+/// What guests may do (client-server API, "Guest access"): join where `m.room.guest_access` says so, and leave.
+fn check_guest(actor: &Actor, view: &RoomView, step: Step, now: Option<Membership>) -> Result<(), Refusal> {
+    match actor {
+        Actor::User { .. }
+        | Actor::AppService { .. }
+        | Actor::AdminAs { .. }
+        | Actor::ShadowBanned { .. }
+        | Actor::Server => return Ok(()),
+        Actor::Guest { .. } => {}
+    }
+    match step {
+        Step::Leave => Ok(()),
+        Step::Join if guests_may_join(view) => Ok(()),
+        Step::Join => {
+            let knows_the_room =
+                view.join_rule() == JoinRule::Public || now.is_some_and(|now| now != Membership::Leave);
+            Err(if knows_the_room { Refusal::Guest } else { Refusal::NotAdmitted })
+        }
+        Step::Knock | Step::Invite | Step::Kick | Step::Ban | Step::Unban => Err(Refusal::Guest),
+    }
+}
+
+/// A room that does not let someone in says no more than one that is not here.
+fn refusal(error: AppendError) -> Refusal {
+    match error {
+        AppendError::Forbidden(
+            AuthError::NotInvited
+            | AuthError::JoinRuleClosed
+            | AuthError::NotAuthorised
+            | AuthError::KnockNotAllowed
+            // A knock in a version that has none.
+            | AuthError::UnknownMembership,
+        ) => Refusal::NotAdmitted,
+        error => error.into(),
+    }
+}
+
+/// A forgotten room stays forgotten until the user joins, knocks or is invited (client-server API, "Leaving rooms"): a later ban or
+/// its end does not bring it back.
+async fn keep_forgotten(
+    operation: &mut Operation<'_>,
+    user: &UserId,
+    before: Option<Membership>,
+    event: &RoomEvent,
+) -> Result<(), StoreFault> {
+    let membership = operation.view().members.membership(user);
+    let is_out = |membership| matches!(membership, Membership::Leave | Membership::Ban);
+    if !is_out(membership) || !before.is_some_and(is_out) {
+        return Ok(());
+    }
+    let key: (OwnedUserId, _) = (user.to_owned(), operation.view().number);
+    if operation.snapshot().get::<UserRooms>(&key).await?.is_some_and(|row| row.forgotten) {
+        // The event is the only one of this operation.
+        let position = Position::pending(0);
+        let row = UserRoomRow { membership, event: Some(event.number), position, forgotten: true };
+        operation.batch().put::<UserRooms>(&key, &row);
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Which step a user can take from where they stand, as far as the standing alone decides.
+//!
+//! Owns: the table of steps. Does not own: power and join rules, which the room's rules judge.
+//!
+//! Invariants: pure.
+
+use plop_state::auth::AuthError;
+use ruma::UserId;
+
+use crate::ops::refusal::Refusal;
+use crate::schema::Membership;
+
+/// What someone asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Join,
+    Knock,
+    Leave,
+    Invite,
+    Kick,
+    Ban,
+    Unban,
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The room's rules are to judge an event.
+    Event,
+    /// It is so already.
+    Stands,
+}
+
+impl Step {
+    /// The membership that it ends in.
+    pub fn leads_to(self) -> Membership {
+        match self {
+            Self::Join => Membership::Join,
+            Self::Knock => Membership::Knock,
+            Self::Invite => Membership::Invite,
+            Self::Leave | Self::Kick | Self::Unban => Membership::Leave,
+            Self::Ban => Membership::Ban,
+        }
+    }
+
+    /// Whether it is a member's step, about someone else.
+    pub fn is_done_to_others(self) -> bool {
+        match self {
+            Self::Invite | Self::Kick | Self::Ban | Self::Unban => true,
+            Self::Join | Self::Knock | Self::Leave => false,
+        }
+    }
+
+    /// What one hears whom the room does not concern.
+    pub fn refusal_of_strangers(self) -> Refusal {
+        match self {
+            Self::Join | Self::Knock => Refusal::NotAdmitted,
+            Self::Leave | Self::Invite | Self::Kick | Self::Ban | Self::Unban => Refusal::NotInRoom,
+        }
+    }
+}
+
+/// Whether `step` makes sense for a user who stands `now` (`None` for one who never had to do with the room).
+pub fn judge(
+    step: Step,
+    target: &UserId,
+    now: Option<Membership>,
+    may_invite: impl FnOnce() -> bool,
+) -> Result<Verdict, Refusal> {
+    use Membership::{Ban, Invite, Join, Knock, Leave};
+    match (step, now) {
+        (Step::Join | Step::Knock | Step::Leave, Some(Ban)) => Err(Refusal::Banned),
+        (Step::Join, _) => Ok(Verdict::Event),
+        (Step::Knock, Some(Join | Invite)) => Err(Refusal::WrongMembership),
+        (Step::Knock, None | Some(Knock | Leave)) => Ok(Verdict::Event),
+        (Step::Leave, None) => Err(Refusal::NotInRoom),
+        (Step::Leave, Some(Leave)) => Ok(Verdict::Stands),
+        (Step::Leave, Some(Join | Invite | Knock)) => Ok(Verdict::Event),
+        (Step::Invite, Some(Join)) => Err(Refusal::TargetJoined(target.to_owned())),
+        (Step::Invite | Step::Kick, Some(Ban)) => Err(Refusal::TargetBanned(target.to_owned())),
+        (Step::Invite, Some(Invite)) if may_invite() => Ok(Verdict::Stands),
+        (Step::Invite, None | Some(Invite | Knock | Leave)) => Ok(Verdict::Event),
+        (Step::Kick, Some(Join | Invite | Knock)) => Ok(Verdict::Event),
+        (Step::Kick, None | Some(Leave)) => Err(Refusal::TargetNotInRoom(target.to_owned())),
+        (Step::Ban, _) | (Step::Unban, Some(Ban)) => Ok(Verdict::Event),
+        (Step::Unban, None | Some(Join | Invite | Knock | Leave)) => {
+            Err(Refusal::TargetNotBanned(target.to_owned()))
+        }
+    }
+}
+
+/// The step that a whole member content stands for.
+pub fn step_to(membership: Option<&str>, is_own: bool, now: Option<Membership>) -> Result<Step, Refusal> {
+    match membership {
+        Some("join") if is_own => Ok(Step::Join),
+        Some("knock") if is_own => Ok(Step::Knock),
+        Some("join" | "knock") => Err(Refusal::Rule(AuthError::JoinOrKnockForOtherUser)),
+        Some("invite") => Ok(Step::Invite),
+        Some("leave") if is_own => Ok(Step::Leave),
+        Some("leave") if now == Some(Membership::Ban) => Ok(Step::Unban),
+        Some("leave") => Ok(Step::Kick),
+        Some("ban") => Ok(Step::Ban),
+        _ => Err(Refusal::Rule(AuthError::UnknownMembership)),
+    }
+}
