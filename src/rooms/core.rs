@@ -25,3 +25,12 @@ pub struct Core {
     /// How long the original of a redacted event is kept.
     pub redaction_retention: Duration,
 }
+
+impl Core {
+    /// A new identifier of this server: sigil, opaque part, server name.
+    pub fn new_id(&self, sigil: char) -> String {
+        // 18 letters and digits are 107 bits: never drawn twice.
+        const LETTERS: usize = 18;
+        format!("{sigil}{}:{}", self.random.token(LETTERS), self.server)
+    }
+}

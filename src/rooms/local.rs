@@ -96,7 +96,7 @@ impl Operation<'_> {
         builder.depth = self.depth().saturating_add(1);
         builder.origin_server_ts = draft.ts.unwrap_or_else(|| self.core().clock.now()).0;
         if rules.spec.event_format.require_event_id {
-            builder.event_id = Some(self.chosen_event_id());
+            builder.event_id = self.chosen_event_id();
             let referenced = parents.into_iter().chain(authorising.values());
             builder.reference_hashes = referenced
                 .map(|pdu| (pdu.event_id_owned().clone(), pdu.reference_hash_text(rules)))
@@ -105,11 +105,8 @@ impl Operation<'_> {
         builder.build(rules, &self.core().key)
     }
 
-    /// An event id of versions 1 and 2, which the server chooses.
-    fn chosen_event_id(&self) -> OwnedEventId {
-        const LETTERS: usize = 18;
-        let text = format!("${}:{}", self.core().random.token(LETTERS), self.core().server);
-        // Only a server name of more than 200 bytes makes it no event id; ruma's own form is then as long, and building refuses it.
-        EventId::parse(&text).unwrap_or_else(|_| EventId::new_v1(&self.core().server))
+    /// An event id of versions 1 and 2, which the server chooses; none if the server's name is too long for one.
+    fn chosen_event_id(&self) -> Option<OwnedEventId> {
+        EventId::parse(self.core().new_id('$')).ok()
     }
 }

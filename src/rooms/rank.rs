@@ -20,6 +20,9 @@ impl Rank {
     /// Where the first event stands that a server sees of a room. In the middle: history may lie below.
     pub const FIRST: Rank = Rank(1 << 62);
 
+    /// The lower end: below everything.
+    pub const LOWEST: Rank = Rank(0);
+
     /// The place right above.
     pub fn above(self) -> Rank {
         Rank(self.0.saturating_add(1))

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use plop_db::{Direction, KeyRange, ReadError};
 use plop_state_store::RoomNumber;
 use ruma::RoomId;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::core::Core;
 use crate::loading::{LoadError, load};
@@ -32,11 +32,32 @@ pub struct Registry {
 }
 
 struct Entry {
-    slot: Arc<OnceCell<Arc<RoomSlot>>>,
+    slot: SharedSlot,
     used: u64,
 }
 
-/// Entries looked at by one sweep at most, so that a request never pays for all rooms.
+/// A slot, or its place while it is being loaded: who loads holds the lock, and the others wait for it.
+type SharedSlot = Arc<AsyncMutex<Option<Arc<RoomSlot>>>>;
+
+impl Entry {
+    /// What is loaded; nothing while somebody loads or looks it up.
+    fn loaded(&self) -> Option<Arc<RoomSlot>> {
+        self.slot.try_lock().ok().and_then(|slot| slot.clone())
+    }
+
+    fn weight(&self) -> usize {
+        self.loaded().map_or(0, |slot| slot.view().weight())
+    }
+
+    /// Held by the registry alone: no reader of the slot, no writer, nothing in flight.
+    fn is_idle(&self) -> bool {
+        const HERE: usize = 2;
+        Arc::strong_count(&self.slot) == 1
+            && self.loaded().is_some_and(|slot| Arc::strong_count(&slot) == HERE)
+    }
+}
+
+/// Uses between two looks at the budget: a look reads every entry.
 const SWEEP_EVERY: u64 = 256;
 
 impl Registry {
@@ -60,47 +81,50 @@ impl Registry {
 
     /// The slot of a room, loaded if need be.
     pub async fn slot(&self, number: RoomNumber) -> Result<Arc<RoomSlot>, LoadError> {
-        loop {
-            let cell = self.cell(number);
-            let load =
-                || async { load(&self.core, number).await.map(|ahead| Arc::new(RoomSlot::new(ahead))) };
-            let slot = match cell.get_or_try_init(load).await {
-                Ok(slot) => Arc::clone(slot),
-                Err(error) => {
-                    self.forget(number, &cell);
-                    return Err(error);
-                }
-            };
+        let shared = self.shared(number);
+        let mut place = shared.lock().await;
+        if let Some(slot) = &*place {
             if !slot.has_failed() {
-                return Ok(slot);
+                return Ok(Arc::clone(slot));
             }
             slot.drained().await;
-            self.forget(number, &cell);
+            *place = None;
+        }
+        match load(&self.core, number).await {
+            Ok(ahead) => {
+                let slot = Arc::new(RoomSlot::new(ahead));
+                *place = Some(Arc::clone(&slot));
+                Ok(slot)
+            }
+            Err(error) => {
+                self.forget(number, &shared);
+                Err(error)
+            }
         }
     }
 
     /// Takes in a room that has just been made and is not on disk yet.
     pub fn insert(&self, number: RoomNumber, slot: Arc<RoomSlot>) {
         let used = self.uses.fetch_add(1, Ordering::Relaxed);
-        let entry = Entry { slot: Arc::new(OnceCell::new_with(Some(slot))), used };
+        let entry = Entry { slot: Arc::new(AsyncMutex::new(Some(slot))), used };
         self.lock().insert(number, entry);
     }
 
-    fn cell(&self, number: RoomNumber) -> Arc<OnceCell<Arc<RoomSlot>>> {
+    fn shared(&self, number: RoomNumber) -> SharedSlot {
         let used = self.uses.fetch_add(1, Ordering::Relaxed);
         let mut rooms = self.lock();
         if used.is_multiple_of(SWEEP_EVERY) {
             sweep(&mut rooms, self.budget);
         }
-        let entry = rooms.entry(number).or_insert_with(|| Entry { slot: Arc::new(OnceCell::new()), used });
+        let entry = rooms.entry(number).or_insert_with(|| Entry { slot: SharedSlot::default(), used });
         entry.used = used;
         Arc::clone(&entry.slot)
     }
 
     /// Drops an entry, unless another one has taken its place.
-    fn forget(&self, number: RoomNumber, cell: &Arc<OnceCell<Arc<RoomSlot>>>) {
+    fn forget(&self, number: RoomNumber, shared: &SharedSlot) {
         let mut rooms = self.lock();
-        if rooms.get(&number).is_some_and(|entry| Arc::ptr_eq(&entry.slot, cell)) {
+        if rooms.get(&number).is_some_and(|entry| Arc::ptr_eq(&entry.slot, shared)) {
             rooms.remove(&number);
         }
     }
@@ -113,17 +137,14 @@ impl Registry {
 
 /// Forgets the rooms that have not been used for longest until the rest fits.
 fn sweep(rooms: &mut BTreeMap<RoomNumber, Entry>, budget: usize) {
-    let weight = |entry: &Entry| entry.slot.get().map_or(0, |slot| slot.view().weight());
-    let mut total: usize = rooms.values().map(weight).sum();
+    let mut total: usize = rooms.values().map(Entry::weight).sum();
     if total <= budget {
         return;
     }
     let mut idle: Vec<(u64, RoomNumber, usize)> = rooms
         .iter()
-        // Held by this map alone: no reader, no writer, nothing in flight.
-        .filter(|(_, entry)| Arc::strong_count(&entry.slot) == 1)
-        .filter(|(_, entry)| entry.slot.get().is_some_and(|slot| Arc::strong_count(slot) == 1))
-        .map(|(number, entry)| (entry.used, *number, weight(entry)))
+        .filter(|(_, entry)| entry.is_idle())
+        .map(|(number, entry)| (entry.used, *number, entry.weight()))
         .collect();
     idle.sort_unstable();
     for (_, number, weight) in idle {

@@ -166,13 +166,14 @@ impl Rooms {
     ) -> Result<Pdu, CreateError> {
         let core = self.core();
         let chosen_id = !rules.spec.authorization.room_create_event_id_as_room_id;
-        let room = chosen_id.then(|| RoomId::new_v1(&core.server));
+        // A server name that is too long for an id leaves none, and building refuses the event.
+        let room = chosen_id.then(|| RoomId::parse(core.new_id('!')).ok()).flatten();
         let content = content::create(creator, request, rules);
         let mut builder = EventBuilder::new(room, "m.room.create", creator.to_owned(), content);
         builder.state_key = Some(String::new());
         builder.origin_server_ts = core.clock.now().0;
         if rules.spec.event_format.require_event_id {
-            builder.event_id = Some(ruma::EventId::new_v1(&core.server));
+            builder.event_id = ruma::EventId::parse(core.new_id('$')).ok();
         }
         Ok(builder.build(rules, &core.key)?)
     }
