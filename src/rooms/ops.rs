@@ -13,3 +13,5 @@ pub mod forget;
 pub mod membership;
 pub mod refusal;
 pub mod send;
+pub mod transactions;
+pub mod upgrade;

@@ -164,7 +164,15 @@ pub(super) async fn drop_claim(
     if content == before {
         return Ok(());
     }
-    match operation.append(EventDraft::state(CANONICAL, "", user.to_owned(), content)).await {
+    append_if_allowed(operation, EventDraft::state(CANONICAL, "", user.to_owned(), content)).await
+}
+
+/// Appends an event that is welcome and not needed: without the power for it, it is left out.
+pub(super) async fn append_if_allowed(
+    operation: &mut Operation<'_>,
+    draft: EventDraft,
+) -> Result<(), StoreFault> {
+    match operation.append(draft).await {
         Ok(_) | Err(AppendError::Forbidden(_) | AppendError::Build(_)) => Ok(()),
         Err(AppendError::Store(fault)) => Err(fault),
     }

@@ -4,26 +4,22 @@
 //!
 //! Invariants: all or nothing: every event, the alias and the directory entry are one batch.
 
-mod content;
-
-use std::sync::Arc;
+pub(super) mod content;
 
 use plop_base::Actor;
 use plop_db::{CommitError, Db, ReadError};
+use plop_state::Rules;
 use plop_state::auth::AuthError;
-use plop_state::build::{BuildError, EventBuilder};
+use plop_state::build::BuildError;
 use plop_state::json::Object;
-use plop_state::{Pdu, Rules};
-use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, RoomVersionId, UserId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionId, UserId};
 
 use crate::draft::EventDraft;
+use crate::founding::{NewRoom, NotARoom};
 use crate::local::AppendError;
 use crate::operation::{Operation, StoreFault};
-use crate::rooms::{Rooms, settle};
-use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases, RoomIds, RoomRow};
-use crate::slot::{Ahead, RoomSlot};
-use crate::view::RoomView;
-use crate::writer::RoomWriter;
+use crate::rooms::Rooms;
+use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases};
 
 /// A named set of defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +89,18 @@ impl From<StoreFault> for CreateError {
     fn from(fault: StoreFault) -> Self {
         match fault {
             StoreFault::Commit(CommitError::TooLarge { .. }) => Self::TooLarge,
-            // The only rows that can be there before are those of the alias: room numbers are this process's own.
+            // The only other row that can be there before is the room's, and `found` has looked for a free id.
             StoreFault::Commit(CommitError::Conflict { .. }) => Self::AliasInUse,
             fault => Self::Store(fault),
+        }
+    }
+}
+
+impl From<NotARoom> for CreateError {
+    fn from(error: NotARoom) -> Self {
+        match error {
+            NotARoom::Create(error) => Self::CreationContent(error),
+            NotARoom::Event(error) => Self::Event(error),
         }
     }
 }
@@ -126,26 +131,12 @@ impl Rooms {
             return Err(CreateError::Unreachable(user.clone()));
         }
         let alias = self.free_alias(request).await?;
-        let create = self.create_event(creator, request, rules)?;
-        let id = create.room_id().to_owned();
-        let number = self.registry().new_number();
-        let mut view = RoomView::empty(number, id.clone(), rules);
-        view.authorise(&create, None).map_err(CreateError::CreationContent)?;
-        view.position = self.core().db.published();
-        let ahead = Ahead::new(view, None, Vec::new());
-        let slot = Arc::new(RoomSlot::new(ahead));
-        let mut writer = RoomWriter::of_slot(self.shared_core(), Arc::clone(&slot)).await;
-        let mut operation = writer.begin();
-        operation.append_authorised(create, None).await?;
-        for draft in self.first_events(creator, request, rules, alias.as_deref()).await? {
-            operation.append(draft).await?;
-        }
-        self.add_rows(&mut operation, creator, request, alias);
-        self.registry().insert(number, slot);
-        let submitted = operation.submit().await;
-        drop(writer);
-        settle(submitted).await?;
-        Ok(id)
+        let drafts = self.first_events(creator, request, rules, alias.as_deref()).await?;
+        let content = content::create(creator, request, rules);
+        let new = NewRoom { creator: creator.to_owned(), content, rules };
+        let first = FirstBatch { creator, drafts, alias, published: request.published };
+        let founded = self.found(&new, &first, |operation, first| Box::pin(fill(operation, first))).await?;
+        Ok(founded.id)
     }
 
     async fn free_alias(&self, request: &CreateRoom) -> Result<Option<OwnedRoomAliasId>, CreateError> {
@@ -155,27 +146,6 @@ impl Rooms {
             return Err(CreateError::AliasInUse);
         }
         Ok(Some(alias))
-    }
-
-    /// The first event, whose id is the room's in version 12.
-    fn create_event(
-        &self,
-        creator: &UserId,
-        request: &CreateRoom,
-        rules: &Rules,
-    ) -> Result<Pdu, CreateError> {
-        let core = self.core();
-        let chosen_id = !rules.spec.authorization.room_create_event_id_as_room_id;
-        // A server name that is too long for an id leaves none, and building refuses the event.
-        let room = chosen_id.then(|| RoomId::parse(core.new_id('!')).ok()).flatten();
-        let content = content::create(creator, request, rules);
-        let mut builder = EventBuilder::new(room, "m.room.create", creator.to_owned(), content);
-        builder.state_key = Some(String::new());
-        builder.origin_server_ts = core.clock.now().0;
-        if rules.spec.event_format.require_event_id {
-            builder.event_id = ruma::EventId::parse(core.new_id('$')).ok();
-        }
-        Ok(builder.build(rules, &core.key)?)
     }
 
     /// All other events of the new room, in the order that the specification gives.
@@ -215,34 +185,31 @@ impl Rooms {
         }
         Ok(drafts)
     }
+}
 
-    fn add_rows(
-        &self,
-        operation: &mut Operation<'_>,
-        creator: &UserId,
-        request: &CreateRoom,
-        alias: Option<OwnedRoomAliasId>,
-    ) {
-        let (number, id) = (operation.view().number, operation.view().id.clone());
-        let row = RoomRow {
-            id: id.clone(),
-            version: request.version.as_str().to_owned(),
-            since: self.core().clock.now(),
-        };
-        let batch = operation.batch();
-        batch.expect::<crate::schema::Rooms>(&number, None);
-        batch.put::<crate::schema::Rooms>(&number, &row);
-        batch.expect::<RoomIds>(&id, None);
-        batch.put::<RoomIds>(&id, &number);
-        if let Some(alias) = alias {
-            batch.expect::<Aliases>(&alias, None);
-            batch.put::<Aliases>(&alias, &AliasRow { room: id, creator: creator.to_owned() });
-            batch.put::<RoomAliases>(&(number, alias), &());
-        }
-        if request.published {
-            batch.put::<PublishedRooms>(&number, &());
-        }
+/// What a new room holds from the start, besides its create event.
+struct FirstBatch<'r> {
+    creator: &'r UserId,
+    drafts: Vec<EventDraft>,
+    alias: Option<OwnedRoomAliasId>,
+    published: bool,
+}
+
+async fn fill(operation: &mut Operation<'_>, first: &FirstBatch<'_>) -> Result<(), CreateError> {
+    for draft in &first.drafts {
+        operation.append(draft.clone()).await?;
     }
+    let (number, id) = (operation.view().number, operation.view().id.clone());
+    let batch = operation.batch();
+    if let Some(alias) = &first.alias {
+        batch.expect::<Aliases>(alias, None);
+        batch.put::<Aliases>(alias, &AliasRow { room: id, creator: first.creator.to_owned() });
+        batch.put::<RoomAliases>(&(number, alias.clone()), &());
+    }
+    if first.published {
+        batch.put::<PublishedRooms>(&number, &());
+    }
+    Ok(())
 }
 
 impl CreateRoom {

@@ -9,6 +9,7 @@ use plop_state::build::BuildError;
 use ruma::{OwnedUserId, UserId};
 
 use crate::event_store::EventReadError;
+use crate::founding::NotARoom;
 use crate::loading::LoadError;
 use crate::local::AppendError;
 use crate::operation::StoreFault;
@@ -98,6 +99,15 @@ impl From<LoadError> for Refusal {
             LoadError::NotHere => Self::NotInRoom,
             LoadError::UnknownVersion(version) => Self::UnknownVersion(version),
             LoadError::Store(fault) => Self::Store(fault),
+        }
+    }
+}
+
+impl From<NotARoom> for Refusal {
+    fn from(error: NotARoom) -> Self {
+        match error {
+            NotARoom::Create(error) => Self::Rule(error),
+            NotARoom::Event(error) => Self::Event(error),
         }
     }
 }

@@ -14,19 +14,15 @@ pub fn text(key: &str, value: &str) -> Object {
     Object::from([(key.to_owned(), value.into())])
 }
 
-fn object<const N: usize>(members: [(&str, Value); N]) -> Object {
+/// A content of these members.
+pub fn object<const N: usize>(members: [(&str, Value); N]) -> Object {
     members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// `m.room.create`: what the creator gives, with the keys that are the server's to set.
 pub fn create(creator: &UserId, request: &CreateRoom, rules: &Rules) -> Object {
     let mut content = request.creation_content.clone();
-    content.insert("room_version".to_owned(), request.version.as_str().into());
-    if rules.spec.authorization.use_room_create_sender {
-        content.remove("creator");
-    } else {
-        content.insert("creator".to_owned(), creator.as_str().into());
-    }
+    set_origin(&mut content, creator, rules);
     let is_trusted = request.preset == Preset::TrustedPrivateChat && !request.invite.is_empty();
     if rules.spec.authorization.additional_room_creators && is_trusted {
         let given =
@@ -41,6 +37,16 @@ pub fn create(creator: &UserId, request: &CreateRoom, rules: &Rules) -> Object {
         }
     }
     content
+}
+
+/// The keys of a create event that are the server's to set.
+pub fn set_origin(content: &mut Object, creator: &UserId, rules: &Rules) {
+    content.insert("room_version".to_owned(), rules.version.as_str().into());
+    if rules.spec.authorization.use_room_create_sender {
+        content.remove("creator");
+    } else {
+        content.insert("creator".to_owned(), creator.as_str().into());
+    }
 }
 
 /// `m.room.member` with what the user's profile says.
