@@ -1,0 +1,216 @@
+//! One honest server and one that says whatever a test wants it to say.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use plop_base::clock::UnixMillis;
+use plop_rooms::ingest::Verdict;
+use plop_rooms::remote::{
+    Answer, JoinAnswer, JoinTemplate, KeysWanted, MissingEvents, RawPdu, Remote, RemoteError, StateEvents,
+    StateIds,
+};
+use plop_rooms::schema::Outcome;
+use plop_state::build::EventBuilder;
+use plop_state::json::Object;
+use plop_state::sign::{SigningKey, VerifyKeys};
+use plop_state::{Pdu, Rules, auth};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
+
+use crate::bed::json;
+use crate::sim_network::{Server, key};
+use crate::sim_room::{admin, create, outcome, picture, view};
+
+/// The other server: what it answers.
+#[derive(Default)]
+pub struct Puppet {
+    pub events: Mutex<BTreeMap<OwnedEventId, RawPdu>>,
+    pub states: Mutex<BTreeMap<OwnedEventId, StateIds>>,
+    pub missing: Mutex<Vec<RawPdu>>,
+    pub history: Mutex<Vec<RawPdu>>,
+    pub template: Mutex<Option<JoinTemplate>>,
+    pub room: Mutex<JoinAnswer>,
+    /// The joins that it was given.
+    pub joins: Mutex<Vec<Pdu>>,
+}
+
+pub const EVIL: &str = "evil.example";
+
+fn given<T>(value: Option<T>) -> Answer<'static, T>
+where
+    T: Send + 'static,
+{
+    Box::pin(async move { value.ok_or(RemoteError::Unreachable) })
+}
+
+impl Remote for Puppet {
+    fn keys<'a>(&'a self, _: &'a KeysWanted) -> Answer<'a, VerifyKeys> {
+        // It says that it knows the honest server's key, too.
+        let claimed = |name: &str| {
+            let name = <&ServerName>::try_from(name).expect("a name");
+            let key = key(name, 66);
+            (name.to_owned(), BTreeMap::from([(key.id().into(), key.verify_key(UnixMillis(u64::MAX)))]))
+        };
+        given(Some(VerifyKeys::from([claimed(EVIL), claimed("s1.example")])))
+    }
+
+    fn event<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, event: &'a EventId) -> Answer<'a, RawPdu> {
+        given(self.events.lock().expect("not poisoned").get(event).cloned())
+    }
+
+    fn event_auth<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, _: &'a EventId) -> Answer<'a, Vec<RawPdu>> {
+        given(None)
+    }
+
+    fn state_ids<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, event: &'a EventId) -> Answer<'a, StateIds> {
+        given(self.states.lock().expect("not poisoned").get(event).cloned())
+    }
+
+    fn state<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, _: &'a EventId) -> Answer<'a, StateEvents> {
+        given(None)
+    }
+
+    fn missing_events<'a>(
+        &'a self,
+        _: &'a ServerName,
+        _: &'a RoomId,
+        _: &'a MissingEvents,
+    ) -> Answer<'a, Vec<RawPdu>> {
+        given(Some(self.missing.lock().expect("not poisoned").clone()))
+    }
+
+    fn backfill<'a>(
+        &'a self,
+        _: &'a ServerName,
+        _: &'a RoomId,
+        _: &'a [OwnedEventId],
+        _: usize,
+    ) -> Answer<'a, Vec<RawPdu>> {
+        given(Some(self.history.lock().expect("not poisoned").clone()))
+    }
+
+    fn make_join<'a>(
+        &'a self,
+        _: &'a ServerName,
+        _: &'a RoomId,
+        _: &'a UserId,
+        _: &'a [RoomVersionId],
+    ) -> Answer<'a, JoinTemplate> {
+        given(self.template.lock().expect("not poisoned").clone())
+    }
+
+    fn send_join<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, join: &'a Pdu) -> Answer<'a, JoinAnswer> {
+        self.joins.lock().expect("not poisoned").push(join.clone());
+        given(Some(self.room.lock().expect("not poisoned").clone()))
+    }
+}
+
+/// A room of the honest server that a user of the other one has joined.
+pub struct Scene {
+    pub server: Server,
+    pub puppet: Arc<Puppet>,
+    pub room: OwnedRoomId,
+    pub rules: &'static Rules,
+    pub key: SigningKey,
+    /// The user of the other server.
+    pub evil: OwnedUserId,
+}
+
+impl Scene {
+    pub async fn new(version: RoomVersionId) -> Self {
+        let puppet = Arc::new(Puppet::default());
+        let name = "s1.example".try_into().expect("a name");
+        let server = Server::new(name, 1, 1, Arc::clone(&puppet) as Arc<dyn Remote>).await;
+        let room = create(std::slice::from_ref(&server), &version).await;
+        let evil_server = <&ServerName>::try_from(EVIL).expect("a name");
+        let evil = OwnedUserId::try_from(format!("@user:{EVIL}")).expect("a user id");
+        let rules = plop_state::rules(&version).expect("a known version");
+        let scene = Self { server, puppet, room, rules, key: key(evil_server, 66), evil };
+        scene.join(&scene.evil.clone()).await;
+        scene
+    }
+
+    pub fn evil_server(&self) -> &ServerName {
+        self.evil.server_name()
+    }
+
+    /// A user of the other server joins as it should.
+    pub async fn join(&self, user: &OwnedUserId) {
+        let join = self.next(user, "m.room.member", Some(user.as_str()), r#"{"membership":"join"}"#).await;
+        let raw = join.canonical().into();
+        let served =
+            self.server.ingest.serve_send_join(self.evil_server(), &self.room, join.event_id(), &raw).await;
+        served.expect("let in");
+    }
+
+    /// An event of the other server on top of what is here.
+    pub async fn next(&self, sender: &UserId, kind: &str, state_key: Option<&str>, content: &str) -> Pdu {
+        let tips: Vec<_> = picture(&self.server, &self.room).await.tips.into_iter().collect();
+        self.on(&tips, sender, kind, state_key, content).await
+    }
+
+    /// An event of the other server on top of these, citing what the current state has.
+    pub async fn on(
+        &self,
+        prev: &[OwnedEventId],
+        sender: &UserId,
+        kind: &str,
+        state_key: Option<&str>,
+        content: &str,
+    ) -> Pdu {
+        let content = json(content);
+        let state = picture(&self.server, &self.room).await.state;
+        let keys = auth::types_for(kind, sender, state_key, &content, self.rules);
+        let cited: Vec<_> = keys.iter().filter_map(|key| state.get(&format!("{key:?}")).cloned()).collect();
+        self.build(self.room.clone(), prev, &cited, sender, kind, state_key, content)
+    }
+
+    /// Any event, signed by the other server.
+    #[expect(clippy::too_many_arguments, reason = "an event has these parts")]
+    pub fn build(
+        &self,
+        room: OwnedRoomId,
+        prev: &[OwnedEventId],
+        cited: &[OwnedEventId],
+        sender: &UserId,
+        kind: &str,
+        state_key: Option<&str>,
+        content: Object,
+    ) -> Pdu {
+        let mut builder = EventBuilder::new(Some(room), kind, sender.to_owned(), content);
+        builder.state_key = state_key.map(ToOwned::to_owned);
+        (builder.prev_events, builder.auth_events) = (prev.to_vec(), cited.to_vec());
+        (builder.depth, builder.origin_server_ts) = (100, 1_700_000_000_000);
+        if self.rules.spec.event_format.require_event_id {
+            builder.event_id = Some(EventId::new_v1(self.evil_server()));
+        }
+        builder.build(self.rules, &self.key).expect("an event")
+    }
+
+    pub async fn receive(&self, event: &Pdu) -> Verdict {
+        let raw: RawPdu = event.canonical().into();
+        self.server.ingest.receive(self.evil_server(), &raw).await.verdict.expect("the store works")
+    }
+
+    pub async fn outcome(&self, event: &Pdu) -> Option<Outcome> {
+        let number = view(&self.server, &self.room).await.number;
+        outcome(&self.server, number, event.event_id_owned()).await
+    }
+
+    pub fn admin(&self) -> OwnedUserId {
+        admin(&self.server)
+    }
+
+    /// The puppet can show an event.
+    pub fn shows(&self, event: &Pdu) {
+        let mut events = self.puppet.events.lock().expect("not poisoned");
+        events.insert(event.event_id_owned().clone(), event.canonical().into());
+    }
+
+    /// The puppet tells the current state as that before an event, with something more in it.
+    pub async fn tells_state(&self, event: &Pdu, more: &[&Pdu]) {
+        let mut state: Vec<_> = picture(&self.server, &self.room).await.state.into_values().collect();
+        state.extend(more.iter().map(|event| event.event_id_owned().clone()));
+        let told = StateIds { state, auth_chain: Vec::new() };
+        self.puppet.states.lock().expect("not poisoned").insert(event.event_id_owned().clone(), told);
+    }
+}
