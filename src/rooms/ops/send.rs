@@ -3,22 +3,23 @@
 //! Owns: message and state events of local users, redactions, and that a repeated request makes no second event. Does not own:
 //! what an event of a certain type means beyond the room's rules.
 //!
-//! Invariants: a transaction id is valid for the device and the endpoint (type and room); its row is committed with the event, so it holds after
-//! a restart. A redaction that would have no effect is refused rather than sent.
+//! Invariants: a redaction that would have no effect is refused rather than sent.
 
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
 use plop_state::StateKey;
 use plop_state::auth::AuthError;
 use plop_state::json::{Object, Value};
+use plop_state_store::RoomNumber;
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 
 use crate::draft::EventDraft;
 use crate::operation::{Operation, StoreFault};
 use crate::ops::aliases;
 use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::ops::transactions::Transaction;
 use crate::rooms::Rooms;
-use crate::schema::{SentBy, TransactionKey, TransactionRow, Transactions};
+use crate::schema::SentBy;
 
 /// An event that a local user sends.
 #[derive(Debug, Clone)]
@@ -51,9 +52,8 @@ impl Rooms {
         let sender = sender(actor, Guests::May)?;
         let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
         let transaction =
-            event.transaction.as_deref().map(|id| Transaction::new(actor, sender, room, &event.kind, id));
-        let request = Request { actor, sender, event, transaction };
-        self.write(number, &request, |operation, request| Box::pin(send(operation, request))).await
+            event.transaction.as_deref().map(|id| Transaction::of_send(actor, sender, room, &event.kind, id));
+        self.send_once(number, Request { actor, sender, event, transaction }).await
     }
 
     /// Redacts an event (`PUT /rooms/{roomId}/redact/{eventId}/{txnId}`).
@@ -65,12 +65,23 @@ impl Rooms {
         reason: Option<&str>,
         transaction: &str,
     ) -> Result<OwnedEventId, Refusal> {
+        let sender = sender(actor, Guests::May)?;
+        let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
         let mut content = Object::from([("redacts".to_owned(), target.as_str().into())]);
         content.extend(reason.map(|reason| ("reason".to_owned(), reason.into())));
-        let kind = "m.room.redaction".to_owned();
-        let event =
-            SendEvent { kind, state_key: None, content, transaction: Some(transaction.to_owned()), ts: None };
-        self.send(actor, room, &event).await
+        let event = SendEvent {
+            kind: "m.room.redaction".to_owned(),
+            state_key: None,
+            content,
+            transaction: Some(transaction.to_owned()),
+            ts: None,
+        };
+        let transaction = Some(Transaction::of_redact(actor, sender, room, target, transaction));
+        self.send_once(number, Request { actor, sender, event: &event, transaction }).await
+    }
+
+    async fn send_once(&self, room: RoomNumber, request: Request<'_>) -> Result<OwnedEventId, Refusal> {
+        self.write(room, &request, |operation, request| Box::pin(send(operation, request))).await
     }
 }
 
@@ -152,42 +163,4 @@ async fn redaction_target(
         target.pdu.sender() == sender || authority.may(sender.as_str(), plop_state::auth::LevelField::Redact)
     };
     if operation.view().authority().is_some_and(may) { Ok(id) } else { Err(Refusal::MayNotRedact) }
-}
-
-/// What makes two requests the same one (client-server API, "Transaction identifiers").
-struct Transaction {
-    key: TransactionKey,
-    kind: String,
-}
-
-impl Transaction {
-    fn new(actor: &Actor, user: &UserId, room: &RoomId, kind: &str, id: &str) -> Self {
-        // An actor without device (an admin acting as someone) shares one scope.
-        let device = actor.device_id().map_or_else(String::new, ToString::to_string);
-        let endpoint = format!("send/{room}/{kind}");
-        let key = TransactionKey { user: user.to_owned(), device, endpoint, transaction: id.to_owned() };
-        Self { key, kind: kind.to_owned() }
-    }
-
-    /// The event that the first of the requests made.
-    async fn answered(&self, operation: &Operation<'_>) -> Result<Option<OwnedEventId>, StoreFault> {
-        let in_flight = operation.pending().find(|event| {
-            let sent_by = event.facts.sent_by.as_ref();
-            event.pdu.sender() == self.key.user
-                && event.pdu.type_name() == self.kind
-                && sent_by.is_some_and(|by| {
-                    by.device == self.key.device && by.transaction.as_deref() == Some(&*self.key.transaction)
-                })
-        });
-        if let Some(event) = in_flight {
-            return Ok(Some(event.pdu.event_id_owned().clone()));
-        }
-        let row = operation.snapshot().get::<Transactions>(&self.key).await?;
-        Ok(row.map(|row| row.event_id))
-    }
-
-    fn record(&self, operation: &mut Operation<'_>, event: &EventId) {
-        let row = TransactionRow { event_id: event.to_owned(), at: operation.core().clock.now() };
-        operation.batch().put::<Transactions>(&self.key, &row);
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use plop_db::{Direction, KeyRange};
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
@@ -116,6 +117,84 @@ async fn redacting_an_event_that_is_not_here_is_refused() {
     let unknown = ruma::owned_event_id!("$nowhere");
     let refused = bed.rooms.redact(&user("alice"), &room, &unknown, None, "r").await;
     assert!(matches!(refused, Err(Refusal::NoSuchEvent)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_transaction_id_of_a_redaction_is_valid_for_its_target() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let alice = user("alice");
+    let first = bed.rooms.send(&alice, &room, &message("one", None)).await.expect("an event");
+    let second = bed.rooms.send(&alice, &room, &message("two", None)).await.expect("an event");
+    let redaction = bed.rooms.redact(&alice, &room, &first, None, "t").await.expect("a redaction");
+    assert_eq!(redaction, bed.rooms.redact(&alice, &room, &first, None, "t").await.expect("a redaction"));
+    assert_ne!(redaction, bed.rooms.redact(&alice, &room, &second, None, "t").await.expect("a redaction"));
+}
+
+#[tokio::test]
+async fn old_transaction_ids_are_forgotten() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let first = bed.rooms.send(&user("alice"), &room, &message("hello", Some("1"))).await.expect("an event");
+    let core = bed.rooms.core();
+    let lifetime = plop_rooms::schema::TRANSACTION_LIFETIME;
+    let just_before = core.clock.now().plus(lifetime);
+    plop_rooms::ops::transactions::forget_old(&core.db, just_before).await.expect("a walk");
+    let again = bed.rooms.send(&user("alice"), &room, &message("hello", Some("1"))).await.expect("an event");
+    assert_eq!(first, again);
+    let after = core.clock.now().plus(lifetime + std::time::Duration::from_secs(1));
+    plop_rooms::ops::transactions::forget_old(&core.db, after).await.expect("a walk");
+    let anew = bed.rooms.send(&user("alice"), &room, &message("hello", Some("1"))).await.expect("an event");
+    assert_ne!(first, anew);
+}
+
+#[tokio::test]
+async fn originals_of_redacted_events_are_destroyed_in_time() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let sent = bed.rooms.send(&user("alice"), &room, &message("secret", None)).await.expect("an event");
+    bed.rooms.redact(&user("alice"), &room, &sent, None, "r").await.expect("a redaction");
+    let core = bed.rooms.core();
+    let originals = async || {
+        let snapshot = core.db.snapshot();
+        let all = KeyRange::<plop_rooms::schema::Originals>::all();
+        snapshot.scan(all, Direction::Forward, 10).await.expect("rows").rows.len()
+    };
+    let due = core.clock.now().plus(core.redaction_retention);
+    plop_rooms::redaction::destroy_originals(&core.db, due).await.expect("a walk");
+    assert_eq!(originals().await, 1);
+    let after = due.plus(std::time::Duration::from_millis(1));
+    plop_rooms::redaction::destroy_originals(&core.db, after).await.expect("a walk");
+    assert_eq!(originals().await, 0);
+}
+
+#[tokio::test]
+async fn the_signing_key_stays_the_same() {
+    let bed = Bed::new().await;
+    let core = bed.rooms.core();
+    let key = async || {
+        let made =
+            plop_rooms::signing::load_or_make(&core.db, core.server.clone(), &core.clock, &core.random).await;
+        made.map(|key| (key.id().to_owned(), key.public())).expect("a key")
+    };
+    assert_eq!(key().await, key().await);
+}
+
+/// What `plop check` asks of a database holds after everything that these tests do.
+#[tokio::test]
+async fn rows_agree_with_each_other() {
+    let bed = Bed::new().await;
+    for rules in &plop_state::version::ALL {
+        let room =
+            bed.rooms.create(&user("alice"), &private_room(rules.version.clone())).await.expect("a room");
+        let sent = bed.rooms.send(&user("alice"), &room, &message("hello", None)).await.expect("an event");
+        bed.rooms.redact(&user("alice"), &room, &sent, None, "r").await.expect("a redaction");
+    }
+    let checks =
+        plop_state_store::reference_checks().into_iter().chain(plop_rooms::check::reference_checks());
+    let report = bed.rooms.core().db.check(&checks.collect::<Vec<_>>()).await;
+    assert!(report.is_sound(), "{:?}", report.problems);
+    assert!(report.rows() > 200);
 }
 
 /// The futures of operations are moved between threads by the edge.

@@ -1,0 +1,99 @@
+//! Transaction ids: a repeated request gets the first one's answer (client-server API, "Transaction identifiers").
+//!
+//! Owns: [`Transaction`], the scope of an id, its look-up and its row; forgetting old rows. Does not own: what is sent.
+//!
+//! Invariants: an id is valid for the device and the endpoint with its path parameters. Its row is committed with the event, and while
+//! that is in flight the event itself tells.
+
+use plop_base::Actor;
+use plop_base::clock::UnixMillis;
+use plop_db::{Batch, Db, KeyRange, Pages};
+use ruma::{EventId, OwnedEventId, RoomId, UserId};
+
+use crate::operation::{Operation, StoreFault};
+use crate::schema::{TRANSACTION_LIFETIME, TransactionKey, TransactionRow, Transactions};
+
+/// Rows looked at in one page.
+const PAGE: usize = 1000;
+
+/// What makes two requests the same one.
+pub struct Transaction {
+    key: TransactionKey,
+    kind: String,
+    redacts: Option<OwnedEventId>,
+}
+
+impl Transaction {
+    /// Sending an event of a type into a room.
+    pub fn of_send(actor: &Actor, user: &UserId, room: &RoomId, kind: &str, id: &str) -> Self {
+        Self::new(actor, user, format!("send/{room}/{kind}"), id, kind, None)
+    }
+
+    /// Redacting an event of a room.
+    pub fn of_redact(actor: &Actor, user: &UserId, room: &RoomId, target: &EventId, id: &str) -> Self {
+        Self::new(
+            actor,
+            user,
+            format!("redact/{room}/{target}"),
+            id,
+            "m.room.redaction",
+            Some(target.to_owned()),
+        )
+    }
+
+    fn new(
+        actor: &Actor,
+        user: &UserId,
+        endpoint: String,
+        id: &str,
+        kind: &str,
+        redacts: Option<OwnedEventId>,
+    ) -> Self {
+        // An actor without device (an admin acting as someone) shares one scope.
+        let device = actor.device_id().map_or_else(String::new, ToString::to_string);
+        let key = TransactionKey { user: user.to_owned(), device, endpoint, transaction: id.to_owned() };
+        Self { key, kind: kind.to_owned(), redacts }
+    }
+
+    /// The event that the first of the requests made.
+    pub async fn answered(&self, operation: &Operation<'_>) -> Result<Option<OwnedEventId>, StoreFault> {
+        let in_flight = operation.pending().find(|event| {
+            let sent_by = event.facts.sent_by.as_ref();
+            event.pdu.sender() == self.key.user
+                && event.pdu.type_name() == self.kind
+                && (self.redacts.is_none() || event.pdu.redacts() == self.redacts.as_deref())
+                && sent_by.is_some_and(|by| {
+                    by.device == self.key.device && by.transaction.as_deref() == Some(&*self.key.transaction)
+                })
+        });
+        if let Some(event) = in_flight {
+            return Ok(Some(event.pdu.event_id_owned().clone()));
+        }
+        let row = operation.snapshot().get::<Transactions>(&self.key).await?;
+        Ok(row.map(|row| row.event_id))
+    }
+
+    /// Remembers the answer, together with the event.
+    pub fn record(&self, operation: &mut Operation<'_>, event: &EventId) {
+        let row = TransactionRow { event_id: event.to_owned(), at: operation.core().clock.now() };
+        operation.batch().put::<Transactions>(&self.key, &row);
+    }
+}
+
+/// Forgets ids older than [`TRANSACTION_LIFETIME`]. To be run now and then.
+pub async fn forget_old(db: &Db, now: UnixMillis) -> Result<(), StoreFault> {
+    let mut pages = Pages::new(KeyRange::<Transactions>::all(), PAGE);
+    // Each page is read from a snapshot of its own: the walk may take long.
+    while let Some(rows) = pages.next(&db.snapshot()).await? {
+        let mut batch = Batch::relaxed();
+        for (key, row) in rows {
+            if now.since(row.at) > TRANSACTION_LIFETIME {
+                batch.delete::<Transactions>(&key);
+            }
+        }
+        if !batch.is_empty() {
+            db.commit(batch).await?;
+        }
+    }
+    Ok(())
+}
