@@ -10,6 +10,7 @@
 mod restricted;
 mod standing;
 
+use plop_accounts::profile::{MemberProfile, member_profile};
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
 use plop_db::Position;
@@ -221,9 +222,13 @@ async fn content(
 ) -> Result<Object, StoreFault> {
     let mut content = Object::new();
     let membership = step.leads_to();
-    let profile = plop_accounts::profile::member_profile(operation.snapshot(), change.target).await?;
+    let profile = match membership {
+        Membership::Join | Membership::Invite | Membership::Knock => {
+            member_profile(operation.snapshot(), change.target).await?
+        }
+        Membership::Leave | Membership::Ban => MemberProfile::default(),
+    };
     let profile = [("displayname", profile.displayname), ("avatar_url", profile.avatar_url)];
-    let brings_profile = matches!(membership, Membership::Join | Membership::Invite | Membership::Knock);
     let stays = change.step == Some(Step::Join);
     if let Some(current) = current.filter(|_| stays && operation.view().members.is_joined(change.target)) {
         // A repeated join says again what stands, with the profile as it is now.
@@ -237,7 +242,7 @@ async fn content(
     content.remove(AUTHORISER);
     content.insert("membership".to_owned(), word(membership).into());
     for (key, value) in profile {
-        if let Some(value) = value.filter(|_| brings_profile) {
+        if let Some(value) = value {
             content.entry(key.to_owned()).or_insert_with(|| value.into());
         }
     }

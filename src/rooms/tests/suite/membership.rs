@@ -340,3 +340,30 @@ async fn guests_join_where_guest_access_says_so_and_do_nothing_else() {
     let closed = bed.rooms.join(&guest, &room, &none()).await;
     assert!(matches!(closed, Err(Refusal::NotAdmitted)), "{closed:?}");
 }
+
+/// A task of the runtime may move between threads.
+fn can_be_spawned(_: impl Future + Send) {}
+
+#[tokio::test]
+async fn operations_can_be_spawned() {
+    let bed = Bed::new().await;
+    let (rooms, alice, none) = (&bed.rooms, user("alice"), none());
+    let (room, target) = (room_id!("!a:plop.example"), user_id!("@bob:plop.example"));
+    let alias = ruma::room_alias_id!("#a:plop.example");
+    can_be_spawned(rooms.join(&alice, room, &none));
+    can_be_spawned(rooms.ban(&alice, room, target, &none));
+    can_be_spawned(rooms.set_member(&alice, room, target, &none, None));
+    can_be_spawned(rooms.forget(&alice, room));
+    can_be_spawned(rooms.create_alias(&alice, alias, room));
+    can_be_spawned(rooms.delete_alias(&alice, alias));
+    can_be_spawned(rooms.aliases_of(&alice, room));
+    can_be_spawned(rooms.publish(&alice, room, true));
+    can_be_spawned(rooms.published_rooms(&Default::default()));
+    let request = private_room(RoomVersionId::V12);
+    can_be_spawned(rooms.create(&alice, &request));
+    let request = plop_rooms::ops::upgrade::UpgradeRoom {
+        version: RoomVersionId::V12,
+        additional_creators: Vec::new(),
+    };
+    can_be_spawned(rooms.upgrade(&alice, room, &request));
+}
