@@ -1,0 +1,343 @@
+//! Who is there (client-server API, "Presence"), for users of this server.
+//!
+//! Owns: what is known of each user, when it changes by itself, who changed since a position, the row that outlives the process. Does not
+//! own: who may look (the edge knows who shares a room), presence that other servers send.
+//!
+//! Invariants: a user is in memory from the first sign until offline and stored, and at most [`MAX_USERS`] are; what others see changes
+//! exactly when the user is published; activity while `currently_active` publishes nothing. Rows are written relaxed, together, every
+//! [`STORE_EVERY`]: any number of changes between is one row. After a restart everybody is offline until seen.
+
+mod entry;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use plop_base::{Actor, Clock, UnixMillis};
+use plop_db::{Batch, CommitError, Db, ReadError};
+use ruma::{OwnedUserId, UserId};
+use tokio::sync::{Notify, broadcast};
+
+pub use self::entry::{ACTIVE_FOR, IDLE_AFTER, OFFLINE_AFTER, PresenceState};
+use self::entry::{Entry, Shown};
+use crate::authority::{Forbidden, is_seen_as};
+use crate::changes::{ChangeLog, LivePosition, ProcessStart};
+use crate::deadlines::Deadlines;
+use crate::schema::{LastPresence, PresenceRow};
+
+/// Longest status message: it goes to everyone who shares a room.
+pub const MAX_STATUS_BYTES: usize = 1_024;
+/// Users in memory.
+pub const MAX_USERS: usize = 100_000;
+/// How long changes wait to be stored together.
+pub const STORE_EVERY: Duration = Duration::from_secs(10);
+/// Rows of one batch.
+const ROWS_AT_ONCE: usize = 500;
+/// Wake-ups that a slow subscriber may be behind.
+const BACKLOG: usize = 1_024;
+
+/// What others may see of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceSnapshot {
+    pub user: OwnedUserId,
+    pub state: PresenceState,
+    pub currently_active: bool,
+    pub last_active: UnixMillis,
+    pub status_msg: Option<String>,
+}
+
+/// Why a presence is not set.
+#[derive(Debug, thiserror::Error)]
+pub enum PresenceError {
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    #[error("the status message is longer than {MAX_STATUS_BYTES} bytes")]
+    StatusTooLong,
+    #[error("the presence of {MAX_USERS} users is being followed; no more at present")]
+    TooManyUsers,
+}
+
+/// The presence of this server's users.
+pub struct Presence {
+    db: Db,
+    clock: Clock,
+    state: Mutex<State>,
+    sooner: Notify,
+    changed: broadcast::Sender<OwnedUserId>,
+}
+
+struct State {
+    users: BTreeMap<OwnedUserId, Entry>,
+    deadlines: Deadlines<OwnedUserId>,
+    log: ChangeLog<OwnedUserId>,
+    /// Users whose row is older than their entry. Each has an entry.
+    unstored: BTreeSet<OwnedUserId>,
+}
+
+impl State {
+    fn has_room_for(&self, user: &UserId) -> bool {
+        self.users.len() < MAX_USERS || self.users.contains_key(user)
+    }
+}
+
+/// An open connection of a user: the user is there while it lives.
+pub struct Connection {
+    /// `None` when it says nothing about the user.
+    of: Option<(Arc<Presence>, OwnedUserId)>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some((presence, user)) = self.of.take() {
+            let mut state = presence.settled();
+            let now = presence.clock.monotonic();
+            if let Some(entry) = state.users.get_mut(&user) {
+                entry.disconnect(now);
+            }
+            presence.settle(&mut state, &user, now);
+        }
+    }
+}
+
+impl Presence {
+    /// Nobody is there.
+    pub fn new(db: Db, clock: Clock, start: ProcessStart) -> Self {
+        let state = State {
+            users: BTreeMap::new(),
+            deadlines: Deadlines::new(),
+            log: ChangeLog::new(start, MAX_USERS),
+            unstored: BTreeSet::new(),
+        };
+        let changed = broadcast::Sender::new(BACKLOG);
+        Self { db, clock, state: Mutex::new(state), sooner: Notify::new(), changed }
+    }
+
+    /// Sets the state and the status message that goes with it; none removes the one before.
+    pub fn set(
+        &self,
+        actor: &Actor,
+        user: &UserId,
+        presence: PresenceState,
+        status_msg: Option<String>,
+    ) -> Result<(), PresenceError> {
+        if status_msg.as_ref().is_some_and(|status| status.len() > MAX_STATUS_BYTES) {
+            return Err(PresenceError::StatusTooLong);
+        }
+        if !is_seen_as(actor, user)? {
+            return Ok(());
+        }
+        let mut state = self.settled();
+        if !state.has_room_for(user) {
+            return Err(PresenceError::TooManyUsers);
+        }
+        let (now, wall) = (self.clock.monotonic(), self.clock.now());
+        let entry = state.users.entry(user.to_owned()).or_insert_with(|| Entry::absent(wall, None));
+        entry.choose(presence, now, wall);
+        let has_new_status = entry.status_msg != status_msg;
+        entry.status_msg = status_msg;
+        state.unstored.insert(user.to_owned());
+        if !self.settle(&mut state, user, now) && has_new_status {
+            self.publish(&mut state, user);
+        }
+        Ok(())
+    }
+
+    /// The user did something, such as sending an event.
+    pub async fn act(&self, actor: &Actor, user: &UserId) -> Result<(), PresenceReadError> {
+        if is_seen_as(actor, user)? {
+            self.with_entry(user, Entry::act).await?;
+        }
+        Ok(())
+    }
+
+    /// A client polls, and shows its user as `presence` (`set_presence` of `/sync`); offline says nothing about the user. The user stays there as long
+    /// as the connection lives, and [`OFFLINE_AFTER`] longer.
+    pub async fn connect(
+        self: &Arc<Self>,
+        actor: &Actor,
+        user: &UserId,
+        presence: PresenceState,
+    ) -> Result<Connection, PresenceReadError> {
+        if !is_seen_as(actor, user)? || presence == PresenceState::Offline {
+            return Ok(Connection { of: None });
+        }
+        let is_followed =
+            self.with_entry(user, |entry, now, wall| entry.connect(presence, now, wall)).await?;
+        Ok(Connection { of: is_followed.then(|| (self.clone(), user.to_owned())) })
+    }
+
+    /// Changes the entry of a user, made from the stored row if there is none. Says whether there is room for it.
+    async fn with_entry(
+        &self,
+        user: &UserId,
+        change: impl FnOnce(&mut Entry, Duration, UnixMillis),
+    ) -> Result<bool, ReadError> {
+        let is_known = self.settled().users.contains_key(user);
+        let row =
+            if is_known { None } else { self.db.snapshot().get::<LastPresence>(&user.to_owned()).await? };
+        let mut state = self.settled();
+        if !state.has_room_for(user) {
+            return Ok(false);
+        }
+        let (now, wall) = (self.clock.monotonic(), self.clock.now());
+        let entry = state.users.entry(user.to_owned()).or_insert_with(|| match row {
+            Some(row) => Entry::absent(row.last_active, row.status_msg),
+            None => Entry::absent(wall, None),
+        });
+        change(entry, now, wall);
+        self.settle(&mut state, user, now);
+        Ok(true)
+    }
+
+    /// A user's presence; `None` for one who was never seen.
+    pub async fn get(&self, user: &UserId) -> Result<Option<PresenceSnapshot>, ReadError> {
+        Ok(self.get_many(&[user.to_owned()]).await?.pop())
+    }
+
+    /// The presence of these users, in their order, without those who were never seen. Users who are not there cost one read together.
+    pub async fn get_many(&self, users: &[OwnedUserId]) -> Result<Vec<PresenceSnapshot>, ReadError> {
+        let present = self.get_present(users);
+        let there: BTreeSet<&OwnedUserId> = present.iter().map(|found| &found.user).collect();
+        let absent: Vec<_> = users.iter().filter(|user| !there.contains(user)).cloned().collect();
+        if absent.is_empty() {
+            return Ok(present);
+        }
+        let rows = self.db.snapshot().get_many::<LastPresence>(&absent).await?;
+        let absent = absent.into_iter().zip(rows).filter_map(|(user, row)| {
+            let PresenceRow { last_active, status_msg } = row?;
+            let Shown { state, currently_active } = Shown::OFFLINE;
+            Some((user.clone(), PresenceSnapshot { user, state, currently_active, last_active, status_msg }))
+        });
+        let mut found: BTreeMap<OwnedUserId, PresenceSnapshot> = absent.collect();
+        found.extend(present.into_iter().map(|present| (present.user.clone(), present)));
+        Ok(users.iter().filter_map(|user| found.remove(user)).collect())
+    }
+
+    /// Of these users those in memory, in their order: everybody who is not offline, and some who are. Reads nothing else.
+    pub fn get_present(&self, users: &[OwnedUserId]) -> Vec<PresenceSnapshot> {
+        let state = self.settled();
+        let found = users.iter().filter_map(|user| {
+            let entry = state.users.get(user)?;
+            let Shown { state, currently_active } = entry.announced;
+            let (last_active, status_msg) = (entry.last_active, entry.status_msg.clone());
+            Some(PresenceSnapshot { user: user.clone(), state, currently_active, last_active, status_msg })
+        });
+        found.collect()
+    }
+
+    /// Where the stream stands.
+    pub fn position(&self) -> LivePosition {
+        self.settled().log.current()
+    }
+
+    /// Who changed after a position, each once; `None` when that is not known, then everybody's presence is sent.
+    pub fn users_changed_since(&self, after: LivePosition) -> Option<Vec<OwnedUserId>> {
+        self.settled().log.since(after)
+    }
+
+    /// Users who change from now on. A subscriber that lagged takes everybody as changed.
+    pub fn subscribe(&self) -> broadcast::Receiver<OwnedUserId> {
+        self.changed.subscribe()
+    }
+
+    /// Lets users become idle and offline, for ever: for a background task.
+    pub async fn run(&self) {
+        loop {
+            let next = self.settled().deadlines.first();
+            let sooner = self.sooner.notified();
+            match next {
+                None => sooner.await,
+                Some(at) => {
+                    let wait = at.saturating_sub(self.clock.monotonic());
+                    // Either way the deadlines are looked at again.
+                    let _ = self.clock.timeout(wait, sooner).await;
+                }
+            }
+        }
+    }
+
+    /// Stores what changed every [`STORE_EVERY`], for ever: for a background task. What the store refuses waits for the next time.
+    pub async fn run_storing(&self) {
+        loop {
+            self.clock.sleep(STORE_EVERY).await;
+            // The store itself says why it takes no writes; nothing is lost, for the rows are still to be written.
+            let _ = self.store().await;
+        }
+    }
+
+    /// Stores what changed, and lets go of the users who are offline. Also for the end of the process.
+    pub async fn store(&self) -> Result<(), CommitError> {
+        let unstored: Vec<OwnedUserId> = self.settled().unstored.iter().cloned().collect();
+        for part in unstored.chunks(ROWS_AT_ONCE) {
+            let rows = self.rows_of(part);
+            let mut batch = Batch::relaxed();
+            for (user, row) in &rows {
+                batch.put::<LastPresence>(user, row);
+            }
+            self.db.commit(batch).await?;
+            self.stored(rows);
+        }
+        Ok(())
+    }
+
+    fn rows_of(&self, users: &[OwnedUserId]) -> Vec<(OwnedUserId, PresenceRow)> {
+        let state = self.settled();
+        users.iter().filter_map(|user| Some((user.clone(), state.users.get(user)?.row()))).collect()
+    }
+
+    /// These rows are in the store: who has not changed since and is not there is let go.
+    fn stored(&self, rows: Vec<(OwnedUserId, PresenceRow)>) {
+        let mut state = self.settled();
+        for (user, row) in rows {
+            let Some(entry) = state.users.get(&user).filter(|entry| entry.row() == row) else { continue };
+            let is_gone = entry.connections == 0 && entry.announced == Shown::OFFLINE;
+            state.unstored.remove(&user);
+            if is_gone {
+                state.users.remove(&user);
+                state.deadlines.set(&user, None);
+            }
+        }
+    }
+
+    /// The state as of now.
+    fn settled(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.monotonic();
+        while let Some(user) = state.deadlines.take_due(now) {
+            self.settle(&mut state, &user, now);
+        }
+        state
+    }
+
+    /// Publishes a user who is seen otherwise than before, and looks again when that may next be so. Says whether it was.
+    fn settle(&self, state: &mut State, user: &UserId, now: Duration) -> bool {
+        let Some(entry) = state.users.get_mut(user) else { return false };
+        let next = entry.next_change(now);
+        let shown = entry.shown(now);
+        let is_new = shown != entry.announced;
+        entry.announced = shown;
+        if state.deadlines.set(&user.to_owned(), next) {
+            self.sooner.notify_one();
+        }
+        if is_new {
+            state.unstored.insert(user.to_owned());
+            self.publish(state, user);
+        }
+        is_new
+    }
+
+    fn publish(&self, state: &mut State, user: &UserId) {
+        state.log.record(&user.to_owned());
+        // Without subscribers there is nobody to wake.
+        let _ = self.changed.send(user.to_owned());
+    }
+}
+
+/// Why a sign of a user is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PresenceReadError {
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}

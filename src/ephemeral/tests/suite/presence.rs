@@ -1,0 +1,139 @@
+//! Presence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plop_base::Clock;
+use plop_db::{Db, MemoryDisk};
+use plop_ephemeral::presence::{ACTIVE_FOR, IDLE_AFTER, MAX_STATUS_BYTES, OFFLINE_AFTER};
+use plop_ephemeral::{Presence, PresenceError, PresenceSnapshot, PresenceState, ProcessStart};
+use ruma::UserId;
+
+use crate::{actor, clock, database, shadow_banned, user};
+
+fn presence(db: &Db, clock: &Clock) -> Arc<Presence> {
+    Arc::new(Presence::new(db.clone(), clock.clone(), ProcessStart(1)))
+}
+
+async fn seen(presence: &Presence, user: &UserId) -> PresenceSnapshot {
+    presence.get(user).await.expect("read").expect("a known user")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_becomes_inactive_idle_and_offline() {
+    let (db, clock, alice) = (database(&MemoryDisk::new()), clock(), user("alice"));
+    let presence = presence(&db, &clock);
+    let connection =
+        presence.connect(&actor(&alice), &alice, PresenceState::Online).await.expect("connected");
+    let first = seen(&presence, &alice).await;
+    assert_eq!((first.state, first.currently_active), (PresenceState::Online, true));
+
+    clock.sleep(ACTIVE_FOR).await;
+    let inactive = seen(&presence, &alice).await;
+    assert_eq!((inactive.state, inactive.currently_active), (PresenceState::Online, false));
+    clock.sleep(IDLE_AFTER - ACTIVE_FOR).await;
+    let idle = seen(&presence, &alice).await;
+    assert_eq!((idle.state, idle.last_active), (PresenceState::Unavailable, first.last_active));
+
+    presence.act(&actor(&alice), &alice).await.expect("taken");
+    assert!(seen(&presence, &alice).await.currently_active);
+    drop(connection);
+    clock.sleep(OFFLINE_AFTER - Duration::from_millis(1)).await;
+    assert_eq!(seen(&presence, &alice).await.state, PresenceState::Online);
+    clock.sleep(Duration::from_millis(1)).await;
+    assert_eq!(seen(&presence, &alice).await.state, PresenceState::Offline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_signs_of_an_active_user_are_one_change() {
+    let (db, clock, alice) = (database(&MemoryDisk::new()), clock(), user("alice"));
+    let presence = presence(&db, &clock);
+    let start = presence.position();
+    for _ in 0..1_000 {
+        let poll = presence.connect(&actor(&alice), &alice, PresenceState::Online).await.expect("connected");
+        presence.act(&actor(&alice), &alice).await.expect("taken");
+        drop(poll);
+    }
+    assert_eq!(presence.position().counter, 1);
+    assert_eq!(presence.users_changed_since(start), Some(vec![alice.clone()]));
+    let before = db.published();
+    presence.store().await.expect("stored");
+    let once = db.published();
+    assert!(once > before);
+    presence.store().await.expect("stored");
+    assert_eq!(db.published(), once, "nothing to store");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_outlives_going_offline_and_a_restart() {
+    let (disk, clock, alice) = (MemoryDisk::new(), clock(), user("alice"));
+    let db = database(&disk);
+    let before = presence(&db, &clock);
+    let status = Some("at lunch".to_owned());
+    before.set(&actor(&alice), &alice, PresenceState::Online, status.clone()).expect("set");
+    clock.sleep(OFFLINE_AFTER).await;
+    before.store().await.expect("stored");
+    assert!(before.get_present(std::slice::from_ref(&alice)).is_empty(), "who is gone is not in memory");
+    let offline = seen(&before, &alice).await;
+    assert_eq!((offline.state, &offline.status_msg), (PresenceState::Offline, &status));
+    let position = before.position();
+    drop(before);
+    db.close().await;
+
+    let db = database(&disk);
+    let after = Arc::new(Presence::new(db, clock, ProcessStart(2)));
+    assert_eq!(after.users_changed_since(position), None);
+    assert_eq!(seen(&after, &alice).await, offline);
+    let _poll = after.connect(&actor(&alice), &alice, PresenceState::Online).await.expect("connected");
+    let online = seen(&after, &alice).await;
+    assert_eq!((online.state, online.status_msg), (PresenceState::Online, status));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_timer_wakes_waiters_when_somebody_leaves() {
+    let (db, clock, alice) = (database(&MemoryDisk::new()), clock(), user("alice"));
+    let presence = presence(&db, &clock);
+    let mut waiter = presence.subscribe();
+    let work = async {
+        clock.sleep(Duration::from_secs(1)).await;
+        presence.set(&actor(&alice), &alice, PresenceState::Online, None).expect("set");
+        assert_eq!(waiter.recv().await, Ok(alice.clone()));
+        assert_eq!(waiter.recv().await, Ok(alice.clone()));
+        assert_eq!(clock.monotonic(), Duration::from_secs(1) + OFFLINE_AFTER);
+    };
+    tokio::select! {
+        () = work => (),
+        () = presence.run() => panic!("the timer ended"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_loses_no_presence() {
+    let (disk, clock, alice) = (MemoryDisk::new(), clock(), user("alice"));
+    let db = database(&disk);
+    let presence = presence(&db, &clock);
+    presence.set(&actor(&alice), &alice, PresenceState::Offline, Some("away".to_owned())).expect("set");
+    disk.set_full(true);
+    assert!(presence.store().await.is_err());
+    assert_eq!(seen(&presence, &alice).await.status_msg.as_deref(), Some("away"));
+    disk.set_full(false);
+    db.probe().await.expect("writable");
+    presence.store().await.expect("stored");
+    assert!(presence.get_present(std::slice::from_ref(&alice)).is_empty());
+    assert_eq!(seen(&presence, &alice).await.status_msg.as_deref(), Some("away"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_status_others_and_the_shadow_banned() {
+    let (db, clock, alice, bob) = (database(&MemoryDisk::new()), clock(), user("alice"), user("bob"));
+    let presence = presence(&db, &clock);
+    let long = Some("x".repeat(MAX_STATUS_BYTES + 1));
+    let refused = presence.set(&actor(&alice), &alice, PresenceState::Online, long);
+    assert!(matches!(refused, Err(PresenceError::StatusTooLong)));
+    let refused = presence.set(&actor(&bob), &alice, PresenceState::Online, None);
+    assert!(matches!(refused, Err(PresenceError::Forbidden(_))));
+    presence.set(&shadow_banned(&alice), &alice, PresenceState::Online, None).expect("answered");
+    let _poll = presence.connect(&actor(&bob), &bob, PresenceState::Offline).await.expect("connected");
+    assert_eq!(presence.get(&alice).await, Ok(None));
+    assert_eq!(presence.get(&bob).await, Ok(None));
+}
