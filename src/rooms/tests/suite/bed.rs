@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use plop_base::clock::{Clock, UnixMillis};
 use plop_base::{Actor, Random};
-use plop_db::Db;
+use plop_db::{Db, KeyspaceInfo};
 use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
 use plop_rooms::ops::create::{CreateRoom, InitialState, Preset};
@@ -25,9 +25,7 @@ pub struct Bed {
 impl Bed {
     pub async fn new() -> Self {
         let random = Random::seeded(7);
-        let keyspaces =
-            [plop_accounts::schema::KEYSPACES, plop_state_store::KEYSPACES, plop_rooms::schema::KEYSPACES];
-        let db = Db::memory(keyspaces.concat(), &random).expect("a database");
+        let db = Db::memory(keyspaces(), &random).expect("a database");
         Self::on(db, random).await
     }
 
@@ -101,6 +99,11 @@ impl Bed {
     pub async fn restarted(&self) -> Self {
         Self::on(self.rooms.core().db.clone(), Random::seeded(8)).await
     }
+}
+
+/// The keyspaces that rooms need.
+pub fn keyspaces() -> Vec<KeyspaceInfo> {
+    [plop_accounts::schema::KEYSPACES, plop_state_store::KEYSPACES, plop_rooms::schema::KEYSPACES].concat()
 }
 
 /// A logged-in user of the server.
