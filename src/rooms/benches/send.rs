@@ -3,11 +3,7 @@
 //! On the in-memory engine it is the CPU of the send path; on RocksDB it is that of a real disk too: each group of commits is one
 //! sync. `PLOP_BENCH_DIR` chooses the disk.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_macros,
-    reason = "a bench takes the time, makes its own load and prints"
-)]
+#![expect(clippy::disallowed_methods, reason = "a bench takes the time and makes its own load")]
 
 #[path = "../tests/suite/bed.rs"]
 #[expect(dead_code, reason = "a bench needs fewer builders than the tests")]
