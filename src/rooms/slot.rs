@@ -145,8 +145,10 @@ pub struct Flight {
 
 impl Flight {
     /// The batch is on disk: readers see what it made. Called from the commit hook.
-    pub fn land(mut self, view: RoomView, landed: Landed) {
+    pub fn land(mut self, mut view: RoomView, landed: Landed) {
         self.landed = true;
+        // A batch without live events has no position of its own, and what runs ahead does not know those of the batches before it.
+        view.position = view.position.max(self.slot.published.load().position);
         self.slot.next_event.fetch_max(landed.next_event.0, Ordering::AcqRel);
         self.slot.sequence.fetch_max(landed.sequence, Ordering::AcqRel);
         self.slot.published.store(Arc::new(view));

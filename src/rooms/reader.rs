@@ -1,0 +1,19 @@
+//! What a user may read of a room, and how it looks.
+//!
+//! Owns: one [`RoomReader`](access::RoomReader) for each pair of user and room, and what is read through it: history, context, single events,
+//! state, members, and the client form of events. Does not own: requests and answers (rank 5), what changed since (sync), the
+//! reading that ingest does for itself ([`crate::reading`]).
+//!
+//! Invariants: one function decides whether an event may be seen ([`visibility`]), for every path. Nothing here writes. Originals of redacted
+//! events are never read.
+
+pub mod access;
+pub mod client_event;
+pub mod context;
+pub mod history;
+pub mod members;
+pub mod state;
+pub mod stripped;
+pub mod token;
+pub mod user_rooms;
+pub mod visibility;

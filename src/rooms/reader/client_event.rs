@@ -1,0 +1,135 @@
+//! How an event looks to one reader (client-server API, "Room event format").
+//!
+//! Owns: `unsigned`, the part of the client form that each reader has for themselves. Does not own: the rest ([`Pdu::client_json`]).
+//!
+//! Invariants: written as text behind the shared part; no content is parsed. What is told of other events (the content before, the redaction) is
+//! told only to those who may see these. A redacted event has no content to show: it is not stored under the event any more.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plop_base::clock::UnixMillis;
+use plop_state::Pdu;
+use plop_state::json::write_string;
+use plop_state::pdu::ClientFormat;
+use plop_state_store::EventNumber;
+
+use super::access::RoomReader;
+use crate::event::RoomEvent;
+use crate::operation::StoreFault;
+use crate::schema::Membership;
+
+/// How much is told about an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// All of `unsigned`: for events of a timeline.
+    Timeline,
+    /// Without what came before and without the reader's membership: for lists of state, where it would mean a look into
+    /// as many old states as the room has members.
+    State,
+}
+
+/// Events that others refer to.
+type Related = BTreeMap<EventNumber, Arc<RoomEvent>>;
+
+impl RoomReader<'_> {
+    /// The client form of events that this user may see, in their order.
+    pub async fn client_events(
+        &mut self,
+        events: &[Arc<RoomEvent>],
+        format: ClientFormat,
+        detail: Detail,
+    ) -> Result<Vec<String>, StoreFault> {
+        let related = self.related(events, detail).await?;
+        let mut texts = Vec::with_capacity(events.len());
+        for event in events {
+            texts.push(self.write(event, &related, format, detail).await?);
+        }
+        Ok(texts)
+    }
+
+    /// The events that replaced ones and redacted ones refer to: one round for all.
+    async fn related(&self, events: &[Arc<RoomEvent>], detail: Detail) -> Result<Related, StoreFault> {
+        let of = |event: &Arc<RoomEvent>| {
+            [event.facts.replaces.filter(|_| detail == Detail::Timeline), event.facts.redacted_by]
+        };
+        let mut numbers: Vec<EventNumber> = events.iter().flat_map(of).flatten().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let found = self.events_by_number(&numbers).await?;
+        Ok(numbers.into_iter().zip(found).collect())
+    }
+
+    async fn write(
+        &mut self,
+        event: &RoomEvent,
+        related: &Related,
+        format: ClientFormat,
+        detail: Detail,
+    ) -> Result<String, StoreFault> {
+        let now = self.core.clock.now();
+        let rules = self.view.rules;
+        let mut out = event.pdu.client_json(rules, format);
+        begin_unsigned(&mut out, &event.pdu, now);
+        if let Some(transaction) = self.own_transaction(event) {
+            member(&mut out, "transaction_id");
+            write_string(&mut out, transaction);
+        }
+        if detail == Detail::Timeline
+            && let Some(state) = event.state_after()
+        {
+            member(&mut out, "membership");
+            write_string(&mut out, word(self.membership_at(state).await?));
+        }
+        if let Some(replaced) = event.facts.replaces.and_then(|number| related.get(&number)) {
+            member(&mut out, "replaces_state");
+            write_string(&mut out, replaced.pdu.event_id().as_str());
+            if self.sees(replaced).await? {
+                member(&mut out, "prev_content");
+                out.push_str(replaced.pdu.content_text());
+            }
+        }
+        if let Some(redaction) = event.facts.redacted_by.and_then(|number| related.get(&number))
+            && self.sees(redaction).await?
+        {
+            member(&mut out, "redacted_because");
+            out.push_str(&redaction.pdu.client_json(rules, format));
+            begin_unsigned(&mut out, &redaction.pdu, now);
+            out.push_str("}}");
+        }
+        out.push_str("}}");
+        Ok(out)
+    }
+
+    /// The transaction id, for the device that chose it.
+    fn own_transaction<'e>(&self, event: &'e RoomEvent) -> Option<&'e str> {
+        let sent_by = event.facts.sent_by.as_ref()?;
+        let own = event.pdu.sender() == self.user
+            && self.device.is_some_and(|device| device.as_str() == sent_by.device);
+        sent_by.transaction.as_deref().filter(|_| own)
+    }
+}
+
+/// Opens `unsigned` with the age of the event, which is negative where its server's clock is ahead of ours.
+fn begin_unsigned(out: &mut String, event: &Pdu, now: UnixMillis) {
+    let sent = u64::from(event.origin_server_ts().get());
+    let age = i128::from(now.0) - i128::from(sent);
+    out.push_str(",\"unsigned\":{\"age\":");
+    out.push_str(&age.to_string());
+}
+
+fn member(out: &mut String, name: &str) {
+    out.push_str(",\"");
+    out.push_str(name);
+    out.push_str("\":");
+}
+
+fn word(membership: Membership) -> &'static str {
+    match membership {
+        Membership::Join => "join",
+        Membership::Invite => "invite",
+        Membership::Knock => "knock",
+        Membership::Leave => "leave",
+        Membership::Ban => "ban",
+    }
+}
