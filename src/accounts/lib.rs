@@ -1,8 +1,52 @@
 //! Rank 3: the users of this server.
 //!
-//! Owns: profiles ([`profile`]). Does not own: rooms, which read profiles when they make member events.
+//! Owns: users and their passwords, devices and tokens, who may register and how often one may try, interactive authentication, and what
+//! users keep on the server: profile, account data, tags, filters. Everything is reached through one handle, [`Accounts`];
+//! each file adds the operations of its subject to it.
 //!
-//! Invariants: the only writer of its keyspaces ([`schema`]).
+//! Does not own: rooms (the edge leaves them when an account is deactivated, and tells them about a changed profile), keys,
+//! pushers, HTTP.
+//!
+//! Invariants: the only writer of its keyspaces ([`schema`]). Operations that write one user's rows run one after the other, under
+//! that user's guard; preconditions of the batches are the fence behind it. Secrets are stored as hashes only: passwords by
+//! argon2id, tokens by BLAKE3. What may be forgotten by a restart (interactive authentication sessions, nonces, login tokens,
+//! limits) lives in memory, in bounded numbers.
 
+pub mod account_data;
+mod accounts;
+mod authority;
+mod buckets;
+pub mod deactivation;
+pub mod devices;
+mod error;
+mod expiring;
+pub mod filters;
+mod guards;
+pub mod limits;
+pub mod login;
+pub mod login_tokens;
+pub mod moderation;
+pub mod parameters;
+pub mod password_change;
+pub mod passwords;
 pub mod profile;
+pub mod refresh;
+pub mod registration;
+pub mod registration_tokens;
+mod rows;
 pub mod schema;
+mod secrets;
+pub mod sessions;
+pub mod shared_secret;
+pub mod tags;
+mod tokens;
+pub mod uia;
+mod uia_session;
+pub mod username;
+
+pub use accounts::Accounts;
+pub use authority::Forbidden;
+pub use error::StoreError;
+pub use limits::Limited;
+pub use parameters::Parameters;
+pub use passwords::Password;

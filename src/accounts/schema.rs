@@ -1,7 +1,13 @@
 //! What accounts store: every keyspace of this crate and the rows in them.
+//!
+//! Owns: the declarations, and nothing that reads or writes them.
 
+use plop_base::UnixMillis;
 use plop_db::codec::Tail;
-use ruma::OwnedUserId;
+use plop_db::{Position, record, tags};
+use ruma::{OwnedDeviceId, OwnedRoomId, OwnedUserId};
+
+use crate::secrets::SecretHash;
 
 plop_db::keyspaces! {
     pub const KEYSPACES;
@@ -9,4 +15,156 @@ plop_db::keyspaces! {
     /// The profile of a local user, one row for each field, as JSON text. Written by profile operations; read by profile requests and
     /// by rooms for member events; deleted with the account. Redactions do not touch it. A field that is not set has no row.
     pub Profiles = 60 "profiles" Scan { (OwnedUserId, String) => Tail<String> }
+
+    /// The users of this server. Written at registration, by password changes, moderation and deactivation; read at login and when a
+    /// session is loaded. Never deleted, so that a name is never given out twice. Redactions do not touch it.
+    pub Users = 61 "users" Point { OwnedUserId => UserRow }
+
+    /// The devices of a user. Written at login, by renaming and when new tokens of a device are first used; read by device
+    /// requests and when a session is loaded; deleted by logout and with the account. Redactions do not touch it.
+    pub Devices = 62 "devices" Scan { (OwnedUserId, OwnedDeviceId) => DeviceRow }
+
+    /// Where and when a device was last seen. Written relaxed, seldom, while the access token is valid; read by device requests and at
+    /// login; deleted with the device. Redactions do not touch it. No row is without its device.
+    pub LastSeen = 63 "device_last_seen" Scan { (OwnedUserId, OwnedDeviceId) => LastSeenRow }
+
+    /// Access tokens by their hash. Written at login and refresh; read when a session is loaded; deleted by logout, when a
+    /// newer one is used, and with the account. Redactions do not touch it. The device of a row exists.
+    pub AccessTokens = 64 "access_tokens" Point { SecretHash => AccessTokenRow }
+
+    /// Refresh tokens by their hash. Written at login and refresh; read by refresh; deleted like access tokens, but kept for some
+    /// generations after they were used, so that a second use is recognised. Redactions do not touch it.
+    pub RefreshTokens = 65 "refresh_tokens" Point { SecretHash => RefreshTokenRow }
+
+    /// The tokens of a device: the reverse of `access_tokens` and `refresh_tokens`, written and deleted together with them.
+    pub DeviceTokens = 66 "device_tokens" Scan { (OwnedUserId, OwnedDeviceId, SecretHash) => DeviceTokenRow }
+
+    /// Tokens that allow to register. Written by administrators, at the first start, and by each registration that uses one up; read by
+    /// registration; deleted by administrators. Redactions do not touch it.
+    pub RegistrationTokens = 67 "registration_tokens" Point { String => RegistrationTokenRow }
+
+    /// Account data: what clients keep for a user, as a whole (no room) or in a room. Written by account data, tag and read
+    /// marker operations; read by sync and by account data requests; deleted with the account. Redactions do not touch it. The row
+    /// names its place in `account_data_changes`.
+    pub AccountData = 68 "account_data" Scan { (OwnedUserId, Option<OwnedRoomId>, String) => AccountDataRow }
+
+    /// When which account data changed: one row for each subject, moved to its newest position. Written and deleted with `account_data`; read
+    /// by sync. Redactions do not touch it.
+    pub AccountDataChanges = 69 "account_data_changes" Scan
+        { (OwnedUserId, Position) => (Option<OwnedRoomId>, String) } stream OwnedUserId
+
+    /// Filters, as JSON text, under an identifier made of their content. Written once; read by sync and history requests; deleted with the
+    /// account. Redactions do not touch it.
+    pub Filters = 70 "filters" Scan { (OwnedUserId, String) => Tail<String> }
+}
+
+tags! {
+    /// What an account may be used for.
+    pub enum UserKind {
+        /// Everything.
+        Regular = 1,
+        /// What guest access allows (client-server API, "Guest access"). None are made at present.
+        Guest = 2,
+    }
+}
+
+tags! {
+    /// What a token is for.
+    pub enum TokenKind {
+        Access = 1,
+        Refresh = 2,
+    }
+}
+
+record! {
+    /// A user of this server.
+    pub struct UserRow = 1 {
+        pub kind: UserKind,
+        pub created: UnixMillis,
+        /// The password's hash as a tagged PHC string; `None` for a user who cannot log in with one.
+        pub password: Option<String>,
+        pub admin: bool,
+        /// Nothing but logging out, until unlocked (client-server API, "Account locking").
+        pub locked: bool,
+        /// Reading only, more or less (client-server API, "Account suspension").
+        pub suspended: bool,
+        /// Final.
+        pub deactivated: Option<DeactivationRow>,
+    }
+}
+
+record! {
+    /// The end of an account.
+    pub struct DeactivationRow = 1 {
+        pub at: UnixMillis,
+        /// The user asked that what was sent be shown to nobody who did not have it already.
+        pub erase: bool,
+    }
+}
+
+record! {
+    /// A device.
+    pub struct DeviceRow = 1 {
+        pub display_name: Option<String>,
+        pub created: UnixMillis,
+        /// The newest generation of tokens that has been used. Tokens of this generation and the next one are valid.
+        pub generation: u32,
+    }
+}
+
+record! {
+    /// The last time that a device was seen.
+    pub struct LastSeenRow = 1 {
+        pub at: UnixMillis,
+        pub address: String,
+    }
+}
+
+record! {
+    /// Whom an access token belongs to.
+    pub struct AccessTokenRow = 1 {
+        pub user: OwnedUserId,
+        pub device: OwnedDeviceId,
+        pub generation: u32,
+        pub expires: Option<UnixMillis>,
+    }
+}
+
+record! {
+    /// Whom a refresh token belongs to.
+    pub struct RefreshTokenRow = 1 {
+        pub user: OwnedUserId,
+        pub device: OwnedDeviceId,
+        pub generation: u32,
+        pub expires: Option<UnixMillis>,
+    }
+}
+
+record! {
+    /// One token of a device.
+    pub struct DeviceTokenRow = 1 {
+        pub kind: TokenKind,
+        pub generation: u32,
+    }
+}
+
+record! {
+    /// What a registration token allows.
+    pub struct RegistrationTokenRow = 1 {
+        /// Accounts that may be made with it; `None` is any number.
+        pub uses_allowed: Option<u32>,
+        pub used: u32,
+        pub expires: Option<UnixMillis>,
+        /// Made by the first start of a server without users.
+        pub made_at_start: bool,
+    }
+}
+
+record! {
+    /// One piece of account data.
+    pub struct AccountDataRow = 1 {
+        pub position: Position,
+        /// A JSON object.
+        pub content: Tail<String>,
+    }
 }

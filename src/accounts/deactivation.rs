@@ -1,0 +1,63 @@
+//! The end of an account (client-server API, "Account deactivation").
+//!
+//! What a user had on the server goes in one batch: devices, tokens, profile, account data, filters. What stays is the name, so that
+//! nobody else gets it; the password's hash, so that only its owner is told that the account is deactivated; and whether erasure
+//! was asked for, which readers of rooms honour. Rooms are left by the edge.
+
+use plop_base::Actor;
+use plop_db::{Batch, KeyRange, ReadError};
+use ruma::UserId;
+
+use crate::accounts::Accounts;
+use crate::authority::{Forbidden, own_account};
+use crate::error::StoreError;
+use crate::schema::{
+    AccountData, AccountDataChanges, DeactivationRow, DeviceTokens, Devices, Filters, LastSeen, Profiles,
+    UserRow, Users,
+};
+use crate::tokens::{revoke, tokens_of};
+
+/// Why an account is not deactivated.
+#[derive(Debug, thiserror::Error)]
+pub enum DeactivationError {
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// Deactivated already, or never there.
+    #[error("there is no such account")]
+    NoAccount,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Accounts {
+    /// Deactivates the actor's account, for ever. The edge asks for interactive authentication before.
+    pub async fn deactivate(&self, actor: &Actor, erase: bool) -> Result<(), DeactivationError> {
+        let user = own_account(actor)?.to_owned();
+        let _guard = self.parts().user_guards.lock(user.as_str()).await;
+        let snapshot = self.snapshot();
+        let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
+        let row = row.ok_or(DeactivationError::NoAccount)?;
+        let tokens =
+            tokens_of(&snapshot, KeyRange::<DeviceTokens>::prefix(&user)).await.map_err(StoreError::from)?;
+
+        let mut batch = Batch::durable();
+        batch.expect::<Users>(&user, Some(&row));
+        let deactivated = Some(DeactivationRow { at: self.parts().clock.now(), erase });
+        batch.put::<Users>(&user, &UserRow { deactivated, admin: false, ..row });
+        let ended = revoke(&mut batch, &tokens);
+        batch.delete_range(KeyRange::<Devices>::prefix(&user));
+        batch.delete_range(KeyRange::<LastSeen>::prefix(&user));
+        batch.delete_range(KeyRange::<Profiles>::prefix(&user));
+        batch.delete_range(KeyRange::<AccountData>::prefix(&user));
+        batch.delete_range(KeyRange::<AccountDataChanges>::prefix(&user));
+        batch.delete_range(KeyRange::<Filters>::prefix(&user));
+        self.commit_ending(batch, &ended).await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Whether a user asked for erasure: those who come to a room later get what they sent redacted.
+    pub async fn is_erased(&self, user: &UserId) -> Result<bool, ReadError> {
+        let row = self.snapshot().get::<Users>(&user.to_owned()).await?;
+        Ok(row.and_then(|row| row.deactivated).is_some_and(|deactivated| deactivated.erase))
+    }
+}

@@ -1,0 +1,184 @@
+//! Devices of a user: list, rename, delete; logout is the deletion of one's own (client-server API, "Device Management", `POST /logout`).
+//!
+//! Invariants: a device goes with its tokens and its sighting, in one batch. What others keep for a device (keys, messages to it)
+//! is theirs to delete: they learn of it from the answer.
+
+use plop_base::{Actor, UnixMillis};
+use plop_db::{Batch, KeyRange};
+use ruma::{DeviceId, OwnedDeviceId, UserId};
+
+use crate::accounts::Accounts;
+use crate::authority::{Forbidden, own_account};
+use crate::error::StoreError;
+use crate::rows::all_rows;
+use crate::schema::{DeviceRow, DeviceTokens, Devices, LastSeen, LastSeenRow, Users};
+use crate::sessions::{DeviceRejected, check_device_name};
+use crate::tokens::{revoke, tokens_of};
+
+/// Most devices that one request deletes.
+pub const MAX_DELETED_DEVICES: usize = 10_000;
+
+/// A device as its user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    pub id: OwnedDeviceId,
+    pub display_name: Option<String>,
+    pub last_seen: Option<UnixMillis>,
+    pub last_seen_address: Option<String>,
+}
+
+/// What became of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceUpdate {
+    Updated,
+    /// Only application services create devices like this.
+    Created,
+}
+
+/// Why a device is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    #[error("the user has no such device")]
+    NotFound,
+    #[error(transparent)]
+    Rejected(#[from] DeviceRejected),
+    #[error("more than {MAX_DELETED_DEVICES} devices in one request")]
+    TooMany,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which devices go.
+enum Which<'a> {
+    All,
+    AllBut(&'a DeviceId),
+    These(&'a [OwnedDeviceId]),
+}
+
+impl Accounts {
+    /// The actor's devices, in the order of their ids.
+    pub async fn devices(&self, actor: &Actor) -> Result<Vec<Device>, DeviceError> {
+        let user = own_account(actor)?.to_owned();
+        let snapshot = self.snapshot();
+        let rows = all_rows(&snapshot, KeyRange::<Devices>::prefix(&user)).await.map_err(StoreError::from)?;
+        let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
+        let seen = snapshot.get_many::<LastSeen>(&keys).await.map_err(StoreError::from)?;
+        Ok(rows.into_iter().zip(seen).map(|(((_, id), row), seen)| shown(id, row, seen)).collect())
+    }
+
+    /// One device of the actor.
+    pub async fn device(&self, actor: &Actor, id: &DeviceId) -> Result<Device, DeviceError> {
+        let key = (own_account(actor)?.to_owned(), id.to_owned());
+        let snapshot = self.snapshot();
+        let row = snapshot.get::<Devices>(&key).await.map_err(StoreError::from)?;
+        let row = row.ok_or(DeviceError::NotFound)?;
+        let seen = snapshot.get::<LastSeen>(&key).await.map_err(StoreError::from)?;
+        Ok(shown(key.1, row, seen))
+    }
+
+    /// Gives a device another name; `None` leaves it as it is.
+    pub async fn update_device(
+        &self,
+        actor: &Actor,
+        id: &DeviceId,
+        display_name: Option<String>,
+    ) -> Result<DeviceUpdate, DeviceError> {
+        let user = own_account(actor)?.to_owned();
+        check_device_name(display_name.as_deref())?;
+        let parts = self.parts();
+        let _guard = parts.user_guards.lock(user.as_str()).await;
+        let key = (user, id.to_owned());
+        let snapshot = self.snapshot();
+        let existing = snapshot.get::<Devices>(&key).await.map_err(StoreError::from)?;
+        let mut batch = Batch::durable();
+        batch.expect::<Devices>(&key, existing.as_ref());
+        let (row, update) = match existing {
+            Some(row) if display_name.is_none() => (row, DeviceUpdate::Updated),
+            Some(row) => (DeviceRow { display_name, ..row }, DeviceUpdate::Updated),
+            None => match actor {
+                Actor::AppService { .. } => {
+                    let user = self.active_user(&snapshot, &key.0).await.map_err(StoreError::from)?;
+                    let user = user.ok_or(DeviceError::NotFound)?;
+                    batch.expect::<Users>(&key.0, Some(&user));
+                    let created = parts.clock.now();
+                    (DeviceRow { display_name, created, generation: 0 }, DeviceUpdate::Created)
+                }
+                Actor::User { .. }
+                | Actor::Guest { .. }
+                | Actor::AdminAs { .. }
+                | Actor::ShadowBanned { .. }
+                | Actor::Server => return Err(DeviceError::NotFound),
+            },
+        };
+        batch.put::<Devices>(&key, &row);
+        parts.db.commit(batch).await.map_err(StoreError::from)?;
+        Ok(update)
+    }
+
+    /// Deletes devices of the actor and names those that were there. One that is not there is deleted already.
+    pub async fn delete_devices(
+        &self,
+        actor: &Actor,
+        ids: &[OwnedDeviceId],
+    ) -> Result<Vec<OwnedDeviceId>, DeviceError> {
+        if ids.len() > MAX_DELETED_DEVICES {
+            return Err(DeviceError::TooMany);
+        }
+        Ok(self.remove_devices(own_account(actor)?, Which::These(ids)).await?)
+    }
+
+    /// Ends the actor's session: its device goes.
+    pub async fn logout(&self, actor: &Actor) -> Result<Vec<OwnedDeviceId>, DeviceError> {
+        let device = actor.device_id().ok_or(DeviceError::NotFound)?.to_owned();
+        self.delete_devices(actor, &[device]).await
+    }
+
+    /// Ends all sessions of the actor and names the devices that are gone.
+    pub async fn logout_all(&self, actor: &Actor) -> Result<Vec<OwnedDeviceId>, DeviceError> {
+        Ok(self.remove_devices(own_account(actor)?, Which::All).await?)
+    }
+
+    /// Ends all sessions of the actor but the one that asks.
+    pub async fn logout_others(&self, actor: &Actor) -> Result<Vec<OwnedDeviceId>, DeviceError> {
+        let which = actor.device_id().map_or(Which::All, Which::AllBut);
+        Ok(self.remove_devices(own_account(actor)?, which).await?)
+    }
+
+    async fn remove_devices(
+        &self,
+        user: &UserId,
+        which: Which<'_>,
+    ) -> Result<Vec<OwnedDeviceId>, StoreError> {
+        let user = user.to_owned();
+        let _guard = self.parts().user_guards.lock(user.as_str()).await;
+        let snapshot = self.snapshot();
+        let devices = all_rows(&snapshot, KeyRange::<Devices>::prefix(&user)).await?;
+        let goes = |id: &OwnedDeviceId| match which {
+            Which::All => true,
+            Which::AllBut(kept) => *id != *kept,
+            Which::These(ids) => ids.contains(id),
+        };
+        let gone: Vec<_> = devices.into_iter().map(|((_, id), _)| id).filter(goes).collect();
+        if gone.is_empty() {
+            return Ok(gone);
+        }
+        let tokens = tokens_of(&snapshot, KeyRange::<DeviceTokens>::prefix(&user)).await?;
+        let mut batch = Batch::durable();
+        for id in &gone {
+            let key = (user.clone(), id.clone());
+            batch.delete::<Devices>(&key);
+            batch.delete::<LastSeen>(&key);
+        }
+        let of_gone = tokens.iter().filter(|((_, device, _), _)| gone.contains(device));
+        let ended = revoke(&mut batch, of_gone);
+        self.commit_ending(batch, &ended).await?;
+        Ok(gone)
+    }
+}
+
+fn shown(id: OwnedDeviceId, row: DeviceRow, seen: Option<LastSeenRow>) -> Device {
+    let (last_seen, last_seen_address) = seen.map(|seen| (seen.at, seen.address)).unzip();
+    Device { id, display_name: row.display_name, last_seen, last_seen_address }
+}

@@ -1,0 +1,119 @@
+use plop_accounts::devices::{DeviceError, DeviceUpdate};
+use plop_base::{Actor, UnixMillis};
+use ruma::device_id;
+
+use crate::bed::{Bed, PASSWORD, actor, address, id};
+
+#[tokio::test(start_paused = true)]
+async fn devices_are_listed_renamed_and_deleted() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    let laptop = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
+    let other = bed.user("bob").await;
+    let alice = actor(&phone);
+    assert_eq!(bed.accounts.devices(&alice).await.expect("devices").len(), 2);
+
+    let update = bed.accounts.update_device(&alice, &laptop.device, Some("Work".to_owned())).await;
+    assert_eq!(update.expect("an update"), DeviceUpdate::Updated);
+    bed.accounts.update_device(&alice, &laptop.device, None).await.expect("an update");
+    let renamed = bed.accounts.device(&alice, &laptop.device).await.expect("a device");
+    assert_eq!(renamed.display_name.as_deref(), Some("Work"));
+    // What others have is not there.
+    let refused = bed.accounts.update_device(&actor(&other), &laptop.device, None).await;
+    assert!(matches!(refused, Err(DeviceError::NotFound)));
+
+    assert!(bed.is_valid(&laptop.tokens.access).await);
+    let ids = [laptop.device.clone(), "NOBODY".into()];
+    let gone = bed.accounts.delete_devices(&alice, &ids).await.expect("a deletion");
+    assert_eq!(gone, std::slice::from_ref(&laptop.device));
+    assert!(bed.accounts.delete_devices(&alice, &ids).await.expect("nothing").is_empty());
+    assert!(!bed.is_valid(&laptop.tokens.access).await);
+    assert!(bed.is_valid(&phone.tokens.access).await);
+    assert!(bed.is_valid(&other.tokens.access).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn logout_ends_one_session_and_logout_all_every_one() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    let laptop = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
+    let tablet = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
+    for login in [&phone, &laptop, &tablet] {
+        assert!(bed.is_valid(&login.tokens.access).await);
+    }
+    let gone = bed.accounts.logout(&actor(&laptop)).await.expect("a logout");
+    assert_eq!(gone, std::slice::from_ref(&laptop.device));
+    assert!(!bed.is_valid(&laptop.tokens.access).await);
+    assert!(bed.is_valid(&tablet.tokens.access).await);
+    assert_eq!(bed.accounts.logout_all(&actor(&phone)).await.expect("a logout").len(), 2);
+    for login in [&phone, &tablet] {
+        assert!(!bed.is_valid(&login.tokens.access).await);
+        assert!(!bed.restarted().is_valid(&login.tokens.access).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_is_seen_at_most_once_each_interval_and_never_after_its_end() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    let alice = actor(&phone);
+    let see = async |from: &str| {
+        bed.accounts.authenticate(&phone.tokens.access, Some(address(from))).await.expect("a session");
+    };
+    see("::ffff:192.0.2.1").await;
+    bed.pass(299).await;
+    see("192.0.2.2").await;
+    // A durable commit is behind every sighting before it.
+    bed.create("bob").await;
+    let device = bed.accounts.device(&alice, device_id!("PHONE")).await.expect("a device");
+    assert_eq!(device.last_seen, Some(UnixMillis(1_700_000_000_000)));
+    assert_eq!(device.last_seen_address.as_deref(), Some("192.0.2.1"));
+    bed.pass(1).await;
+    see("192.0.2.3").await;
+    bed.create("carol").await;
+    let device = bed.accounts.device(&alice, device_id!("PHONE")).await.expect("a device");
+    assert_eq!(device.last_seen_address.as_deref(), Some("192.0.2.3"));
+
+    bed.pass(300).await;
+    let accounts = bed.accounts.clone();
+    let (seen, gone) = tokio::join!(see("192.0.2.4"), accounts.logout(&alice));
+    let () = seen;
+    gone.expect("a logout");
+    bed.create("dave").await;
+    let range = plop_db::KeyRange::<plop_accounts::schema::LastSeen>::all();
+    let page = bed.db.snapshot().scan(range, plop_db::Direction::Forward, 10).await.expect("rows");
+    assert!(page.rows.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_application_service_creates_devices_by_naming_them() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    let id_of_device = device_id!("BRIDGE");
+    let refused = bed.accounts.update_device(&actor(&phone), id_of_device, None).await;
+    assert!(matches!(refused, Err(DeviceError::NotFound)));
+    let bridge = Actor::AppService { registration: "irc".to_owned(), user: id("alice"), device: None };
+    for expected in [DeviceUpdate::Created, DeviceUpdate::Updated] {
+        let update = bed.accounts.update_device(&bridge, id_of_device, None).await.expect("an update");
+        assert_eq!(update, expected);
+    }
+    assert!(matches!(bed.accounts.devices(&Actor::Server).await, Err(DeviceError::Forbidden(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_loaded_while_its_device_goes_is_not_kept() {
+    let bed = Bed::new();
+    for _ in 0..20 {
+        let login = bed.login("alice", PASSWORD, "192.0.2.1").await;
+        let login = match login {
+            Ok(login) => login,
+            Err(_) => bed.user("alice").await,
+        };
+        let alice = actor(&login);
+        let (_, gone) =
+            tokio::join!(bed.accounts.authenticate(&login.tokens.access, None), bed.accounts.logout(&alice));
+        gone.expect("a logout");
+        assert!(!bed.is_valid(&login.tokens.access).await);
+        bed.pass(60).await;
+    }
+}

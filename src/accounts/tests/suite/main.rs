@@ -1,0 +1,15 @@
+//! Accounts on the memory engine, with a simulated clock and seeded randomness.
+
+mod account_data;
+mod bed;
+mod deactivation;
+mod devices;
+mod login;
+mod moderation;
+mod profiles;
+mod refresh;
+mod registration;
+mod schema;
+mod shared_secret;
+mod tags_and_filters;
+mod uia;

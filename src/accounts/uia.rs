@@ -1,0 +1,317 @@
+//! Interactive authentication (client-server API, "User-Interactive Authentication API").
+//!
+//! Owns: the sessions, proving stages, deciding when a request is authorised. Does not own: which flows an operation asks for (its caller
+//! says), what happens then.
+//!
+//! Invariants: a session authorises one request, of the user, device, operation and body that its proofs came with
+//! ([`crate::uia_session`]); a stage that is proven again changes nothing; sessions end after a quarter of an hour and their number is
+//! bounded. A session that is not there, or not for this request, looks the same to the client: it gets a new one.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use plop_base::Actor;
+use serde_json::{Map, Value};
+
+use crate::accounts::{Accounts, lock};
+use crate::error::StoreError;
+use crate::limits::Limited;
+use crate::login::LoginError;
+use crate::passwords::{Busy, Password};
+use crate::secrets::make_secret;
+use crate::uia_session::{Binding, UiaSession};
+pub use crate::uia_session::{Operation, Stage};
+use crate::username::named_user;
+
+/// A request that needs authorisation.
+#[derive(Debug)]
+pub struct UiaRequest<'a> {
+    /// Who asks; `None` for a registration.
+    pub actor: Option<&'a Actor>,
+    pub operation: Operation,
+    /// The body; its `auth` is not looked at.
+    pub body: &'a Map<String, Value>,
+    /// The flows of which one must be completed.
+    pub flows: &'a [Vec<Stage>],
+    pub from: IpAddr,
+}
+
+/// The request's `auth`.
+#[derive(Clone, Debug, Default)]
+pub struct Submission {
+    pub session: Option<String>,
+    /// `None` asks whether the stages are completed by now.
+    pub proof: Option<Proof>,
+}
+
+/// What a client offers for a stage.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    Dummy,
+    Password {
+        /// User id or localpart.
+        user: String,
+        password: Password,
+    },
+    RegistrationToken(String),
+    /// An authentication type that this server does not have.
+    Unknown,
+}
+
+impl Proof {
+    fn stage(&self) -> Option<Stage> {
+        match self {
+            Self::Dummy => Some(Stage::Dummy),
+            Self::Password { .. } => Some(Stage::Password),
+            Self::RegistrationToken(_) => Some(Stage::RegistrationToken),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// A request that may be carried out, once.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Authorized {
+    operation: Operation,
+    registration_token: Option<String>,
+}
+
+impl Authorized {
+    /// What is authorised, and the registration token that was shown for it.
+    pub(crate) fn into_parts(self) -> (Operation, Option<String>) {
+        (self.operation, self.registration_token)
+    }
+}
+
+/// What the client has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    pub session: String,
+    pub flows: Vec<Vec<Stage>>,
+    pub completed: Vec<Stage>,
+    /// Why the last proof was not accepted.
+    pub failure: Option<Failure>,
+}
+
+/// Why a proof was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Wrong password, or that of another user.
+    WrongCredentials,
+    InvalidRegistrationToken,
+    /// No flow has this stage.
+    UnexpectedStage,
+    /// Not there, or for another request: the challenge names a new one.
+    UnknownSession,
+}
+
+/// Why a request is not authorised.
+#[derive(Debug, thiserror::Error)]
+pub enum UiaError {
+    #[error("interactive authentication is not complete")]
+    Challenge(Box<Challenge>),
+    #[error(transparent)]
+    Limited(#[from] Limited),
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A stage that is proven, with what it holds.
+struct Proven {
+    stage: Stage,
+    registration_token: Option<String>,
+}
+
+/// Why a proof proves nothing.
+enum NotProven {
+    Failure(Failure),
+    Error(UiaError),
+}
+
+impl From<Failure> for NotProven {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl<E: Into<UiaError>> From<E> for NotProven {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl Accounts {
+    /// Authorises a request, or says what is missing.
+    pub async fn authorize(
+        &self,
+        request: &UiaRequest<'_>,
+        auth: Option<Submission>,
+    ) -> Result<Authorized, UiaError> {
+        let binding = Binding {
+            user: request.actor.and_then(Actor::user_id).map(ToOwned::to_owned),
+            device: request.actor.and_then(Actor::device_id).map(ToOwned::to_owned),
+            operation: request.operation.clone(),
+        };
+        let body = body_hash(request.body);
+        let Submission { session, proof } = auth.unwrap_or_default();
+        let id = match session {
+            None => self.new_session(&binding),
+            Some(id) if self.session_serves(&id, &binding, &body) => id,
+            Some(_) => {
+                let id = self.new_session(&binding);
+                return Err(self.challenge(id, request, Some(Failure::UnknownSession)));
+            }
+        };
+        if let Some(proof) = proof {
+            match self.prove(request, &binding, &body, &id, proof).await {
+                Ok(()) => {}
+                Err(NotProven::Failure(failure)) => return Err(self.challenge(id, request, Some(failure))),
+                Err(NotProven::Error(error)) => return Err(error),
+            }
+        }
+        match self.take_if_complete(&id, &binding, &body, request.flows) {
+            Some(session) => Ok(Authorized {
+                operation: session.binding.operation,
+                registration_token: session.registration_token,
+            }),
+            None => Err(self.challenge(id, request, None)),
+        }
+    }
+
+    fn new_session(&self, binding: &Binding) -> String {
+        let parts = self.parts();
+        let id = make_secret(&parts.random);
+        lock(&parts.uia).insert(parts.clock.monotonic(), &id, UiaSession::new(binding.clone()));
+        id
+    }
+
+    fn session_serves(&self, id: &str, binding: &Binding, body: &[u8; 32]) -> bool {
+        let parts = self.parts();
+        let mut sessions = lock(&parts.uia);
+        sessions.get(parts.clock.monotonic(), id).is_some_and(|session| session.serves(binding, body))
+    }
+
+    /// Takes the session out if it is complete, so that of two requests one is authorised.
+    fn take_if_complete(
+        &self,
+        id: &str,
+        binding: &Binding,
+        body: &[u8; 32],
+        flows: &[Vec<Stage>],
+    ) -> Option<UiaSession> {
+        let parts = self.parts();
+        let now = parts.clock.monotonic();
+        let mut sessions = lock(&parts.uia);
+        let session = sessions.get(now, id)?;
+        if !session.serves(binding, body) || !session.completes(flows) {
+            return None;
+        }
+        sessions.take(now, id)
+    }
+
+    fn challenge(&self, id: String, request: &UiaRequest<'_>, failure: Option<Failure>) -> UiaError {
+        let parts = self.parts();
+        let found = lock(&parts.uia)
+            .get(parts.clock.monotonic(), &id)
+            .map(|session| session.completed.iter().copied().collect());
+        UiaError::Challenge(Box::new(Challenge {
+            session: id,
+            flows: request.flows.to_vec(),
+            completed: found.unwrap_or_default(),
+            failure,
+        }))
+    }
+
+    /// Proves a stage and notes it in the session.
+    async fn prove(
+        &self,
+        request: &UiaRequest<'_>,
+        binding: &Binding,
+        body: &[u8; 32],
+        id: &str,
+        proof: Proof,
+    ) -> Result<(), NotProven> {
+        let parts = self.parts();
+        let expected = |stage: &Stage| request.flows.iter().any(|flow| flow.contains(stage));
+        let stage = proof.stage().filter(expected).ok_or(Failure::UnexpectedStage)?;
+        if self.has_completed(id, stage) {
+            return Ok(());
+        }
+        let proven = match proof {
+            Proof::Dummy | Proof::Unknown => Proven { stage, registration_token: None },
+            Proof::Password { user, password } => {
+                if binding.user.is_none() || named_user(&user, &parts.server) != binding.user {
+                    return Err(Failure::WrongCredentials.into());
+                }
+                match self.prove_password(&user, password, request.from).await {
+                    Ok(_) => Proven { stage, registration_token: None },
+                    Err(error) => return Err(login_failure(error)),
+                }
+            }
+            Proof::RegistrationToken(token) => {
+                self.count_registration(request.from)?;
+                // Held until the session holds its use.
+                let _guard = parts.token_guards.lock(&token).await;
+                if !self.registration_token_has_use(&token).await? {
+                    return Err(Failure::InvalidRegistrationToken.into());
+                }
+                return self.complete(id, binding, body, Proven { stage, registration_token: Some(token) });
+            }
+        };
+        self.complete(id, binding, body, proven)
+    }
+
+    fn has_completed(&self, id: &str, stage: Stage) -> bool {
+        let parts = self.parts();
+        let mut sessions = lock(&parts.uia);
+        sessions.get(parts.clock.monotonic(), id).is_some_and(|session| session.completed.contains(&stage))
+    }
+
+    fn complete(
+        &self,
+        id: &str,
+        binding: &Binding,
+        body: &[u8; 32],
+        proven: Proven,
+    ) -> Result<(), NotProven> {
+        let parts = self.parts();
+        let mut sessions = lock(&parts.uia);
+        let found = sessions.get(parts.clock.monotonic(), id);
+        // It may have ended, been used, or been bound to another body meanwhile.
+        let session = found.filter(|session| session.serves(binding, body)).ok_or(Failure::UnknownSession)?;
+        session.body = Some(*body);
+        session.completed.insert(proven.stage);
+        if proven.registration_token.is_some() {
+            session.registration_token = proven.registration_token;
+        }
+        Ok(())
+    }
+}
+
+fn login_failure(error: LoginError) -> NotProven {
+    match error {
+        LoginError::Limited(limited) => limited.into(),
+        LoginError::Busy(busy) => busy.into(),
+        LoginError::Store(error) => error.into(),
+        LoginError::WrongCredentials
+        | LoginError::Deactivated
+        | LoginError::Locked
+        | LoginError::Device(_) => Failure::WrongCredentials.into(),
+    }
+}
+
+/// The hash of a body without its `auth`, whatever the order of its keys.
+fn body_hash(body: &Map<String, Value>) -> [u8; 32] {
+    let fields: BTreeMap<&String, &Value> = body.iter().filter(|(key, _)| *key != "auth").collect();
+    let mut hasher = blake3::Hasher::new();
+    for (key, value) in fields {
+        hasher.update(SEPARATOR).update(key.as_bytes()).update(SEPARATOR);
+        hasher.update(value.to_string().as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// Not part of UTF-8, so no two bodies look the same.
+const SEPARATOR: &[u8] = &[0xFF];

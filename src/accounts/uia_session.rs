@@ -1,0 +1,71 @@
+//! Sessions of interactive authentication: what has been proven so far, and for which request.
+//!
+//! Invariants: a session belongs to one user, device and operation from its start and to one body from the first proof on; no other
+//! request can use its proofs. (Until then the body may differ: clients ask for the flows with an empty request first.)
+
+use std::collections::BTreeSet;
+
+use ruma::{OwnedDeviceId, OwnedUserId};
+
+/// One thing to prove (client-server API, "Authentication types").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    Dummy,
+    Password,
+    RegistrationToken,
+}
+
+impl Stage {
+    /// The authentication type.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dummy => "m.login.dummy",
+            Self::Password => "m.login.password",
+            Self::RegistrationToken => "m.login.registration_token",
+        }
+    }
+}
+
+/// What is authorised. Proofs for one are none for another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    Register,
+    ChangePassword,
+    Deactivate,
+    DeleteDevice(OwnedDeviceId),
+    DeleteDevices,
+    UploadCrossSigningKeys,
+}
+
+/// Whom a session belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Binding {
+    pub user: Option<OwnedUserId>,
+    pub device: Option<OwnedDeviceId>,
+    pub operation: Operation,
+}
+
+pub(crate) struct UiaSession {
+    pub binding: Binding,
+    /// The hash of the body that the first proof came with.
+    pub body: Option<[u8; 32]>,
+    pub completed: BTreeSet<Stage>,
+    /// The registration token of which it holds one use.
+    pub registration_token: Option<String>,
+}
+
+impl UiaSession {
+    pub fn new(binding: Binding) -> Self {
+        Self { binding, body: None, completed: BTreeSet::new(), registration_token: None }
+    }
+
+    /// Whether the session can be used for this request.
+    pub fn serves(&self, binding: &Binding, body: &[u8; 32]) -> bool {
+        self.binding == *binding && self.body.is_none_or(|bound| bound == *body)
+    }
+
+    /// Whether all stages of a flow are completed.
+    pub fn completes(&self, flows: &[Vec<Stage>]) -> bool {
+        flows.iter().any(|flow| flow.iter().all(|stage| self.completed.contains(stage)))
+    }
+}
