@@ -12,6 +12,7 @@ pub mod auth;
 pub mod build;
 pub mod json;
 pub mod pdu;
+pub mod push;
 pub mod redact;
 pub mod resolve;
 pub mod sign;

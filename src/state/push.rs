@@ -1,0 +1,26 @@
+//! Push rules: whom an event notifies, and how (client-server API, "Push Notifications").
+//!
+//! Owns: the evaluation of a user's ruleset ([`evaluate`]), what the default rules say whoever reads
+//! ([`default_outcome`]), and changes to a user's own rules ([`edit`]). The rules themselves and the default ruleset are
+//! ruma's types.
+//!
+//! Does not own: where rulesets are kept, unread counts, pushers. ruma's evaluation is not used: its globs backtrack
+//! or become regular expressions that a long pattern makes too large to build, and its flattened event repeats the
+//! path for each leaf.
+//!
+//! Invariants: what one rule costs is linear in the event, whatever the pattern; a ruleset that [`edit`] made has a
+//! bounded number of conditions.
+
+mod defaults;
+pub mod edit;
+mod evaluate;
+mod event;
+mod glob;
+
+pub use defaults::{DefaultOutcome, MAX_MENTIONED, Reach, default_outcome, is_default, notifies};
+pub use evaluate::{Outcome, Reader, RoomContext, evaluate};
+pub use event::PushEvent;
+pub use glob::{Glob, MAX_GLOB_CHARS};
+
+#[cfg(test)]
+mod tests;
