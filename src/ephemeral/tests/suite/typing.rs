@@ -18,7 +18,7 @@ async fn typing_expires_and_renewing_moves_no_position() {
     let typing = Typing::new(clock.clone(), ProcessStart(1));
     let (alice, start) = (user("alice"), typing.position());
     typing.start(&actor(&alice), ROOM, &alice, TEN_SECONDS).expect("allowed");
-    assert_eq!(typing.users(ROOM), [alice.clone()]);
+    assert_eq!(typing.users(ROOM), vec![alice.clone()]);
     assert_eq!(typing.rooms_changed_since(start), Some(vec![ROOM]));
 
     let began = typing.position();
