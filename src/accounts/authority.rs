@@ -18,8 +18,8 @@ pub(crate) fn own_account(actor: &Actor) -> Result<&UserId, Forbidden> {
     actor.user_id().ok_or(Forbidden)
 }
 
-/// Whether the actor may manage the accounts of others: the server itself. The admin API asks for the administrator's flag
-/// before it acts as the server.
+/// Whether the actor may manage the accounts of others: the server itself, or an administrator. The admin API asks for the
+/// administrator's flag before it makes such an actor.
 pub(crate) fn managing_accounts(actor: &Actor) -> Result<(), Forbidden> {
     match actor {
         Actor::Server | Actor::AdminAs { .. } => Ok(()),
