@@ -42,6 +42,14 @@ impl Rooms {
         self.step(actor, room, Step::Join, None, extra).await
     }
 
+    /// Brings the profile of a member in line with what it is now: a member who has left meanwhile stays out.
+    ///
+    /// # Errors
+    /// `NotInRoom`.
+    pub async fn refresh_profile(&self, actor: &Actor, room: &RoomId) -> Result<OwnedEventId, Refusal> {
+        self.step(actor, room, Step::Refresh, None, &Object::new()).await
+    }
+
     /// Asks to be let in.
     ///
     /// # Errors
@@ -229,7 +237,7 @@ async fn content(
         Membership::Leave | Membership::Ban => MemberProfile::default(),
     };
     let profile = [("displayname", profile.displayname), ("avatar_url", profile.avatar_url)];
-    let stays = change.step == Some(Step::Join);
+    let stays = matches!(change.step, Some(Step::Join | Step::Refresh));
     if let Some(current) = current.filter(|_| stays && operation.view().members.is_joined(change.target)) {
         // A repeated join says again what stands, with the profile as it is now.
         content = current.content(operation.view().rules);
@@ -282,7 +290,7 @@ fn check_guest(actor: &Actor, view: &RoomView, step: Step, now: Option<Membershi
         Actor::Guest { .. } => {}
     }
     match step {
-        Step::Leave => Ok(()),
+        Step::Leave | Step::Refresh => Ok(()),
         Step::Join if guests_may_join(view) => Ok(()),
         Step::Join => {
             let knows_the_room =

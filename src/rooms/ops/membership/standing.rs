@@ -14,6 +14,8 @@ use crate::schema::Membership;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Join,
+    /// Says again that one is in the room, with the profile as it is now.
+    Refresh,
     Knock,
     Leave,
     Invite,
@@ -35,7 +37,7 @@ impl Step {
     /// The membership that it ends in.
     pub fn leads_to(self) -> Membership {
         match self {
-            Self::Join => Membership::Join,
+            Self::Join | Self::Refresh => Membership::Join,
             Self::Knock => Membership::Knock,
             Self::Invite => Membership::Invite,
             Self::Leave | Self::Kick | Self::Unban => Membership::Leave,
@@ -47,7 +49,7 @@ impl Step {
     pub fn is_done_to_others(self) -> bool {
         match self {
             Self::Invite | Self::Kick | Self::Ban | Self::Unban => true,
-            Self::Join | Self::Knock | Self::Leave => false,
+            Self::Join | Self::Refresh | Self::Knock | Self::Leave => false,
         }
     }
 
@@ -55,7 +57,9 @@ impl Step {
     pub fn refusal_of_strangers(self) -> Refusal {
         match self {
             Self::Join | Self::Knock => Refusal::NotAdmitted,
-            Self::Leave | Self::Invite | Self::Kick | Self::Ban | Self::Unban => Refusal::NotInRoom,
+            Self::Refresh | Self::Leave | Self::Invite | Self::Kick | Self::Ban | Self::Unban => {
+                Refusal::NotInRoom
+            }
         }
     }
 }
@@ -70,7 +74,8 @@ pub fn judge(
     use Membership::{Ban, Invite, Join, Knock, Leave};
     match (step, now) {
         (Step::Join | Step::Knock | Step::Leave, Some(Ban)) => Err(Refusal::Banned),
-        (Step::Join, _) => Ok(Verdict::Event),
+        (Step::Join, _) | (Step::Refresh, Some(Join)) => Ok(Verdict::Event),
+        (Step::Refresh, _) => Err(Refusal::NotInRoom),
         (Step::Knock, Some(Join | Invite)) => Err(Refusal::WrongMembership),
         (Step::Knock, None | Some(Knock | Leave)) => Ok(Verdict::Event),
         (Step::Leave, None) => Err(Refusal::NotInRoom),

@@ -72,6 +72,17 @@ async fn a_repeated_join_makes_no_second_event_unless_the_profile_changed() {
     assert_eq!(bed.state(&room, "m.room.member", "@bob:plop.example").await["displayname"], "Bob");
     let after_restart = bed.restarted().await.rooms.join(&bob, &room, &none).await.expect("a join");
     assert_eq!(renamed, after_restart);
+
+    let mut batch = Batch::durable();
+    batch.delete::<Profiles>(&key);
+    bed.rooms.core().db.commit(batch).await.expect("no profile");
+    let nameless = bed.rooms.refresh_profile(&bob, &room).await.expect("a change");
+    assert_eq!(nameless, bed.rooms.refresh_profile(&bob, &room).await.expect("no change"));
+    let state = bed.state(&room, "m.room.member", "@bob:plop.example").await;
+    assert_eq!(state, serde_json::json!({"membership": "join"}));
+    bed.rooms.leave(&bob, &room, &none).await.expect("out");
+    let outside = bed.rooms.refresh_profile(&bob, &room).await;
+    assert!(matches!(outside, Err(Refusal::NotInRoom)), "{outside:?}");
 }
 
 #[tokio::test]
