@@ -185,7 +185,7 @@ impl Ingest {
         builder.depth = depth.ok_or(JoinError::Template("depth"))?;
         builder.origin_server_ts = core.clock.now().0;
         if rules.spec.event_format.require_event_id {
-            builder.event_id = Some(ruma::EventId::new_v1(&core.server));
+            builder.event_id = OwnedEventId::try_from(core.new_id('$')).ok();
         }
         Ok(builder.build(rules, &core.key)?)
     }

@@ -139,7 +139,7 @@ impl Rooms {
         builder.depth = tips().map(|tip| tip.pdu.depth()).max().unwrap_or(0).saturating_add(1);
         builder.origin_server_ts = self.core().clock.now().0;
         if view.rules.spec.event_format.require_event_id {
-            builder.event_id = Some(EventId::new_v1(&self.core().server));
+            builder.event_id = EventId::parse(self.core().new_id('$')).ok();
             let referenced = tips().map(|tip| &tip.pdu).chain(authorising.values());
             builder.reference_hashes = referenced
                 .map(|pdu| (pdu.event_id_owned().clone(), pdu.reference_hash_text(view.rules)))

@@ -10,6 +10,7 @@ mod reading;
 mod sending;
 mod sim_converge;
 mod sim_hostile;
+mod sim_joining;
 mod sim_network;
 mod sim_room;
 mod sim_scene;

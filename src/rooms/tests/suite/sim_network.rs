@@ -63,6 +63,7 @@ pub fn key(name: &ServerName, number: u8) -> SigningKey {
 /// Servers and what is between them.
 pub struct Network {
     random: Random,
+    pub clock: Clock,
     servers: Mutex<BTreeMap<OwnedServerName, Server>>,
     /// Pairs that do not reach each other, in both orders.
     cut: Mutex<BTreeSet<(OwnedServerName, OwnedServerName)>>,
@@ -75,6 +76,7 @@ impl Network {
     pub async fn new(count: u8, seed: u64) -> Arc<Self> {
         let network = Arc::new(Self {
             random: Random::seeded(seed),
+            clock: Clock::simulated(START),
             servers: Mutex::default(),
             cut: Mutex::default(),
             loss: Mutex::new(0),
@@ -113,7 +115,7 @@ impl Network {
 
     /// One way of a message.
     pub async fn travel(&self, from: &ServerName, to: &ServerName) -> Result<Server, RemoteError> {
-        tokio::time::sleep(Duration::from_millis(1 + self.random.below(60))).await;
+        self.clock.sleep(Duration::from_millis(1 + self.random.below(60))).await;
         let lost = self.random.below(1000) < *self.loss.lock().expect("not poisoned");
         let is_cut = self.cut.lock().expect("not poisoned").contains(&(from.to_owned(), to.to_owned()));
         if lost || is_cut {

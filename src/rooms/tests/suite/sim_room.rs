@@ -171,7 +171,7 @@ pub async fn timeline(server: &Server, room: &OwnedRoomId) -> Vec<Arc<RoomEvent>
 pub async fn deliver(network: Arc<Network>, from: Server, to: Server, room: OwnedRoomId) {
     let mut sent = 0;
     loop {
-        tokio::time::sleep(Duration::from_millis(5 + network.random().below(30))).await;
+        network.clock.sleep(Duration::from_millis(5 + network.random().below(30))).await;
         let Ok(view) = from.rooms.view_by_id(&room).await else { continue };
         let shown = timeline(&from, &room).await;
         let own = shown.iter().filter(|event| event.pdu.sender().server_name() == from.name);

@@ -129,6 +129,13 @@ impl Scene {
         scene
     }
 
+    /// The same two servers in another room.
+    pub fn in_room(&self, room: OwnedRoomId) -> Self {
+        let (server, puppet) = (self.server.clone(), Arc::clone(&self.puppet));
+        let key = key(self.evil_server(), 66);
+        Self { server, puppet, room, rules: self.rules, key, evil: self.evil.clone() }
+    }
+
     pub fn evil_server(&self) -> &ServerName {
         self.evil.server_name()
     }
@@ -181,7 +188,8 @@ impl Scene {
         (builder.prev_events, builder.auth_events) = (prev.to_vec(), cited.to_vec());
         (builder.depth, builder.origin_server_ts) = (100, 1_700_000_000_000);
         if self.rules.spec.event_format.require_event_id {
-            builder.event_id = Some(EventId::new_v1(self.evil_server()));
+            let name = self.server.rooms.core().random.token(18);
+            builder.event_id = EventId::parse(format!("${name}:{EVIL}")).ok();
         }
         builder.build(self.rules, &self.key).expect("an event")
     }
