@@ -151,7 +151,13 @@ impl Ingest {
         let mut operation = writer.begin();
         let before = operation.state_root(&judged.before.state).await?;
         let provisional = operation.is_partial();
-        let gap = judged.before.gap.clone();
+        let mut gap = Vec::new();
+        for id in &judged.before.gap {
+            // It may have come in the meantime.
+            if operation.event_by_id(id).await?.is_none_or(|parent| parent.facts.before.is_none()) {
+                gap.push(id.clone());
+            }
+        }
         let placement = Placement { outcome, provisional, before, rank: plan.rank, gap };
         let event = match operation.event_by_id(judged.event.event_id()).await? {
             Some(known) if known.facts.before.is_some() => return Ok(()),
