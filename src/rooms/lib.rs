@@ -19,7 +19,6 @@ pub mod ingest;
 pub mod loading;
 pub mod local;
 pub mod members;
-pub mod notifying;
 pub mod operation;
 pub mod ops;
 pub mod rank;

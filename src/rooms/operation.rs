@@ -21,11 +21,11 @@ use ruma::{EventId, OwnedEventId};
 use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
-use crate::notifying::notifies;
 use crate::rank::Rank;
 use crate::schema::{Arrivals, Events, HeadRow, Heads, Outcome, Timeline, TimelineRow};
 use crate::slot::{Ahead, Landed, RoomSlot};
 use crate::state_change;
+use plop_state::push::notifies;
 
 /// The store did not do its part. No outcome of an operation: the edge logs it and answers with an internal error, or with 503
 /// where the store is read-only.

@@ -8,7 +8,13 @@ use plop_db::{Db, KeyspaceInfo, Migration, OpenError, Options, ReferenceCheck};
 
 /// Every keyspace of every part.
 pub fn keyspaces() -> Vec<KeyspaceInfo> {
-    [plop_state_store::KEYSPACES, plop_accounts::schema::KEYSPACES, plop_rooms::schema::KEYSPACES].concat()
+    [
+        plop_state_store::KEYSPACES,
+        plop_accounts::schema::KEYSPACES,
+        plop_rooms::schema::KEYSPACES,
+        plop_ephemeral::schema::KEYSPACES,
+    ]
+    .concat()
 }
 
 /// What `plop check` asks besides whether every row can be read.
