@@ -20,30 +20,44 @@ use crate::loading::LoadError;
 use crate::operation::Placement;
 use crate::rank::Rank;
 use crate::rooms::settle;
-use crate::schema::{Gaps, Outcome};
+use crate::schema::{GapRow, Gaps, Outcome};
 
 /// Events asked for at once.
 const MAX_EVENTS: usize = 100;
+
+/// Gaps tried by one call. One that cannot be filled must not hide those below it.
+const MAX_GAPS: usize = 8;
 
 /// Places at which one request begins.
 const MAX_FROM: usize = 20;
 
 impl Ingest {
-    /// Fetches at most `limit` events from below the highest gap of a room. How many found a place; 0 when there is no gap, or the server
-    /// has nothing for it.
+    /// Fetches at most `limit` events from below the highest gap of a room that the server can fill. How many found a place; 0 when there is
+    /// no gap, or the server has nothing for any of the highest ones.
     pub async fn backfill(&self, from: &ServerName, room: &RoomId, limit: usize) -> Result<usize, LoadError> {
         let Some(site) = self.shared_site(from, room).await? else { return Ok(0) };
         let reading = self.read(&site).await?;
         let range = KeyRange::<Gaps>::prefix(&site.number);
-        let page = reading.snapshot().scan(range, Direction::Backward, 1).await?;
-        let Some(((_, rank), mut gap)) = page.rows.into_iter().next() else { return Ok(0) };
+        let gaps = reading.snapshot().scan(range, Direction::Backward, MAX_GAPS).await?;
+        for ((_, rank), gap) in gaps.rows {
+            let found = self.fill(&site, rank, gap, limit).await?;
+            if found > 0 {
+                return Ok(found);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Fetches events from below one gap.
+    async fn fill(&self, site: &Site, rank: Rank, mut gap: GapRow, limit: usize) -> Result<usize, LoadError> {
+        let reading = self.read(site).await?;
         gap.missing.truncate(MAX_FROM);
         let limit = limit.min(MAX_EVENTS);
-        let answer = self.remote.backfill(from, room, &gap.missing, limit).await;
+        let answer = self.remote.backfill(&site.from, &site.id, &gap.missing, limit).await;
         let mut raw = answer.unwrap_or_default();
         raw.truncate(limit);
         let mut events = Vec::new();
-        for event in self.verify_all(&site, &raw).await {
+        for event in self.verify_all(site, &raw).await {
             if placed(&reading, event.event_id()).await?.is_none() {
                 events.push(event);
             }
@@ -53,13 +67,13 @@ impl Ingest {
         let mut places = Vec::new();
         let mut above = rank;
         for _ in &events {
-            let Some(place) = free_below(&reading, &site, above).await? else { break };
+            let Some(place) = free_below(&reading, site, above).await? else { break };
             places.push(place);
             above = place;
         }
         let mut found = 0;
         for (event, place) in events.into_iter().zip(places.into_iter().rev()) {
-            found += usize::from(self.place_below(&site, event, place).await?);
+            found += usize::from(self.place_below(site, event, place).await?);
         }
         Ok(found)
     }

@@ -162,5 +162,10 @@ async fn redaction_target(
     let may = |authority: &plop_state::auth::Authority| {
         target.pdu.sender() == sender || authority.may(sender.as_str(), plop_state::auth::LevelField::Redact)
     };
-    if operation.view().authority().is_some_and(may) { Ok(id) } else { Err(Refusal::MayNotRedact) }
+    let is_create = target.pdu.type_name() == "m.room.create";
+    if !is_create && operation.view().authority().is_some_and(may) {
+        Ok(id)
+    } else {
+        Err(Refusal::MayNotRedact)
+    }
 }

@@ -111,6 +111,19 @@ async fn b4_88_a_redacted_event_shows_no_content_in_every_version() {
 }
 
 #[tokio::test]
+async fn b3_50_a_create_event_is_not_redacted_in_any_version() {
+    let bed = Bed::new().await;
+    for rules in &plop_state::version::ALL {
+        let room =
+            bed.rooms.create(&user("alice"), &private_room(rules.version.clone())).await.expect("a room");
+        let view = bed.rooms.view_by_id(&room).await.expect("the room");
+        let create = view.kept_type("m.room.create").expect("a create event").pdu.event_id_owned().clone();
+        let refused = bed.rooms.redact(&user("alice"), &room, &create, None, "r").await;
+        assert!(matches!(refused, Err(Refusal::MayNotRedact)), "version {}: {refused:?}", rules.version);
+    }
+}
+
+#[tokio::test]
 async fn redacting_an_event_that_is_not_here_is_refused() {
     let bed = Bed::new().await;
     let room = room(&bed).await;

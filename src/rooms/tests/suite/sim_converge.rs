@@ -199,6 +199,12 @@ async fn three_servers_converge_in_every_version() {
 }
 
 /// More of the same, for whoever has changed something here.
+/// In this run of version 2 the create event is redacted, which its rules allow to everybody of its server.
+#[tokio::test(start_paused = true)]
+async fn b3_50_a_redacted_create_event_keeps_its_room() {
+    converge(3, 1_002, &ruma::RoomVersionId::V2).await;
+}
+
 #[tokio::test(start_paused = true)]
 #[ignore = "long"]
 async fn many_seeds_converge() {
