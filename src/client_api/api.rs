@@ -1,0 +1,33 @@
+//! What the handlers work with.
+//!
+//! Owns: [`Api`], the parts that handlers name in their signatures with axum's `State`. Does not own: the parts.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use plop_accounts::Accounts;
+use plop_base::Clock;
+use plop_ephemeral::{Presence, Receipts, Typing};
+use plop_rooms::rooms::Rooms;
+use ruma::RoomVersionId;
+
+/// The parts below. A handler takes those that it needs: `State(rooms): State<Rooms>`.
+#[derive(Clone, FromRef)]
+pub struct Api {
+    pub accounts: Accounts,
+    pub rooms: Rooms,
+    pub receipts: Arc<Receipts>,
+    pub typing: Arc<Typing>,
+    pub presence: Arc<Presence>,
+    pub clock: Clock,
+    pub settings: Arc<Settings>,
+}
+
+/// What an administrator chose about this API.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The version of rooms that are created without naming one.
+    pub default_room_version: RoomVersionId,
+    /// Where clients reach this API, for `/.well-known/matrix/client`; without it that is not there.
+    pub public_url: Option<String>,
+}

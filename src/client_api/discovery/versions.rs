@@ -1,0 +1,24 @@
+//! `GET /_matrix/client/versions`.
+
+use std::collections::BTreeMap;
+
+use ruma::api::client::discovery::get_supported_versions::{Request, Response};
+
+use crate::extract::Ruma;
+
+/// The versions of the specification whose endpoints are served as far as there are any.
+const VERSIONS: [&str; 19] = [
+    "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
+    "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
+];
+
+/// Unstable features that are served.
+const FEATURES: [&str; 0] = [];
+
+/// `GET /_matrix/client/versions` (client-server API, "API Versions"). For everyone.
+pub async fn versions(_: Ruma<Request>) -> Ruma<Response> {
+    let mut response = Response::new(VERSIONS.map(ToOwned::to_owned).to_vec());
+    response.unstable_features =
+        FEATURES.map(|feature| (feature.to_owned(), true)).into_iter().collect::<BTreeMap<_, _>>();
+    Ruma(response)
+}

@@ -1,0 +1,108 @@
+//! Answers to requests that are not carried out (client-server API, "Standard error response").
+//!
+//! Owns: [`ApiError`] and its form. Does not own: which outcome of the domain is which error ([`crate::errors`]).
+//!
+//! Invariants: an internal cause is logged here, once, and is not told to the client.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use http::StatusCode;
+use ruma::api::OutgoingResponseExt as _;
+use ruma::api::client::uiaa::{UiaaInfo, UiaaResponse};
+use ruma::api::error::{
+    Error, ErrorBody, ErrorKind, LimitExceededErrorData, RetryAfter, StandardErrorBody, UnknownTokenErrorData,
+};
+
+/// A request that is not carried out.
+#[derive(Debug)]
+pub enum ApiError {
+    Refused {
+        status: StatusCode,
+        kind: ErrorKind,
+        message: String,
+    },
+    /// More has to be proven first (client-server API, "User-Interactive Authentication API").
+    Challenge(Box<UiaaInfo>),
+}
+
+impl ApiError {
+    /// An error with the status that the specification gives it.
+    pub fn new(status: StatusCode, kind: ErrorKind, message: impl Display) -> Self {
+        Self::Refused { status, kind, message: message.to_string() }
+    }
+
+    pub fn bad_request(kind: ErrorKind, message: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, kind, message)
+    }
+
+    pub fn forbidden(message: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::Forbidden, message)
+    }
+
+    pub fn not_found(message: impl Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, ErrorKind::NotFound, message)
+    }
+
+    pub fn invalid_param(message: impl Display) -> Self {
+        Self::bad_request(ErrorKind::InvalidParam, message)
+    }
+
+    pub fn too_large(message: impl Display) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, message)
+    }
+
+    /// An endpoint that is switched off is one that is not there.
+    pub fn unrecognized() -> Self {
+        Self::new(StatusCode::NOT_FOUND, ErrorKind::Unrecognized, "There is no such endpoint.")
+    }
+
+    pub fn missing_token(message: impl Display) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, ErrorKind::MissingToken, message)
+    }
+
+    /// An access or refresh token that opens nothing; `soft_logout` where the session is still there.
+    pub fn unknown_token(soft_logout: bool, message: impl Display) -> Self {
+        let mut data = UnknownTokenErrorData::new();
+        data.soft_logout = soft_logout;
+        Self::new(StatusCode::UNAUTHORIZED, ErrorKind::UnknownToken(data), message)
+    }
+
+    pub fn limited(retry_after: Duration) -> Self {
+        let mut data = LimitExceededErrorData::new();
+        data.retry_after = Some(RetryAfter::Delay(retry_after));
+        Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorKind::LimitExceeded(data), "Too many requests.")
+    }
+
+    /// Something here is broken: the log gets the cause, the client does not.
+    pub fn internal(cause: impl Display) -> Self {
+        tracing::error!(%cause, "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Unknown, "Internal server error.")
+    }
+
+    /// It cannot be done now, but may be later.
+    pub fn unavailable(message: impl Display) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Unknown, message)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let answer = match self {
+            Self::Refused { status, kind, message } => {
+                let body = ErrorBody::Standard(StandardErrorBody::new(kind, message));
+                Error::new(status, body).try_into_http_response::<BytesMut>()
+            }
+            Self::Challenge(info) => UiaaResponse::AuthResponse(*info).try_into_http_response::<BytesMut>(),
+        };
+        match answer {
+            Ok(answer) => answer.map(|body| body.freeze().into()).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "an error answer cannot be written");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Which outcome of the domain is which error: exhaustive, so that a new outcome is a compile error here.
+//!
+//! Owns: the conversions, a file for each part of the domain. Does not own: the form of errors ([`crate::error`]).
+
+mod store;

@@ -1,0 +1,213 @@
+//! Who asks: access tokens (client-server API, "Using access tokens").
+//!
+//! Owns: finding the token in a request, and what an account that is locked or suspended may still do. Does not own: whose a token is
+//! ([`plop_accounts`]).
+//!
+//! Invariants: a request with no token, an empty one, or more than one is refused alike; a handler that takes none of these extractors is open
+//! to everyone.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts, Query};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use plop_accounts::Accounts;
+use plop_accounts::sessions::{self, Standing, TokenError};
+use plop_base::Actor;
+use ruma::UserId;
+use ruma::api::error::ErrorKind;
+use serde::Deserialize;
+
+use super::client_address::ClientAddress;
+use crate::error::ApiError;
+
+/// A session of an account in whatever standing: for logging out.
+pub struct AnySession(Arc<sessions::Session>);
+
+/// A session that may read, and do what a suspended account may (client-server API, "Account suspension").
+pub struct Session(AnySession);
+
+/// A session that may do everything.
+pub struct ActiveSession(Session);
+
+/// [`Session`], for endpoints that are open to everyone and tell those who are logged in more.
+pub struct OptionalSession(pub Option<Session>);
+
+impl AnySession {
+    /// Who asks.
+    pub fn actor(&self) -> &Actor {
+        &self.0.actor
+    }
+
+    /// The user who asks. Sessions belong to users.
+    pub fn user(&self) -> Result<&UserId, ApiError> {
+        self.actor().user_id().ok_or_else(|| ApiError::internal("a session without a user"))
+    }
+
+    /// Whether the user is an administrator.
+    pub fn is_admin(&self) -> bool {
+        self.0.admin
+    }
+}
+
+impl Deref for Session {
+    type Target = AnySession;
+
+    fn deref(&self) -> &AnySession {
+        &self.0
+    }
+}
+
+impl Deref for ActiveSession {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for AnySession
+where
+    Accounts: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let token = token(parts)?.ok_or_else(|| ApiError::missing_token("An access token is needed."))?;
+        let from = ClientAddress::from_request_parts(parts, state).await?;
+        let session = Accounts::from_ref(state).authenticate(&token, Some(from.0)).await;
+        session.map(Self).map_err(|error| match error {
+            TokenError::Unknown => ApiError::unknown_token(false, "The access token is unknown."),
+            TokenError::Expired => ApiError::unknown_token(true, "The access token has expired."),
+            TokenError::Store(error) => error.into(),
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Session
+where
+    Accounts: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let session = AnySession::from_request_parts(parts, state).await?;
+        match session.0.standing {
+            Standing::Active | Standing::Suspended => Ok(Self(session)),
+            Standing::Locked => Err(locked()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ActiveSession
+where
+    Accounts: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let session = Session::from_request_parts(parts, state).await?;
+        match session.0.0.standing {
+            Standing::Active => Ok(Self(session)),
+            Standing::Suspended | Standing::Locked => Err(suspended()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OptionalSession
+where
+    Accounts: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match token(parts)? {
+            Some(_) => Session::from_request_parts(parts, state).await.map(|session| Self(Some(session))),
+            None => Ok(Self(None)),
+        }
+    }
+}
+
+/// The status and kind are those of client-server API, "Account locking"; ruma adds `soft_logout`.
+fn locked() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, ErrorKind::UserLocked, "The account is locked.")
+}
+
+/// Client-server API, "Account suspension".
+pub fn suspended() -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, "The account is suspended.")
+}
+
+/// Tokens in the query, where older clients put them.
+#[derive(Deserialize)]
+struct InQuery {
+    access_token: Option<String>,
+}
+
+/// The one access token of a request, if it has any.
+fn token(parts: &Parts) -> Result<Option<String>, ApiError> {
+    let in_query = Query::<InQuery>::try_from_uri(&parts.uri)
+        .map_err(|_| ApiError::missing_token("The query has more than one access token."))?
+        .0
+        .access_token;
+    let in_header = parts.headers.get_all(AUTHORIZATION);
+    let in_header = in_header.iter().map(|value| {
+        let text = value.to_str().unwrap_or_default();
+        text.split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map_or("", |(_, token)| token.trim())
+            .to_owned()
+    });
+    let mut tokens = in_header.chain(in_query);
+    match (tokens.next(), tokens.next()) {
+        (None, _) => Ok(None),
+        (Some(token), None) if !token.is_empty() => Ok(Some(token)),
+        (Some(_), _) => Err(ApiError::missing_token("The request must have one access token.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn parts(uri: &str, headers: &[&str]) -> Parts {
+        let request =
+            headers.iter().fold(Request::get(uri), |request, header| request.header(AUTHORIZATION, *header));
+        request.body(()).expect("a request").into_parts().0
+    }
+
+    #[test]
+    fn one_token_is_found_in_either_place() {
+        for (uri, headers) in
+            [("/a", ["Bearer abc"].as_slice()), ("/a", &["bearer  abc"]), ("/a?access_token=abc", &[])]
+        {
+            assert_eq!(
+                token(&parts(uri, headers)).expect("a token").as_deref(),
+                Some("abc"),
+                "{uri} {headers:?}"
+            );
+        }
+        assert_eq!(token(&parts("/a?b=c", &[])).expect("no error"), None);
+    }
+
+    /// Row 118 of the hostile input: empty, two, header and query.
+    #[test]
+    fn row_118_no_request_has_an_empty_token_or_two() {
+        let refused: [(&str, &[&str]); 7] = [
+            ("/a", &["Bearer "]),
+            ("/a", &["Bearer"]),
+            ("/a", &["Basic abc"]),
+            ("/a?access_token=", &[]),
+            ("/a", &["Bearer abc", "Bearer abc"]),
+            ("/a?access_token=abc", &["Bearer abc"]),
+            ("/a?access_token=abc&access_token=abc", &[]),
+        ];
+        for (uri, headers) in refused {
+            assert!(token(&parts(uri, headers)).is_err(), "{uri} {headers:?}");
+        }
+    }
+}

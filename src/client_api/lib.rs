@@ -1,0 +1,34 @@
+//! Rank 5: the client-server API.
+//!
+//! Owns: the endpoints that clients call, as tables of routes, one for each chapter of the specification; what a request must prove
+//! ([`extract`]); how outcomes of the domain become answers ([`error`], [`errors`]).
+//!
+//! Does not own: any decision. A handler reads a request, authorises it, makes one domain call, and shapes the answer. What surrounds every
+//! request (its id, CORS, the log, figures) belongs to the composition root.
+//!
+//! Invariants: a path that is not in a table is not there (`404 M_UNRECOGNIZED`); an endpoint that is there does what it says; errors are mapped
+//! once, exhaustively; the log gets internal causes, the client does not.
+
+pub mod api;
+pub mod discovery;
+pub mod error;
+mod errors;
+pub mod extract;
+pub mod routes;
+
+use axum::Router;
+
+pub use api::{Api, Settings};
+pub use error::ApiError;
+pub use extract::ClientAddress;
+use routes::Routes;
+
+/// Every endpoint, chapter by chapter.
+fn table() -> Routes {
+    discovery::routes()
+}
+
+/// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.
+pub fn router(api: Api) -> Router {
+    table().into_router().with_state(api)
+}

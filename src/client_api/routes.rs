@@ -1,0 +1,70 @@
+//! Tables of routes.
+//!
+//! Owns: the form in which a chapter lists its endpoints, and the older prefix that clients still use for them. Does not own: the handlers.
+//!
+//! Invariant: what is served is what the tables list; the table can be read by a test.
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodRouter, on};
+use http::Method;
+
+use crate::api::Api;
+
+/// The stable prefix, and the one before version 1.1 of the specification, under which the same endpoints were and older clients look for them.
+const CURRENT: &str = "/_matrix/client/v3/";
+const FORMER: &str = "/_matrix/client/r0/";
+
+/// Endpoints: method, path, handler. Paths are written as in the specification.
+#[derive(Default)]
+pub struct Routes {
+    router: Router<Api>,
+    listed: Vec<(Method, &'static str)>,
+}
+
+impl Routes {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn get<T: 'static>(self, path: &'static str, handler: impl Handler<T, Api>) -> Self {
+        self.add(Method::GET, path, on(axum::routing::MethodFilter::GET, handler))
+    }
+
+    pub fn put<T: 'static>(self, path: &'static str, handler: impl Handler<T, Api>) -> Self {
+        self.add(Method::PUT, path, on(axum::routing::MethodFilter::PUT, handler))
+    }
+
+    pub fn post<T: 'static>(self, path: &'static str, handler: impl Handler<T, Api>) -> Self {
+        self.add(Method::POST, path, on(axum::routing::MethodFilter::POST, handler))
+    }
+
+    pub fn delete<T: 'static>(self, path: &'static str, handler: impl Handler<T, Api>) -> Self {
+        self.add(Method::DELETE, path, on(axum::routing::MethodFilter::DELETE, handler))
+    }
+
+    /// Both tables.
+    pub fn and(mut self, mut other: Self) -> Self {
+        self.listed.append(&mut other.listed);
+        Self { router: self.router.merge(other.router), listed: self.listed }
+    }
+
+    /// What is listed, for tests that ask something of every endpoint.
+    pub fn listed(&self) -> &[(Method, &'static str)] {
+        &self.listed
+    }
+
+    pub(crate) fn into_router(self) -> Router<Api> {
+        self.router
+    }
+
+    fn add(mut self, method: Method, path: &'static str, route: MethodRouter<Api>) -> Self {
+        self.listed.push((method, path));
+        let mut router = self.router.route(path, route.clone());
+        if let Some(rest) = path.strip_prefix(CURRENT) {
+            router = router.route(&format!("{FORMER}{rest}"), route);
+        }
+        Self { router, listed: self.listed }
+    }
+}
