@@ -7,6 +7,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use http::StatusCode;
@@ -98,7 +99,7 @@ impl IntoResponse for ApiError {
             Self::Challenge(info) => UiaaResponse::AuthResponse(*info).try_into_http_response::<BytesMut>(),
         };
         match answer {
-            Ok(answer) => answer.map(|body| body.freeze().into()).into_response(),
+            Ok(answer) => answer.map(|body| Body::from(body.freeze())),
             Err(error) => {
                 tracing::error!(%error, "an error answer cannot be written");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()

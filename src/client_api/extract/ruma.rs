@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use axum::RequestExt as _;
+use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
@@ -41,7 +42,7 @@ where
 impl<R: OutgoingResponse> IntoResponse for Ruma<R> {
     fn into_response(self) -> Response {
         match self.0.try_into_http_response::<BytesMut>() {
-            Ok(answer) => answer.map(|body| body.freeze().into()).into_response(),
+            Ok(answer) => answer.map(|body| Body::from(body.freeze())),
             Err(error) => ApiError::internal(error).into_response(),
         }
     }
