@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 
 pub use problems::{Problem, Problems};
 pub use secret::Secret;
-use sections::{Database, Limits, Listener, Logging, Passwords, Registration, Server};
+use sections::{Caches, Database, Limits, Listener, Logging, Passwords, Registration, Rooms, Server};
 
 schema::config! {
     /// The whole configuration.
@@ -42,6 +42,10 @@ schema::config! {
         pub metrics: Listener = Listener::on([]),
         /// Where rooms, accounts and everything else is kept.
         pub database: Database = Database::default(),
+        /// Memory for what is read often, besides the database's own (`database.cache_mib`).
+        pub caches: Caches = Caches::default(),
+        /// What is kept of rooms.
+        pub rooms: Rooms = Rooms::default(),
         /// What is logged, to standard error.
         pub logging: Logging = Logging::default(),
         /// Who may create an account.

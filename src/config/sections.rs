@@ -1,11 +1,13 @@
 //! The keys, one file for each section.
 
+mod caches;
 mod database;
 mod limits;
 mod listener;
 mod logging;
 mod passwords;
 mod registration;
+mod rooms;
 mod server;
 
 use std::net::SocketAddr;
@@ -14,22 +16,26 @@ use std::path::PathBuf;
 
 use ruma::{OwnedServerName, RoomVersionId};
 
+pub use caches::Caches;
 pub use database::{Database, Durability};
 pub use limits::Limits;
 pub use listener::Listener;
 pub use logging::{LogFormat, Logging};
 pub use passwords::Passwords;
 pub use registration::{Registration, RegistrationMode};
+pub use rooms::Rooms;
 pub use server::{Network, Server};
 
 use crate::schema::Setting;
 
+impl Setting for bool {}
 impl Setting for u32 {}
 impl Setting for NonZeroU32 {}
 impl Setting for NonZeroU64 {}
 impl Setting for String {}
 impl Setting for PathBuf {}
 impl Setting for Option<PathBuf> {}
+impl Setting for Option<String> {}
 impl Setting for OwnedServerName {}
 impl Setting for RoomVersionId {}
 impl Setting for Vec<Network> {}

@@ -1,38 +1,45 @@
-//! The signing key of this server.
+//! Who this server is: its name and its signing key.
 //!
-//! Owns: making it at the first start and reading it at the others. Does not own: publishing it.
+//! Owns: making them part of the database at the first start, and reading them at the others. Does not own: publishing the key.
 //!
-//! Invariants: it is part of the database, so a backup has it. A key is never deleted: events signed with it must verify for ever.
+//! Invariants: a database has one server name for ever, for every id in it holds that name. The key is part of the database, so a backup has
+//! it. A key is never deleted: events signed with it must verify for ever.
 
 use plop_base::{Clock, Random};
 use plop_db::{Batch, CommitError, Db, Direction, KeyRange, ReadError};
 use plop_state::sign::{KeyError, SigningKey};
 use ruma::OwnedServerName;
 
-use crate::schema::{SigningKeyRow, SigningKeys};
+use crate::schema::{ServerName, SigningKeyRow, SigningKeys};
 
 /// Keys that a server may have had. Rotating once a week for ten years makes half as many.
 const MOST_KEYS: usize = 1000;
 
-/// Why there is no signing key.
+/// Why the server cannot be who it is to be.
 #[derive(Debug, thiserror::Error)]
-pub enum SigningKeyError {
+pub enum IdentityError {
+    #[error("this is the database of {stored}, not of {configured}")]
+    OtherServer { stored: OwnedServerName, configured: OwnedServerName },
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error("the new signing key cannot be stored: {0}")]
+    #[error("the name or the signing key cannot be stored: {0}")]
     Commit(#[from] CommitError),
     #[error("the stored signing key cannot be used: {0}")]
     Key(#[from] KeyError),
 }
 
 /// The key in use, made now if there is none.
+///
+/// # Errors
+/// [`IdentityError::OtherServer`] for a database that belongs to a server of another name; nothing is changed.
 pub async fn load_or_make(
     db: &Db,
     server: OwnedServerName,
     clock: &Clock,
     random: &Random,
-) -> Result<SigningKey, SigningKeyError> {
+) -> Result<SigningKey, IdentityError> {
     const NAME_LETTERS: usize = 6;
+    claim(db, &server).await?;
     let stored = db.snapshot().scan(KeyRange::<SigningKeys>::all(), Direction::Forward, MOST_KEYS).await?;
     if let Some((name, row)) = stored.rows.into_iter().find(|(_, row)| row.until.is_none()) {
         return Ok(SigningKey::from_seed(server, &name, &row.seed)?);
@@ -45,4 +52,18 @@ pub async fn load_or_make(
     batch.put::<SigningKeys>(&name, &row);
     db.commit(batch).await?;
     Ok(key)
+}
+
+/// Makes the database this server's, unless it is already.
+async fn claim(db: &Db, server: &OwnedServerName) -> Result<(), IdentityError> {
+    match db.snapshot().get::<ServerName>(&()).await? {
+        Some(stored) if stored == *server => return Ok(()),
+        Some(stored) => return Err(IdentityError::OtherServer { stored, configured: server.clone() }),
+        None => {}
+    }
+    let mut batch = Batch::durable();
+    batch.expect::<ServerName>(&(), None);
+    batch.put::<ServerName>(&(), server);
+    db.commit(batch).await?;
+    Ok(())
 }

@@ -12,7 +12,7 @@ use plop_db::codec::Tail;
 use plop_db::{Position, record, tags};
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, RoomNumber};
-use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
 use crate::rank::Rank;
 
@@ -99,6 +99,9 @@ plop_db::keyspaces! {
 
     /// The signing keys of this server, by key id. Written once at the first start; read at start. Never deleted.
     pub SigningKeys = 118 "signing_keys" Point { String => SigningKeyRow }
+
+    /// The name of the server whose database this is. Written once at the first start; compared at the others. Never deleted.
+    pub ServerName = 122 "server_name" Point { () => OwnedServerName }
 }
 
 /// How long a transaction id is remembered. Clients repeat a request within minutes; a day leaves room for a phone that was off.

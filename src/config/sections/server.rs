@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use http::Uri;
 use ipnet::IpNet;
 use ruma::room_version_rules::RoomVersionDisposition;
 use ruma::{OwnedServerName, RoomVersionId, owned_server_name};
@@ -15,6 +16,9 @@ section! {
     pub struct Server {
         /// The name in user ids and room ids: `@alice:example.org`. It can never be changed once accounts exist.
         pub name: OwnedServerName = owned_server_name!("localhost"),
+        /// Where clients reach this server, for example "https://matrix.example.org". Clients are told at login and at
+        /// `/.well-known/matrix/client`, and then use it; without it they stay with the address they have.
+        pub public_url: Option<String> = None,
         /// The version of rooms that are created without naming one: "1" to "12".
         pub default_room_version: RoomVersionId = RoomVersionId::V12,
         /// Networks of reverse proxies whose `X-Forwarded-For` header is believed, for example "127.0.0.1/32". Any
@@ -32,6 +36,19 @@ impl Server {
         {
             let text = format!("version {} is none of \"1\" to \"12\"", self.default_room_version);
             problems.add("server.default_room_version", text);
+        }
+        let is_url = |text: &String| {
+            text.parse::<Uri>().is_ok_and(|url| {
+                matches!(url.scheme_str(), Some("http" | "https"))
+                    && url.host().is_some()
+                    && url.query().is_none()
+            })
+        };
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_url(url)) {
+            problems.add(
+                "server.public_url",
+                format!("`{url}` is no address such as https://matrix.example.org"),
+            );
         }
     }
 

@@ -187,7 +187,8 @@ async fn the_signing_key_stays_the_same() {
     let core = bed.rooms.core();
     let key = async || {
         let made =
-            plop_rooms::signing::load_or_make(&core.db, core.server.clone(), &core.clock, &core.random).await;
+            plop_rooms::identity::load_or_make(&core.db, core.server.clone(), &core.clock, &core.random)
+                .await;
         made.map(|key| (key.id().to_owned(), key.public())).expect("a key")
     };
     assert_eq!(key().await, key().await);
