@@ -78,8 +78,8 @@ pub fn run() -> Exit {
         }
     };
     match arguments.command {
-        None => server::run(&config, false),
-        Some(Command::Serve { accept_lost_writes }) => server::run(&config, accept_lost_writes),
+        None => server::run(&config, false, announce),
+        Some(Command::Serve { accept_lost_writes }) => server::run(&config, accept_lost_writes, announce),
         Some(Command::Backup { target }) => report(maintenance::backup(&config, &target)),
         Some(Command::Restore { backup }) => report(maintenance::restore(&config, &backup)),
         Some(Command::Check) => report(maintenance::check(&config)),
@@ -92,6 +92,11 @@ pub fn run() -> Exit {
             Exit::Clean
         }
     }
+}
+
+/// Tells how the first user registers.
+fn announce(token: &str) {
+    println!("There is no user yet. The first one registers with the registration token: {token}");
 }
 
 fn report(outcome: Result<String, Refusal>) -> Exit {

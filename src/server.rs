@@ -11,6 +11,7 @@
 mod accept;
 mod api;
 mod client_address;
+mod domain;
 mod health;
 mod logging;
 mod metrics;
@@ -26,20 +27,23 @@ use std::time::Duration;
 use plop_base::{Clock, Exit, Random, TaskKind, Tasks};
 use plop_config::Config;
 use plop_db::Db;
+use plop_rooms::identity::IdentityError;
 use tracing::{error, info, warn};
 
 use accept::{Acceptor, Bound, Listener};
+use domain::{Domain, DomainError};
 use health::Health;
 use metrics::Metrics;
 use middleware::Layers;
+use router::Routers;
 
 /// From the request to stop until what still runs is dropped. A supervisor's usual limit is 10 s; what is left of them
 /// is for closing the database.
 const DRAIN: Duration = Duration::from_secs(8);
 
 /// Serves until somebody asks the process to stop. `accept_lost_writes`: open the database although its log lost writes
-/// that were acknowledged.
-pub fn run(config: &Config, accept_lost_writes: bool) -> Exit {
+/// that were acknowledged. `announce` tells the person at the terminal, and no log, how the first user registers.
+pub fn run(config: &Config, accept_lost_writes: bool, announce: fn(&str)) -> Exit {
     logging::start(&config.logging);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -48,12 +52,13 @@ pub fn run(config: &Config, accept_lost_writes: bool) -> Exit {
             return Exit::Failed;
         }
     };
-    let exit = runtime.block_on(serve(config, accept_lost_writes)).unwrap_or_else(|refusal| refusal);
+    let served = runtime.block_on(serve(config, accept_lost_writes, announce));
+    let exit = served.unwrap_or_else(|refusal| refusal);
     info!(?exit, "ended");
     exit
 }
 
-async fn serve(config: &Config, accept_lost_writes: bool) -> Result<Exit, Exit> {
+async fn serve(config: &Config, accept_lost_writes: bool, announce: fn(&str)) -> Result<Exit, Exit> {
     let clock = Clock::system();
     let random = Random::system();
     let tasks = Tasks::new(clock.clone(), random.clone());
@@ -66,25 +71,61 @@ async fn serve(config: &Config, accept_lost_writes: bool) -> Result<Exit, Exit> 
     tasks.spawn(TaskKind::Maintenance, "store", store::keep_writable(&db, &clock));
     tasks.spawn(TaskKind::Maintenance, "metrics upkeep", metrics.upkeep(&clock, &db));
 
-    let health = Health::new(tasks.clone(), db.state());
-    let layers = Layers::new(config, &clock, &random);
-    let acceptor = Acceptor::new(&config.limits, &clock, &tasks);
-    for listener in listeners {
-        let serves = listener.serves().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
-        info!(address = %listener.address(), serves, tls = listener.is_tls(), "listening");
-        let app = router::routes(listener.serves(), &health, &metrics, &layers);
-        tasks.spawn_once(TaskKind::Listener, serves, acceptor.clone().accept(listener, app));
+    let process = Process { config, clock, random, tasks: tasks.clone(), metrics, db: db.clone() };
+    let served = process.serve(listeners, announce).await;
+    info!(running = tasks.running().len(), "stopping");
+    for task in tasks.stop(DRAIN).await {
+        warn!(%task, "dropped: it was not finished in time");
     }
-    info!(
-        server_name = %config.server.name,
-        version = env!("CARGO_PKG_VERSION"),
-        after_ms = clock.monotonic().as_millis(),
-        "ready"
-    );
+    db.close().await;
+    served
+}
 
-    let exit = tasks.shutdown_requested().await;
-    stop(&tasks, db).await;
-    Ok(exit)
+/// What everything above the database is built with.
+struct Process<'c> {
+    config: &'c Config,
+    clock: Clock,
+    random: Random,
+    tasks: Tasks,
+    metrics: Metrics,
+    db: Db,
+}
+
+impl Process<'_> {
+    /// Builds the parts, serves until somebody asks the process to stop, and lets the requests finish.
+    async fn serve(self, listeners: Vec<Bound>, announce: fn(&str)) -> Result<Exit, Exit> {
+        let Self { config, clock, random, tasks, metrics, db } = self;
+        let domain =
+            Domain::open(config, &db, &clock, &random).await.map_err(|error| domain_refused(&error))?;
+        let token = domain.first_registration_token(config).await.map_err(|error| domain_refused(&error))?;
+        domain.spawn(&tasks, &db, &clock);
+
+        let routers = Routers {
+            health: Health::new(tasks.clone(), db.state()),
+            metrics,
+            client: plop_client_api::router(domain.client_api(config, &clock)),
+            layers: Layers::new(config, &clock, &random),
+        };
+        let acceptor = Acceptor::new(&config.limits, &clock, &tasks);
+        for listener in listeners {
+            let serves = listener.serves().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+            info!(address = %listener.address(), serves, tls = listener.is_tls(), "listening");
+            let app = routers.of(listener.serves());
+            tasks.spawn_once(TaskKind::Listener, serves, acceptor.clone().accept(listener, app));
+        }
+        info!(
+            server_name = %config.server.name,
+            version = env!("CARGO_PKG_VERSION"),
+            after_ms = clock.monotonic().as_millis(),
+            "ready"
+        );
+        if let Some(token) = token {
+            announce(&token);
+        }
+        let exit = tasks.shutdown_requested().await;
+        domain.store().await;
+        Ok(exit)
+    }
 }
 
 /// Takes every address of the configuration. Who connects already waits in the kernel until the rest is built.
@@ -99,13 +140,17 @@ fn bind(config: &Config) -> Result<Vec<Bound>, Exit> {
     listeners.into_iter().map(bind).collect()
 }
 
-/// Stops accepting, lets requests and units of work finish, then syncs and closes the database.
-async fn stop(tasks: &Tasks, db: Db) {
-    info!(running = tasks.running().len(), "stopping");
-    for task in tasks.stop(DRAIN).await {
-        warn!(%task, "dropped: it was not finished in time");
-    }
-    db.close().await;
+/// A database of another server is refused like any other foreign one.
+fn domain_refused(error: &DomainError) -> Exit {
+    let exit = match error {
+        DomainError::Identity(IdentityError::OtherServer { .. }) => Exit::DatabaseRefused,
+        DomainError::Identity(_)
+        | DomainError::States(_)
+        | DomainError::Rooms(_)
+        | DomainError::Passwords(_)
+        | DomainError::Accounts(_) => Exit::Failed,
+    };
+    refused(exit, "what is in the database", error)
 }
 
 fn refused(exit: Exit, what: &str, error: &dyn std::fmt::Display) -> Exit {

@@ -14,6 +14,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use metrics::{counter, gauge, histogram};
 use plop_base::{Clock, Random};
+use plop_client_api::ClientAddress;
 use plop_config::Config;
 use plop_config::sections::Server;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -74,12 +75,15 @@ fn cors() -> CorsLayer {
 }
 
 /// Gives the request its id and span, and counts it.
-async fn observe(State(layers): State<Layers>, request: Request, next: Next) -> Response {
+async fn observe(State(layers): State<Layers>, mut request: Request, next: Next) -> Response {
     let id = layers.random.token(REQUEST_ID_LENGTH);
     let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
     let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
     let client = peer.map(|peer| client_address(&layers.server, peer, request.headers()));
+    if let Some(client) = client {
+        request.extensions_mut().insert(ClientAddress(client));
+    }
     let span = info_span!("request", id, method, route, client = client.map(tracing::field::display));
 
     let in_flight = InFlight::enter();

@@ -37,14 +37,24 @@ pub fn listeners(config: &Config) -> Result<Vec<Listener>, TlsError> {
     Ok(listeners)
 }
 
-/// The routes of `apis`, inside the layers.
-pub fn routes(apis: &[Api], health: &Health, metrics: &Metrics, layers: &Layers) -> Router {
-    let routes = apis.iter().fold(Router::new(), |routes, api| {
-        routes.merge(match api {
-            Api::Client => health.routes(),
-            Api::Federation => Router::new(),
-            Api::Metrics => health.routes().merge(metrics.routes()),
-        })
-    });
-    layers.around(routes)
+/// The routes of each API, and the layers around them.
+pub struct Routers {
+    pub health: Health,
+    pub metrics: Metrics,
+    pub client: Router,
+    pub layers: Layers,
+}
+
+impl Routers {
+    /// The routes of `apis`, inside the layers.
+    pub fn of(&self, apis: &[Api]) -> Router {
+        let routes = apis.iter().fold(Router::new(), |routes, api| {
+            routes.merge(match api {
+                Api::Client => self.client.clone().merge(self.health.routes()),
+                Api::Federation => Router::new(),
+                Api::Metrics => self.health.routes().merge(self.metrics.routes()),
+            })
+        });
+        self.layers.around(routes)
+    }
 }

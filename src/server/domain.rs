@@ -1,0 +1,194 @@
+//! The parts of ranks 2 to 4 in this process: built from the configuration, each from the ones before it, and the work that they do in the
+//! background.
+//!
+//! Owns: what their parameters are in the configuration; which of their loops run, and how often. Does not own: any of their decisions.
+
+use std::future::Future;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plop_accounts::parameters::{AttemptRate, LoginLimits, RegistrationLimits, RegistrationMode};
+use plop_accounts::passwords::{ImpossibleCost, PasswordCost};
+use plop_accounts::{Accounts, Parameters, StoreError};
+use plop_base::tasks::TaskError;
+use plop_base::{Clock, Random, TaskKind, Tasks};
+use plop_client_api::{Api, Settings};
+use plop_config::{Config, sections};
+use plop_db::{Db, ReadError};
+use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
+use plop_rooms::core::Core;
+use plop_rooms::event_store::EventStore;
+use plop_rooms::identity::{self, IdentityError};
+use plop_rooms::ops::transactions;
+use plop_rooms::redaction;
+use plop_rooms::rooms::Rooms;
+use plop_state_store::{CacheBytes, StateStore};
+
+/// Between two walks over what is to be forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Names that nobody can register: administrators would be taken for somebody else.
+const RESERVED_NAMES: [&str; 4] = ["admin", "administrator", "root", "server"];
+
+/// The parts that the entrances call.
+pub struct Domain {
+    pub accounts: Accounts,
+    pub rooms: Rooms,
+    pub receipts: Arc<Receipts>,
+    pub typing: Arc<Typing>,
+    pub presence: Arc<Presence>,
+}
+
+/// Why a part cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum DomainError {
+    #[error("room states: {0}")]
+    States(#[from] plop_state_store::StoreError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error("rooms: {0}")]
+    Rooms(#[from] ReadError),
+    #[error("passwords: {0}")]
+    Passwords(#[from] ImpossibleCost),
+    #[error("accounts: {0}")]
+    Accounts(#[from] StoreError),
+}
+
+impl Domain {
+    /// Takes up what is in the database.
+    pub async fn open(config: &Config, db: &Db, clock: &Clock, random: &Random) -> Result<Self, DomainError> {
+        let caches = &config.caches;
+        let server = config.server.name.clone();
+        let key = identity::load_or_make(db, server.clone(), clock, random).await?;
+        let cache = CacheBytes { nodes: bytes(caches.states_mib), links: bytes(caches.auth_chains_mib) };
+        let core = Core {
+            db: db.clone(),
+            state: StateStore::open(db, random, cache).await?,
+            events: EventStore::new(bytes(caches.events_mib)),
+            server: server.clone(),
+            key,
+            clock: clock.clone(),
+            random: random.clone(),
+            redaction_retention: days(config.rooms.keep_redacted_days),
+        };
+        let views = usize::try_from(bytes(caches.rooms_mib)).unwrap_or(usize::MAX);
+        let rooms = Rooms::open(core, views).await?;
+        let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server, parameters(config))?;
+        let start = ProcessStart(u64::from_be_bytes(random.bytes()));
+        Ok(Self {
+            accounts,
+            rooms,
+            receipts: Arc::new(Receipts::new(db.clone())),
+            typing: Arc::new(Typing::new(clock.clone(), start)),
+            presence: Arc::new(Presence::new(db.clone(), clock.clone(), start)),
+        })
+    }
+
+    /// The token with which the first user of a try-out registers; `None` once there is a user, or where nobody registers by token.
+    pub async fn first_registration_token(&self, config: &Config) -> Result<Option<String>, DomainError> {
+        match config.registration.mode {
+            sections::RegistrationMode::Token => Ok(self.accounts.first_registration_token().await?),
+            sections::RegistrationMode::Closed | sections::RegistrationMode::Open => Ok(None),
+        }
+    }
+
+    /// What the client API works with.
+    pub fn client_api(&self, config: &Config, clock: &Clock) -> Api {
+        Api {
+            accounts: self.accounts.clone(),
+            rooms: self.rooms.clone(),
+            receipts: Arc::clone(&self.receipts),
+            typing: Arc::clone(&self.typing),
+            presence: Arc::clone(&self.presence),
+            clock: clock.clone(),
+            settings: Arc::new(Settings {
+                default_room_version: config.server.default_room_version.clone(),
+                public_url: config.server.public_url.clone(),
+            }),
+        }
+    }
+
+    /// Starts what the parts do by themselves.
+    pub fn spawn(&self, tasks: &Tasks, db: &Db, clock: &Clock) {
+        let typing = Arc::clone(&self.typing);
+        tasks.spawn(TaskKind::Maintenance, "typing", move || {
+            endless(typing.clone(), async |typing| typing.run().await)
+        });
+        let presence = Arc::clone(&self.presence);
+        tasks.spawn(TaskKind::Maintenance, "presence", move || {
+            endless(presence.clone(), async |presence| presence.run().await)
+        });
+        let presence = Arc::clone(&self.presence);
+        tasks.spawn(TaskKind::Maintenance, "presence storing", move || {
+            endless(presence.clone(), async |presence| presence.run_storing().await)
+        });
+        let (db, clock) = (db.clone(), clock.clone());
+        tasks.spawn(TaskKind::Maintenance, "forgetting", move || forget(db.clone(), clock.clone()));
+    }
+
+    /// Stores what may be stored late. To be called at the stop, before the database closes.
+    pub async fn store(&self) {
+        if let Err(error) = self.presence.store().await {
+            tracing::warn!(%error, "the last presence was not stored");
+        }
+    }
+}
+
+/// A loop of a part as a task; it ends with the process.
+async fn endless<T, F: Future<Output = ()>>(
+    part: Arc<T>,
+    run: impl Fn(Arc<T>) -> F,
+) -> Result<(), TaskError> {
+    run(part).await;
+    Ok(())
+}
+
+/// Destroys, now and then, what was kept for a time only: answered transactions, originals of redacted events.
+async fn forget(db: Db, clock: Clock) -> Result<(), TaskError> {
+    loop {
+        transactions::forget_old(&db, clock.now()).await?;
+        redaction::destroy_originals(&db, clock.now()).await?;
+        clock.sleep(SWEEP_EVERY).await;
+    }
+}
+
+fn parameters(config: &Config) -> Parameters {
+    let costs = &config.passwords;
+    let defaults = Parameters::default();
+    let unlimited = AttemptRate { burst: u32::MAX, interval: Duration::ZERO };
+    let (login_limits, registration_limits) = if config.limits.attempts {
+        (defaults.login_limits, defaults.registration_limits)
+    } else {
+        (
+            LoginLimits { account: unlimited, address: unlimited, everyone: unlimited },
+            RegistrationLimits { address: unlimited, everyone: unlimited },
+        )
+    };
+    Parameters {
+        passwords: PasswordCost {
+            memory_kib: costs.memory_kib.get(),
+            iterations: costs.iterations.get(),
+            parallelism: costs.parallelism.get(),
+            concurrent_hashes: costs.concurrent_hashes.get(),
+        },
+        registration: match config.registration.mode {
+            sections::RegistrationMode::Closed => RegistrationMode::Closed,
+            sections::RegistrationMode::Token => RegistrationMode::Token,
+            sections::RegistrationMode::Open => RegistrationMode::Open,
+        },
+        shared_secret: config.registration.shared_secret.as_ref().map(|secret| secret.reveal().into()),
+        reserved_names: RESERVED_NAMES.map(ToOwned::to_owned).to_vec(),
+        login_limits,
+        registration_limits,
+        ..defaults
+    }
+}
+
+fn bytes(mib: NonZeroU64) -> u64 {
+    mib.get().saturating_mul(1 << 20)
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 60 * 60)
+}
