@@ -70,7 +70,8 @@ impl Default for Parameters {
                 address: rate(30, 5),
                 everyone: Rate { burst: 500, interval: Duration::from_millis(50) },
             },
-            registration_limits: RegistrationLimits { address: rate(10, 30), everyone: rate(100, 1) },
+            // A registration is three attempts: the flows, the token, the account.
+            registration_limits: RegistrationLimits { address: rate(30, 10), everyone: rate(300, 1) },
             last_seen_interval: Duration::from_secs(5 * 60),
             cached_sessions: 50_000,
         }

@@ -156,6 +156,14 @@ impl Accounts {
     }
 }
 
+/// The display name of a new account; an empty one is none. Its length is the caller's to check.
+pub(crate) fn put_display_name(batch: &mut Batch, user: &OwnedUserId, name: String) {
+    if !name.is_empty() {
+        let key = (user.clone(), DISPLAY_NAME.to_owned());
+        batch.put::<Profiles>(&key, &Tail(Value::String(name).to_string()));
+    }
+}
+
 async fn fields(
     snapshot: &Snapshot,
     user: &OwnedUserId,

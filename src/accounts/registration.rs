@@ -18,6 +18,7 @@ use crate::error::StoreError;
 use crate::limits::Limited;
 use crate::parameters::RegistrationMode;
 use crate::passwords::{Busy, Password, PasswordRejected};
+use crate::profile::{MAX_DISPLAY_NAME_BYTES, put_display_name};
 use crate::registration_tokens::has_use;
 use crate::schema::{RegistrationTokenRow, RegistrationTokens, UserKind, UserRow, Users};
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
@@ -35,6 +36,7 @@ pub struct NewAccount {
     pub username: Option<String>,
     /// `None`: nobody can log in with a password.
     pub password: Option<Password>,
+    pub display_name: Option<String>,
     /// Logged in at once, on this device.
     pub device: Option<NewDevice>,
 }
@@ -59,6 +61,8 @@ pub enum RegisterError {
     InUse,
     #[error(transparent)]
     Password(#[from] PasswordRejected),
+    #[error("the display name is longer than {MAX_DISPLAY_NAME_BYTES} bytes")]
+    DisplayNameTooLong,
     #[error(transparent)]
     Device(#[from] DeviceRejected),
     /// It has expired or was used up since it was proven.
@@ -88,12 +92,17 @@ impl Accounts {
         }
     }
 
-    /// Whether a name can be registered now: the checks that come before interactive authentication, and the answer of
-    /// `/register/available`. Counts as an attempt of the address, so that names cannot be listed.
-    pub async fn check_username(&self, username: &str, from: IpAddr) -> Result<OwnedUserId, RegisterError> {
+    /// Whether a name, or one that the server chooses, can be registered now: the checks that come before interactive authentication, and
+    /// the answer of `/register/available`. Counts as an attempt of the address, so that neither accounts are made without end nor
+    /// names listed.
+    pub async fn check_registration(
+        &self,
+        username: Option<&str>,
+        from: IpAddr,
+    ) -> Result<OwnedUserId, RegisterError> {
         self.registration_flows()?;
         self.count_registration(from)?;
-        self.free_user_id(Some(username)).await
+        self.free_user_id(username).await
     }
 
     /// Registers with what interactive authentication has proven.
@@ -123,12 +132,15 @@ impl Accounts {
 
     async fn add_account(&self, account: NewAccount, grant: Grant) -> Result<Registered, RegisterError> {
         let parts = self.parts();
-        let NewAccount { username, password, device } = account;
+        let NewAccount { username, password, display_name, device } = account;
         if let Some(device) = &device {
             device.check()?;
         }
         if let Some(password) = &password {
             password.check()?;
+        }
+        if display_name.as_ref().is_some_and(|name| name.len() > MAX_DISPLAY_NAME_BYTES) {
+            return Err(RegisterError::DisplayNameTooLong);
         }
         let user = self.free_user_id(username.as_deref()).await?;
         let password = match password {
@@ -146,6 +158,9 @@ impl Accounts {
         let mut batch = Batch::durable();
         batch.expect::<Users>(&user, None);
         batch.put::<Users>(&user, &self.new_row(password, grant.admin));
+        if let Some(name) = display_name {
+            put_display_name(&mut batch, &user, name);
+        }
         if let Some(token) = token {
             let found = snapshot.get::<RegistrationTokens>(&token).await.map_err(StoreError::from)?;
             let usable = found.filter(|row| has_use(row, 0, parts.clock.now()));

@@ -20,6 +20,7 @@ pub struct SharedSecretRegistration {
     pub nonce: String,
     pub username: String,
     pub password: Password,
+    pub display_name: Option<String>,
     pub admin: bool,
     /// Part of the code where it was given. Only ordinary users can be made: any type is refused.
     pub user_type: Option<String>,
@@ -75,6 +76,7 @@ impl Accounts {
         let account = NewAccount {
             username: Some(request.username),
             password: Some(request.password),
+            display_name: request.display_name,
             device: request.device,
         };
         Ok(self.create_account(&Actor::Server, account, request.admin).await?)

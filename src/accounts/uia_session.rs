@@ -35,6 +35,7 @@ pub enum Operation {
     DeleteDevice(OwnedDeviceId),
     DeleteDevices,
     UploadCrossSigningKeys,
+    MakeLoginToken,
 }
 
 /// Whom a session belongs to.

@@ -2,11 +2,16 @@
 //!
 //! Invariant: only what is true is advertised.
 
+mod capabilities;
 mod versions;
+mod well_known;
 
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
 pub fn routes() -> Routes {
-    Routes::new().get("/_matrix/client/versions", versions::versions)
+    Routes::new()
+        .get("/_matrix/client/versions", versions::versions)
+        .get("/.well-known/matrix/client", well_known::client)
+        .get("/_matrix/client/v3/capabilities", capabilities::capabilities)
 }

@@ -51,6 +51,10 @@ impl ApiError {
         Self::bad_request(ErrorKind::InvalidParam, message)
     }
 
+    pub fn missing_param(message: impl Display) -> Self {
+        Self::bad_request(ErrorKind::MissingParam, message)
+    }
+
     pub fn too_large(message: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, message)
     }
@@ -69,6 +73,16 @@ impl ApiError {
         let mut data = UnknownTokenErrorData::new();
         data.soft_logout = soft_logout;
         Self::new(StatusCode::UNAUTHORIZED, ErrorKind::UnknownToken(data), message)
+    }
+
+    /// Client-server API, "Account locking". ruma adds `soft_logout`.
+    pub fn user_locked() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, ErrorKind::UserLocked, "The account is locked.")
+    }
+
+    /// Client-server API, "Account suspension".
+    pub fn user_suspended() -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, "The account is suspended.")
     }
 
     pub fn limited(retry_after: Duration) -> Self {

@@ -2,4 +2,6 @@
 //!
 //! Owns: the conversions, a file for each part of the domain. Does not own: the form of errors ([`crate::error`]).
 
+mod accounts;
 mod store;
+mod user_data;

@@ -9,12 +9,19 @@
 //! Invariants: a path that is not in a table is not there (`404 M_UNRECOGNIZED`); an endpoint that is there does what it says; errors are mapped
 //! once, exhaustively; the log gets internal causes, the client does not.
 
+mod account;
+mod account_data;
 pub mod api;
-pub mod discovery;
+mod devices;
+mod discovery;
 pub mod error;
 mod errors;
 pub mod extract;
+mod presence;
+mod profile;
+mod registration;
 pub mod routes;
+mod session;
 
 use axum::Router;
 
@@ -24,8 +31,15 @@ pub use extract::ClientAddress;
 use routes::Routes;
 
 /// Every endpoint, chapter by chapter.
-fn table() -> Routes {
+pub fn table() -> Routes {
     discovery::routes()
+        .and(session::routes())
+        .and(registration::routes())
+        .and(account::routes())
+        .and(devices::routes())
+        .and(profile::routes())
+        .and(account_data::routes())
+        .and(presence::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruma::api::client::discovery::get_supported_versions::{Request, Response};
+use ruma::api::client::discovery::get_supported_versions::Response;
 
 use crate::extract::Ruma;
 
@@ -16,7 +16,7 @@ const VERSIONS: [&str; 19] = [
 const FEATURES: [&str; 0] = [];
 
 /// `GET /_matrix/client/versions` (client-server API, "API Versions"). For everyone.
-pub async fn versions(_: Ruma<Request>) -> Ruma<Response> {
+pub async fn versions() -> Ruma<Response> {
     let mut response = Response::new(VERSIONS.map(ToOwned::to_owned).to_vec());
     response.unstable_features =
         FEATURES.map(|feature| (feature.to_owned(), true)).into_iter().collect::<BTreeMap<_, _>>();

@@ -1,23 +1,31 @@
 //! Interactive authentication at the edge (client-server API, "User-Interactive Authentication API").
 //!
 //! Owns: reading `auth` from a body, writing the challenge. Does not own: sessions, proofs, flows ([`plop_accounts::uia`]).
+//!
+//! Invariants: `auth` is read here and not by ruma's types, which take neither an empty one nor the forms of older clients.
 
 use axum::extract::{FromRef, FromRequest, Request};
 use plop_accounts::Accounts;
-use plop_accounts::uia::{Authorized, Challenge, Failure, Proof, Stage, Submission, UiaError, UiaRequest};
-use plop_base::Clock;
+use plop_accounts::uia::{
+    Authorized, Challenge, Failure, Operation, Proof, Stage, Submission, UiaError, UiaRequest,
+};
+use plop_base::{Actor, Clock};
 use ruma::api::IncomingRequest;
-use ruma::api::client::uiaa::{AuthData, AuthFlow, AuthType, UiaaInfo, UserIdentifier};
+use ruma::api::client::uiaa::{AuthFlow, AuthType, UiaaInfo, UserIdentifier};
 use ruma::api::error::{ErrorKind, StandardErrorBody};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::ruma::{Buffered, json_error};
+use super::body::{Buffered, json_error};
+use super::client_address::ClientAddress;
 use crate::error::ApiError;
 
-/// A request that has to be authorised interactively, with its whole body, which the proofs are bound to.
+/// A request that has to be authorised interactively.
 pub struct Interactive<R> {
     pub request: R,
-    pub body: Map<String, Value>,
+    /// What the proofs are bound to: everything but `auth`.
+    body: Map<String, Value>,
+    auth: Submission,
 }
 
 impl<S, R> FromRequest<S> for Interactive<R>
@@ -30,49 +38,89 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let buffered = Buffered::read(request, &Clock::from_ref(state)).await?;
-        let request = buffered.parse()?;
-        let body = match buffered.body.as_ref() {
-            [] => Map::new(),
-            body => serde_json::from_slice(body).map_err(|error| json_error(&error))?,
-        };
-        Ok(Self { request, body })
+        let mut body = buffered.object()?;
+        let auth = body.remove("auth").unwrap_or_default();
+        let auth: Option<Auth> = serde_json::from_value(auth).map_err(|error| json_error(&error))?;
+        let auth = auth.map(Auth::submission).transpose()?.unwrap_or_default();
+        let rest = serde_json::to_vec(&body).map_err(ApiError::internal)?;
+        Ok(Self { request: buffered.parse_with(&rest)?, body, auth })
     }
 }
 
-/// Authorises a request with the `auth` of its body.
-///
-/// # Errors
-/// [`ApiError::Challenge`] while something is still to be proven.
-pub async fn authorize(
-    accounts: &Accounts,
-    request: &UiaRequest<'_>,
-    auth: Option<AuthData>,
-) -> Result<Authorized, ApiError> {
-    accounts.authorize(request, auth.map(submission)).await.map_err(|error| match error {
-        UiaError::Challenge(challenge) => ApiError::Challenge(Box::new(info(*challenge))),
-        UiaError::Limited(limited) => limited.into(),
-        UiaError::Busy(busy) => busy.into(),
-        UiaError::Store(error) => error.into(),
-    })
+impl<R> Interactive<R> {
+    /// Authorises a request of `actor`, nobody for a registration.
+    ///
+    /// # Errors
+    /// [`ApiError::Challenge`] while something is still to be proven.
+    pub async fn authorize(
+        &self,
+        accounts: &Accounts,
+        actor: Option<&Actor>,
+        operation: Operation,
+        flows: &[Vec<Stage>],
+        from: ClientAddress,
+    ) -> Result<Authorized, ApiError> {
+        let request = UiaRequest { actor, operation, body: &self.body, flows, from: from.0 };
+        accounts.authorize(&request, Some(self.auth.clone())).await.map_err(|error| match error {
+            UiaError::Challenge(challenge) => ApiError::Challenge(Box::new(info(*challenge))),
+            UiaError::Limited(limited) => limited.into(),
+            UiaError::Busy(busy) => busy.into(),
+            UiaError::Store(error) => error.into(),
+        })
+    }
+
+    /// Authorises a request of a user, who has a password to prove.
+    pub async fn authorize_user(
+        &self,
+        accounts: &Accounts,
+        actor: &Actor,
+        operation: Operation,
+        from: ClientAddress,
+    ) -> Result<(), ApiError> {
+        let flows = [vec![Stage::Password]];
+        self.authorize(accounts, Some(actor), operation, &flows, from).await.map(drop)
+    }
 }
 
-fn submission(auth: AuthData) -> Submission {
-    let session = auth.session().map(ToOwned::to_owned);
-    let proof = match auth {
-        AuthData::Dummy(_) => Some(Proof::Dummy),
-        AuthData::Password(password) => Some(match user_name(password.identifier) {
-            Some(user) => Proof::Password { user, password: password.password.as_str().into() },
-            None => Proof::Unknown,
-        }),
-        AuthData::RegistrationToken(token) => Some(Proof::RegistrationToken(token.token)),
-        AuthData::FallbackAcknowledgement(_) => None,
-        // An `auth` without a type asks how things stand.
-        other => other.auth_type().filter(|kind| !kind.as_str().is_empty()).map(|_| Proof::Unknown),
-    };
-    Submission { session, proof }
+/// The `auth` of a body, whatever its type.
+#[derive(Deserialize)]
+struct Auth {
+    /// None asks how things stand.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    session: Option<String>,
+    identifier: Option<UserIdentifier>,
+    /// The identifier of older clients.
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
 }
 
-/// User id or localpart; `None` for identifiers that this server does not know.
+impl Auth {
+    fn submission(self) -> Result<Submission, ApiError> {
+        let missing = |key: &str| ApiError::missing_param(format!("`auth` has no `{key}`."));
+        let proof = match self.kind.as_deref() {
+            None => None,
+            Some("m.login.dummy") => Some(Proof::Dummy),
+            Some("m.login.password") => {
+                let password = self.password.ok_or_else(|| missing("password"))?.into();
+                let user = match self.identifier {
+                    // The empty name is nobody's.
+                    Some(identifier) => user_name(identifier).unwrap_or_default(),
+                    None => self.user.ok_or_else(|| missing("identifier"))?,
+                };
+                Some(Proof::Password { user, password })
+            }
+            Some("m.login.registration_token") => {
+                Some(Proof::RegistrationToken(self.token.ok_or_else(|| missing("token"))?))
+            }
+            Some(_) => Some(Proof::Unknown),
+        };
+        Ok(Submission { session: self.session, proof })
+    }
+}
+
+/// User id or localpart; `None` for identifiers of other kinds, which nobody here has.
 pub fn user_name(identifier: UserIdentifier) -> Option<String> {
     match identifier {
         UserIdentifier::Matrix(matrix) => Some(matrix.user),

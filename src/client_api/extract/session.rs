@@ -10,14 +10,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts, Query};
-use http::StatusCode;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use plop_accounts::Accounts;
-use plop_accounts::sessions::{self, Standing, TokenError};
+use plop_accounts::sessions::{self, Standing};
 use plop_base::Actor;
 use ruma::UserId;
-use ruma::api::error::ErrorKind;
 use serde::Deserialize;
 
 use super::client_address::ClientAddress;
@@ -78,11 +76,7 @@ where
         let token = token(parts)?.ok_or_else(|| ApiError::missing_token("An access token is needed."))?;
         let from = ClientAddress::from_request_parts(parts, state).await?;
         let session = Accounts::from_ref(state).authenticate(&token, Some(from.0)).await;
-        session.map(Self).map_err(|error| match error {
-            TokenError::Unknown => ApiError::unknown_token(false, "The access token is unknown."),
-            TokenError::Expired => ApiError::unknown_token(true, "The access token has expired."),
-            TokenError::Store(error) => error.into(),
-        })
+        Ok(Self(session?))
     }
 }
 
@@ -96,7 +90,7 @@ where
         let session = AnySession::from_request_parts(parts, state).await?;
         match session.0.standing {
             Standing::Active | Standing::Suspended => Ok(Self(session)),
-            Standing::Locked => Err(locked()),
+            Standing::Locked => Err(ApiError::user_locked()),
         }
     }
 }
@@ -111,7 +105,7 @@ where
         let session = Session::from_request_parts(parts, state).await?;
         match session.0.0.standing {
             Standing::Active => Ok(Self(session)),
-            Standing::Suspended | Standing::Locked => Err(suspended()),
+            Standing::Suspended | Standing::Locked => Err(ApiError::user_suspended()),
         }
     }
 }
@@ -128,16 +122,6 @@ where
             None => Ok(Self(None)),
         }
     }
-}
-
-/// The status and kind are those of client-server API, "Account locking"; ruma adds `soft_logout`.
-fn locked() -> ApiError {
-    ApiError::new(StatusCode::UNAUTHORIZED, ErrorKind::UserLocked, "The account is locked.")
-}
-
-/// Client-server API, "Account suspension".
-pub fn suspended() -> ApiError {
-    ApiError::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, "The account is suspended.")
 }
 
 /// Tokens in the query, where older clients put them.

@@ -98,7 +98,12 @@ impl Bed {
 }
 
 pub fn account(name: &str, device: Option<NewDevice>) -> NewAccount {
-    NewAccount { username: Some(name.to_owned()), password: Some(PASSWORD.into()), device }
+    NewAccount {
+        username: Some(name.to_owned()),
+        password: Some(PASSWORD.into()),
+        device,
+        ..NewAccount::default()
+    }
 }
 
 pub fn address(text: &str) -> IpAddr {

@@ -17,6 +17,7 @@ fn request(nonce: &str, admin: bool, secret: &str) -> SharedSecretRegistration {
         nonce: nonce.to_owned(),
         username: "alice".to_owned(),
         password: PASSWORD.into(),
+        display_name: Some("Alice".to_owned()),
         admin,
         user_type: None,
         mac: code(secret, &format!("{nonce}\0alice\0{PASSWORD}\0{flag}")),
@@ -31,6 +32,8 @@ async fn who_knows_the_secret_makes_an_administrator() {
     let registered = bed.accounts.register_with_shared_secret(request(&nonce, true, "shared")).await;
     let user = registered.expect("an account").user;
     assert!(bed.accounts.account(&user).await.expect("read").expect("a user").admin);
+    let name = bed.accounts.profile_field(&user, "displayname").await.expect("read");
+    assert_eq!(name.as_deref(), Some("\"Alice\""));
     bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
 }
 

@@ -1,1 +1,6 @@
 //! The API, through its real router.
+
+mod bed;
+mod call;
+mod discovery;
+mod session;

@@ -1,0 +1,23 @@
+//! `POST /v3/account/deactivate`.
+
+use axum::extract::State;
+use plop_accounts::Accounts;
+use plop_accounts::uia::Operation;
+use ruma::api::client::account::ThirdPartyIdRemovalStatus;
+use ruma::api::client::account::deactivate::v3::{Request, Response};
+
+use crate::error::ApiError;
+use crate::extract::{ClientAddress, Interactive, Ruma, Session};
+
+/// `POST /_matrix/client/v3/account/deactivate` (client-server API, "Account deactivation"). For users, with interactive authentication. The
+/// user's rooms are left afterwards ([`plop_rooms::upkeep`]). There are no addresses to unbind.
+pub async fn deactivate(
+    State(accounts): State<Accounts>,
+    session: Session,
+    from: ClientAddress,
+    request: Interactive<Request>,
+) -> Result<Ruma<Response>, ApiError> {
+    request.authorize_user(&accounts, session.actor(), Operation::Deactivate, from).await?;
+    accounts.deactivate(session.actor(), request.request.erase).await?;
+    Ok(Ruma(Response::new(ThirdPartyIdRemovalStatus::Success)))
+}

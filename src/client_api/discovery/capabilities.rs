@@ -1,0 +1,34 @@
+//! `GET /v3/capabilities`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use plop_state::version;
+use serde_json::{Value, json};
+
+use crate::api::Settings;
+use crate::extract::{Json, Session};
+
+/// `GET /_matrix/client/v3/capabilities` (client-server API, "Capabilities negotiation"). For users.
+///
+/// ruma's type leaves out what clients should assume anyway; older ones do not, and `m.set_displayname` is to be said where
+/// `m.profile_fields` is.
+pub async fn capabilities(State(settings): State<Arc<Settings>>, _: Session) -> Json<Value> {
+    let versions = version::ALL.iter().map(|rules| (rules.version.as_str(), "stable"));
+    Json(json!({
+        "capabilities": {
+            "m.3pid_changes": { "enabled": false },
+            "m.change_password": { "enabled": true },
+            "m.forget_forced_upon_leave": { "enabled": false },
+            "m.get_login_token": { "enabled": true },
+            "m.profile_fields": { "enabled": true },
+            "m.room_versions": {
+                "available": versions.collect::<BTreeMap<_, _>>(),
+                "default": settings.default_room_version,
+            },
+            "m.set_avatar_url": { "enabled": true },
+            "m.set_displayname": { "enabled": true },
+        }
+    }))
+}

@@ -1,0 +1,80 @@
+//! Why what users keep on the server stays as it is: profile, account data, tags, filters, presence.
+
+use http::StatusCode;
+use plop_accounts::account_data::AccountDataError;
+use plop_accounts::filters::FilterError;
+use plop_accounts::profile::ProfileError;
+use plop_accounts::tags::TagError;
+use plop_ephemeral::{self as ephemeral, PresenceError};
+use ruma::api::error::ErrorKind;
+
+use crate::error::ApiError;
+
+impl From<ProfileError> for ApiError {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::NoUser => Self::not_found(error),
+            ProfileError::Suspended => Self::user_suspended(),
+            ProfileError::InvalidField => Self::invalid_param(error),
+            ProfileError::FieldNameTooLong => Self::bad_request(ErrorKind::KeyTooLarge, error),
+            ProfileError::InvalidValue => Self::bad_request(ErrorKind::BadJson, error),
+            ProfileError::TooLarge => Self::bad_request(ErrorKind::ProfileTooLarge, error),
+            ProfileError::Forbidden(error) => error.into(),
+            ProfileError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccountDataError> for ApiError {
+    fn from(error: AccountDataError) -> Self {
+        match error {
+            // The status and code of `PUT /user/{userId}/account_data/{type}`.
+            AccountDataError::ServerManaged => {
+                Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorKind::BadJson, error)
+            }
+            AccountDataError::InvalidType => Self::invalid_param(error),
+            AccountDataError::TooLarge => Self::too_large(error),
+            AccountDataError::NoAccount => Self::not_found(error),
+            AccountDataError::Forbidden(error) => error.into(),
+            AccountDataError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TagError> for ApiError {
+    fn from(error: TagError) -> Self {
+        match error {
+            TagError::InvalidName | TagError::InvalidOrder => Self::invalid_param(error),
+            TagError::AccountData(error) => error.into(),
+        }
+    }
+}
+
+impl From<FilterError> for ApiError {
+    fn from(error: FilterError) -> Self {
+        match error {
+            FilterError::Invalid(_) => Self::bad_request(ErrorKind::BadJson, error),
+            FilterError::TooLarge => Self::too_large(error),
+            FilterError::TooMany => Self::forbidden(error),
+            FilterError::NoAccount => Self::not_found(error),
+            FilterError::Forbidden(error) => error.into(),
+            FilterError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ephemeral::Forbidden> for ApiError {
+    fn from(forbidden: ephemeral::Forbidden) -> Self {
+        Self::forbidden(forbidden)
+    }
+}
+
+impl From<PresenceError> for ApiError {
+    fn from(error: PresenceError) -> Self {
+        match error {
+            PresenceError::StatusTooLong => Self::too_large(error),
+            PresenceError::TooManyUsers => Self::unavailable(error),
+            PresenceError::Forbidden(error) => error.into(),
+        }
+    }
+}

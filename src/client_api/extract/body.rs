@@ -1,0 +1,99 @@
+//! Bodies of requests, read whole.
+//!
+//! Owns: reading one under its limit and deadline, the errors for what cannot be read. Does not own: what endpoints take from it.
+//!
+//! Invariants: a body is bounded; what is no request of the endpoint changes nothing. The content type is not looked at: browsers and older
+//! clients send others than `application/json`, and a form is no JSON.
+
+use std::time::Duration;
+
+use axum::RequestExt as _;
+use axum::extract::{FromRequest, RawPathParams, Request};
+use bytes::Bytes;
+use http::StatusCode;
+use plop_base::Clock;
+use ruma::api::error::{DeserializationError, ErrorKind, FromHttpRequestError};
+use ruma::api::{IncomingRequest, IncomingRequestExt as _};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+
+/// How long a client may take to send a body after its head. The largest body is a megabyte, unless an administrator chose otherwise.
+const BODY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A request whose body is here.
+pub struct Buffered {
+    head: http::request::Parts,
+    /// The decoded parameters of the path, in their order.
+    path: Vec<String>,
+    body: Bytes,
+}
+
+impl Buffered {
+    pub async fn read(mut request: Request, clock: &Clock) -> Result<Self, ApiError> {
+        let path = request.extract_parts::<RawPathParams>().await;
+        let path = path.map_err(|error| ApiError::invalid_param(error.body_text()))?;
+        let path = path.iter().map(|(_, value)| value.to_owned()).collect();
+        // The limit is an extension: it stays with the request.
+        let (head, body) = request.into_parts();
+        let request = Request::from_parts(head.clone(), body);
+        let body = clock.timeout(BODY_DEADLINE, Bytes::from_request(request, &())).await;
+        let Some(body) = body else {
+            let message = "The body did not come in time.";
+            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorKind::Unknown, message));
+        };
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("The body is too large."),
+            _ => ApiError::bad_request(ErrorKind::NotJson, "The body cannot be read."),
+        })?;
+        Ok(Self { head, path, body })
+    }
+
+    /// As a request of one of ruma's endpoints.
+    pub fn parse<R: IncomingRequest>(&self) -> Result<R, ApiError> {
+        self.parse_with(&self.body)
+    }
+
+    /// The same with another body.
+    pub fn parse_with<R: IncomingRequest>(&self, body: &[u8]) -> Result<R, ApiError> {
+        let mut request = http::Request::new(body);
+        *request.method_mut() = self.head.method.clone();
+        *request.uri_mut() = self.head.uri.clone();
+        *request.headers_mut() = self.head.headers.clone();
+        let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        R::try_from_http_request(request, &path).map_err(unreadable)
+    }
+
+    /// The body alone.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        serde_json::from_slice(&self.body).map_err(|error| json_error(&error))
+    }
+
+    /// The body as an object; none at all is an empty one, which is how some clients send it.
+    pub fn object(&self) -> Result<Map<String, Value>, ApiError> {
+        if self.body.is_empty() { Ok(Map::new()) } else { self.json() }
+    }
+}
+
+/// The error for what is no request of the endpoint (client-server API, "Common error codes").
+fn unreadable(error: FromHttpRequestError) -> ApiError {
+    match error {
+        FromHttpRequestError::Deserialization(DeserializationError::Json(error)) => json_error(&error),
+        FromHttpRequestError::Deserialization(DeserializationError::Utf8(error)) => {
+            ApiError::bad_request(ErrorKind::NotJson, error)
+        }
+        FromHttpRequestError::Deserialization(error) => ApiError::invalid_param(error),
+        error => ApiError::bad_request(ErrorKind::Unrecognized, error),
+    }
+}
+
+/// JSON that cannot be read, or is not what the endpoint takes.
+pub fn json_error(error: &serde_json::Error) -> ApiError {
+    let kind = match error.classify() {
+        Category::Data => ErrorKind::BadJson,
+        Category::Io | Category::Syntax | Category::Eof => ErrorKind::NotJson,
+    };
+    ApiError::bad_request(kind, error)
+}

@@ -1,0 +1,34 @@
+//! Changing one's profile.
+
+use axum::extract::State;
+use plop_accounts::Accounts;
+use ruma::OwnedUserId;
+use ruma::api::client::profile::{delete_profile_field, set_profile_field};
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+use crate::extract::{ActiveSession, Json, Path, Ruma};
+
+/// `PUT /_matrix/client/v3/profile/{userId}/{keyName}` (client-server API, "Profiles"). For active users.
+///
+/// ruma's type of the request does not tell a field that is missing from one that is wrong.
+pub async fn set(
+    State(accounts): State<Accounts>,
+    session: ActiveSession,
+    Path((user, name)): Path<(OwnedUserId, String)>,
+    Json(body): Json<Map<String, Value>>,
+) -> Result<Ruma<set_profile_field::v3::Response>, ApiError> {
+    let value = body.get(&name).ok_or_else(|| ApiError::missing_param(format!("There is no `{name}`.")))?;
+    accounts.set_profile_field(session.actor(), &user, &name, value).await?;
+    Ok(Ruma(set_profile_field::v3::Response::new()))
+}
+
+/// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}` (client-server API, "Profiles"). For active users.
+pub async fn delete(
+    State(accounts): State<Accounts>,
+    session: ActiveSession,
+    Ruma(request): Ruma<delete_profile_field::v3::Request>,
+) -> Result<Ruma<delete_profile_field::v3::Response>, ApiError> {
+    accounts.delete_profile_field(session.actor(), &request.user_id, request.field.as_str()).await?;
+    Ok(Ruma(delete_profile_field::v3::Response::new()))
+}

@@ -1,0 +1,21 @@
+//! `POST /v1/login/get_token`.
+
+use axum::extract::State;
+use plop_accounts::Accounts;
+use plop_accounts::uia::Operation;
+use ruma::api::client::session::get_login_token::v1::{Request, Response};
+
+use crate::error::ApiError;
+use crate::extract::{ClientAddress, Interactive, Ruma, Session};
+
+/// `POST /_matrix/client/v1/login/get_token` (client-server API, "Login"). For users, with interactive authentication.
+pub async fn get_token(
+    State(accounts): State<Accounts>,
+    session: Session,
+    from: ClientAddress,
+    request: Interactive<Request>,
+) -> Result<Ruma<Response>, ApiError> {
+    request.authorize_user(&accounts, session.actor(), Operation::MakeLoginToken, from).await?;
+    let (token, lifetime) = accounts.make_login_token(session.actor())?;
+    Ok(Ruma(Response::new(lifetime, token)))
+}

@@ -1,0 +1,182 @@
+//! What the tests call the API of: a server in memory, and its users.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use http::Method;
+use plop_accounts::parameters::RegistrationMode;
+use plop_accounts::passwords::PasswordCost;
+use plop_accounts::registration::NewAccount;
+use plop_accounts::sessions::NewDevice;
+use plop_accounts::{Accounts, Parameters};
+use plop_base::{Actor, Clock, Random, UnixMillis};
+use plop_client_api::{Api, Settings};
+use plop_db::{Db, KeyspaceInfo};
+use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
+use plop_rooms::core::Core;
+use plop_rooms::event_store::EventStore;
+use plop_rooms::rooms::Rooms;
+use plop_state::sign::SigningKey;
+use plop_state_store::{CacheBytes, StateStore};
+use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId, owned_server_name};
+
+use crate::call::Call;
+
+pub const PASSWORD: &str = "correct horse";
+/// Where requests come from that say nothing else.
+pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// The largest body, as with the default configuration.
+pub const MOST_BYTES: usize = 1 << 20;
+
+/// A server, `plop.example`, and what may be done to it besides calling it.
+pub struct Bed {
+    pub api: Api,
+    pub db: Db,
+    pub clock: Clock,
+    router: Router,
+    choices: Choices,
+}
+
+/// What its administrator chose.
+#[derive(Clone)]
+pub struct Choices {
+    pub parameters: Parameters,
+    pub settings: Settings,
+}
+
+/// A logged-in user.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub id: OwnedUserId,
+    pub device: OwnedDeviceId,
+    pub token: String,
+}
+
+impl User {
+    /// For calling the parts below.
+    pub fn actor(&self) -> Actor {
+        Actor::User { user: self.id.clone(), device: self.device.clone() }
+    }
+}
+
+impl Bed {
+    /// Open registration, cheap passwords, `shared` as the secret.
+    pub async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// The same with other choices.
+    pub async fn with(choose: impl FnOnce(&mut Choices)) -> Self {
+        let mut choices = Choices {
+            parameters: Parameters {
+                passwords: PasswordCost {
+                    memory_kib: 8,
+                    iterations: 1,
+                    parallelism: 1,
+                    concurrent_hashes: 2,
+                },
+                registration: RegistrationMode::Open,
+                shared_secret: Some("shared".into()),
+                reserved_names: vec!["root".to_owned()],
+                ..Parameters::default()
+            },
+            settings: Settings { default_room_version: RoomVersionId::V12, public_url: None },
+        };
+        choose(&mut choices);
+        let db = Db::memory(keyspaces(), &Random::seeded(1)).expect("a database");
+        Self::on(db, Clock::simulated(UnixMillis(1_700_000_000_000)), choices, 2).await
+    }
+
+    /// The same database, with nothing of what was in memory.
+    pub async fn restarted(&self) -> Self {
+        Self::on(self.db.clone(), self.clock.clone(), self.choices.clone(), 3).await
+    }
+
+    async fn on(db: Db, clock: Clock, choices: Choices, seed: u64) -> Self {
+        let random = Random::seeded(seed);
+        let server = owned_server_name!("plop.example");
+        let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
+        let core = Core {
+            db: db.clone(),
+            state: StateStore::open(&db, &random, cache).await.expect("a state store"),
+            events: EventStore::new(1 << 20),
+            server: server.clone(),
+            key: SigningKey::from_seed(server.clone(), "a", &[1; 32]).expect("a key"),
+            clock: clock.clone(),
+            random: random.clone(),
+            redaction_retention: Duration::from_secs(7 * 24 * 60 * 60),
+        };
+        let parameters = choices.parameters.clone();
+        let accounts = Accounts::new(db.clone(), clock.clone(), random, server, parameters);
+        let start = ProcessStart(seed);
+        let api = Api {
+            accounts: accounts.expect("accounts"),
+            rooms: Rooms::open(core, 1 << 24).await.expect("rooms"),
+            receipts: Arc::new(Receipts::new(db.clone())),
+            typing: Arc::new(Typing::new(clock.clone(), start)),
+            presence: Arc::new(Presence::new(db.clone(), clock.clone(), start)),
+            clock: clock.clone(),
+            settings: Arc::new(choices.settings.clone()),
+        };
+        let router = plop_client_api::router(api.clone()).layer(DefaultBodyLimit::max(MOST_BYTES));
+        Self { api, db, clock, router, choices }
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, seconds: u64) {
+        self.clock.sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// Makes an account with [`PASSWORD`], logged in on a device `PHONE`.
+    pub async fn user(&self, name: &str) -> User {
+        let account = NewAccount {
+            username: Some(name.to_owned()),
+            password: Some(PASSWORD.into()),
+            device: Some(NewDevice { id: Some("PHONE".into()), ..NewDevice::default() }),
+            ..NewAccount::default()
+        };
+        let registered = self.api.accounts.create_account(&Actor::Server, account, false).await;
+        let login = registered.expect("an account").login.expect("a session");
+        User { id: login.user, device: login.device, token: login.tokens.access }
+    }
+
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(&self.router, method, path, HERE)
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub fn put(&self, path: &str) -> Call {
+        self.call(Method::PUT, path)
+    }
+
+    pub fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    pub fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+}
+
+impl Call {
+    /// In the name of a user.
+    pub fn by(self, user: &User) -> Self {
+        self.token(&user.token)
+    }
+}
+
+fn keyspaces() -> Vec<KeyspaceInfo> {
+    [
+        plop_state_store::KEYSPACES,
+        plop_accounts::schema::KEYSPACES,
+        plop_rooms::schema::KEYSPACES,
+        plop_ephemeral::schema::KEYSPACES,
+    ]
+    .concat()
+}

@@ -1,0 +1,43 @@
+use serde_json::json;
+
+use crate::bed::Bed;
+
+#[tokio::test(start_paused = true)]
+async fn versions_are_for_everyone() {
+    let bed = Bed::new().await;
+    let body = bed.get("/_matrix/client/versions").await.ok();
+    let versions = body["versions"].as_array().expect("a list");
+    assert!(versions.contains(&json!("v1.1")) && versions.contains(&json!("v1.19")), "{body}");
+    bed.get("/_matrix/client/versions").token("made up").await.ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_discovers_the_public_address_if_there_is_one() {
+    let silent = Bed::new().await;
+    silent.get("/.well-known/matrix/client").await.refused(404, "M_NOT_FOUND");
+    let url = "https://matrix.plop.example";
+    let bed = Bed::with(|choices| choices.settings.public_url = Some(url.to_owned())).await;
+    let body = bed.get("/.well-known/matrix/client").await.ok();
+    assert_eq!(body, json!({ "m.homeserver": { "base_url": url } }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn capabilities_say_all_that_a_client_would_otherwise_assume() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    for prefix in ["v3", "r0"] {
+        let body = bed.get(&format!("/_matrix/client/{prefix}/capabilities")).by(&alice).await.ok();
+        let capabilities = &body["capabilities"];
+        assert_eq!(capabilities["m.change_password"], json!({ "enabled": true }));
+        assert_eq!(capabilities["m.set_displayname"], json!({ "enabled": true }));
+        assert_eq!(capabilities["m.set_avatar_url"], json!({ "enabled": true }));
+        assert_eq!(capabilities["m.profile_fields"], json!({ "enabled": true }));
+        assert_eq!(capabilities["m.3pid_changes"], json!({ "enabled": false }));
+        assert_eq!(capabilities["m.get_login_token"], json!({ "enabled": true }));
+        let versions = &capabilities["m.room_versions"];
+        assert_eq!(versions["default"], "12");
+        let available = versions["available"].as_object().expect("an object");
+        assert_eq!(available.len(), 12);
+        assert!((1..=12).all(|version: u32| available[&version.to_string()] == "stable"));
+    }
+}
