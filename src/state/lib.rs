@@ -1,7 +1,7 @@
 //! Rank 1, pure: events, their rules and how forks of a room's state are resolved.
 //!
 //! Owns: JSON of events ([`json`]), the rules of each room version ([`version`]), the event itself ([`pdu`]), its
-//! hashes, redaction ([`redact`]), signatures ([`sign`]) and how we make our own ([`build`]).
+//! hashes, redaction ([`redact`]), relations ([`relation`]), signatures ([`sign`]) and how we make our own ([`build`]).
 //!
 //! Does not own: storage, the room's graph, time or randomness. Nothing here reads, writes or awaits.
 //!
@@ -14,6 +14,7 @@ pub mod json;
 pub mod pdu;
 pub mod push;
 pub mod redact;
+pub mod relation;
 pub mod resolve;
 pub mod sign;
 pub mod state_key;

@@ -1,7 +1,7 @@
 //! Push rules: whom an event notifies, and how (client-server API, "Push Notifications").
 //!
 //! Owns: the evaluation of a user's ruleset ([`evaluate`]), what the default rules say whoever reads
-//! ([`default_outcome`]), and changes to a user's own rules ([`edit`]). The rules themselves and the default ruleset are
+//! ([`default_outcome`]), where a user's own rules come to something as simple ([`RulesByRoom`]), and changes to them ([`edit`]). The rules themselves and the default ruleset are
 //! ruma's types.
 //!
 //! Does not own: where rulesets are kept, unread counts, pushers. ruma's evaluation is not used: its globs backtrack
@@ -11,13 +11,15 @@
 //! Invariants: what one rule costs is linear in the event, whatever the pattern; a ruleset that [`edit`] made has a
 //! bounded number of conditions.
 
+mod by_room;
 mod defaults;
 pub mod edit;
 mod evaluate;
 mod event;
 mod glob;
 
-pub use defaults::{DefaultOutcome, MAX_MENTIONED, Reach, default_outcome, is_default, notifies};
+pub use by_room::{InRoom, RulesByRoom};
+pub use defaults::{DefaultOutcome, MAX_MENTIONED, Reach, default_outcome};
 pub use evaluate::{Outcome, Reader, RoomContext, evaluate};
 pub use event::PushEvent;
 pub use glob::{Glob, MAX_GLOB_CHARS};

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 
-use ruma::push::Ruleset;
 use ruma::{OwnedUserId, UserId};
 
 use crate::auth::Authority;
@@ -65,17 +64,6 @@ pub fn default_outcome(event: &Pdu, authority: Option<&Authority>) -> DefaultOut
         reach_of_type(event, &content)
     };
     DefaultOutcome { everyone, mentioned: mentioned(event, mentions), invited: None }
-}
-
-/// Whether the default rules notify everyone but the sender of this event, mentions of `@room` aside.
-pub fn notifies(event: &Pdu) -> bool {
-    default_outcome(event, None).everyone > Reach::Silent
-}
-
-/// Whether a user's rules are the default ones, so that [`default_outcome`] speaks for them.
-pub fn is_default(rules: &Ruleset, user: &UserId) -> bool {
-    let written = |rules: &Ruleset| serde_json::to_value(rules).ok();
-    written(rules).is_some_and(|rules| Some(rules) == written(&Ruleset::server_default(user)))
 }
 
 /// The rules from `.m.rule.tombstone` on, which look at the type.

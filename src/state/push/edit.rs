@@ -19,8 +19,8 @@ pub const MAX_RULES: usize = 1000;
 pub const MAX_CONDITIONS: usize = 256;
 /// Longest rule id, in bytes: that of a room or a user.
 pub const MAX_RULE_ID_BYTES: usize = 255;
-/// Largest ruleset, in bytes of JSON, so that it fits one value in the database.
-pub const MAX_RULESET_BYTES: usize = 80_000;
+/// Largest ruleset, in bytes of JSON, so that it fits account data, which is as large as an event.
+pub const MAX_RULESET_BYTES: usize = 65_000;
 
 /// Comes before all rules, also the user's own.
 const MASTER: &str = ".m.rule.master";

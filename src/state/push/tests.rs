@@ -100,16 +100,9 @@ fn default_rules() {
             assert_eq!(outcome(&rules, &event, members, power, bob()), expected, "{}", event.canonical());
         }
         assert_eq!(outcome(&rules, &event, 2, 100, event.sender()), "-", "one's own event");
-        assert_eq!(
-            notifies(&event),
-            expected[1].contains('n') && default_outcome(&event, None).names_nobody()
-        );
-    }
-}
-
-impl DefaultOutcome {
-    fn names_nobody(&self) -> bool {
-        self.mentioned.is_empty() && self.invited.is_none()
+        let found = default_outcome(&event, None);
+        let names_nobody = found.mentioned.is_empty() && found.invited.is_none();
+        assert_eq!(found.everyone > Reach::Silent, expected[1].contains('n') && names_nobody);
     }
 }
 
@@ -280,10 +273,63 @@ fn kinds_have_their_order() {
     assert_eq!(outcome(&rules, &event, 3, 0, bob()), "n");
     rules = edit::set_enabled(&rules, RuleKind::Override, ".m.rule.master", true).unwrap();
     assert_eq!(outcome(&rules, &event, 3, 0, bob()), "-", "the master rule is above the user's own");
-    assert!(is_default(&Ruleset::server_default(bob()), bob()));
-    assert!(
-        !is_default(&rules, bob()) && !is_default(&Ruleset::server_default(bob()), user_id!("@eve:a.test"))
-    );
+}
+
+#[test]
+fn simple_rulesets_are_recognised() {
+    let event = body("x");
+    let room = event.room_id();
+    let other = ruma::room_id!("!other:a.test");
+    let start = Ruleset::server_default(bob());
+    let override_in = |pattern: &str, actions: Value| {
+        let conditions = json!([{"kind": "event_match", "key": "room_id", "pattern": pattern}]);
+        let rule = json!({"rule_id": pattern, "conditions": conditions, "actions": actions});
+        NewPushRule::Override(serde_json::from_value(rule).unwrap())
+    };
+    let room_rule =
+        |actions: Vec<Action>| NewPushRule::Room(NewSimplePushRule::new(room.to_owned(), actions));
+    let put = |rule| edit::put(&start, rule, None, None).unwrap();
+    let with_keyword = |rules: &Ruleset| edit::put(rules, content("cake", "cake"), None, None).unwrap();
+    let message =
+        |actions| edit::set_actions(&start, RuleKind::Underride, ".m.rule.message", actions).unwrap();
+    let sound: Action = serde_json::from_value(json!({"set_tweak": "sound", "value": "x"})).unwrap();
+    let off = |id: &str| edit::set_enabled(&start, RuleKind::Override, id, false).unwrap();
+    let muted = put(override_in(room.as_str(), json!([])));
+    let quiet = put(room_rule(vec![]));
+    let below = edit::put(&muted, conditional("x", json!([])), None, Some(room.as_str())).unwrap();
+    let above = edit::put(&muted, conditional("x", json!([])), Some(room.as_str()), None).unwrap();
+    let table = [
+        (start.clone(), InRoom::Default, InRoom::Default),
+        (message(vec![Action::Notify, sound]), InRoom::Default, InRoom::Default),
+        (message(vec![]), InRoom::Own, InRoom::Own),
+        (off(".m.rule.suppress_edits"), InRoom::Own, InRoom::Own),
+        (
+            edit::set_enabled(&start, RuleKind::Override, ".m.rule.master", true).unwrap(),
+            InRoom::Silent,
+            InRoom::Silent,
+        ),
+        (muted.clone(), InRoom::Silent, InRoom::Default),
+        (put(override_in(&room.as_str().to_uppercase(), json!([]))), InRoom::Silent, InRoom::Default),
+        (put(override_in("!room:*", json!([]))), InRoom::Own, InRoom::Own),
+        (put(override_in(room.as_str(), json!(["notify"]))), InRoom::Own, InRoom::Default),
+        (with_keyword(&muted), InRoom::Silent, InRoom::Own),
+        // `before` another rule is more important than it.
+        (below, InRoom::Own, InRoom::Own),
+        (above, InRoom::Silent, InRoom::Own),
+        (quiet.clone(), InRoom::HighlightsOnly, InRoom::Default),
+        (put(room_rule(vec![Action::Notify])), InRoom::Own, InRoom::Default),
+        (with_keyword(&quiet), InRoom::Own, InRoom::Own),
+        (with_keyword(&start), InRoom::Own, InRoom::Own),
+        (
+            put(NewPushRule::Sender(NewSimplePushRule::new(event.sender().to_owned(), vec![]))),
+            InRoom::Own,
+            InRoom::Own,
+        ),
+    ];
+    for (index, (rules, here, elsewhere)) in table.into_iter().enumerate() {
+        let found = RulesByRoom::new(&rules, bob());
+        assert_eq!((found.in_room(room), found.in_room(other)), (here, elsewhere), "row {index}");
+    }
 }
 
 #[test]
@@ -394,6 +440,39 @@ fn any_event() -> impl Strategy<Value = Pdu> {
     })
 }
 
+/// The default rules with some changes.
+fn any_rules() -> impl Strategy<Value = Ruleset> {
+    let change = (0..12_usize, any::<bool>(), any::<bool>());
+    collection::vec(change, 0..4).prop_map(|changes| {
+        changes.into_iter().fold(Ruleset::server_default(bob()), |rules, (change, here, notify)| {
+            let room = if here { "!room:a.test" } else { "!other:a.test" };
+            let actions = if notify { vec![Action::Notify] } else { vec![] };
+            let rule = match change {
+                0..3 => {
+                    let named = json!([{"kind": "event_match", "key": "room_id", "pattern": room}]);
+                    let NewPushRule::Override(mut rule) = conditional(room, named) else { unreachable!() };
+                    rule.actions = actions;
+                    NewPushRule::Override(rule)
+                }
+                3..6 => {
+                    NewPushRule::Room(NewSimplePushRule::new(ruma::RoomId::parse(room).unwrap(), actions))
+                }
+                6 => content("body", "x"),
+                7 => conditional("all", json!([{"kind": "room_member_count", "is": "3"}])),
+                8..10 => {
+                    let id = [".m.rule.message", ".m.rule.encrypted"][usize::from(here)];
+                    return edit::set_actions(&rules, RuleKind::Underride, id, actions).unwrap();
+                }
+                _ => {
+                    let id = [".m.rule.master", ".m.rule.tombstone"][usize::from(here)];
+                    return edit::set_enabled(&rules, RuleKind::Override, id, notify).unwrap();
+                }
+            };
+            edit::put(&rules, rule, None, None).unwrap()
+        })
+    })
+}
+
 proptest! {
     #[test]
     fn globs_are_what_they_are_defined_as(pattern in "[ab?*]{0,7}", text in "[ab_ ]{0,9}") {
@@ -417,6 +496,22 @@ proptest! {
             let notify = found.everyone > Reach::Silent || named || found.invited.as_deref() == Some(user);
             prop_assert_eq!(said.contains('n'), notify, "{}", event.canonical());
             prop_assert_eq!(said.contains('h'), named || found.everyone == Reach::Highlight);
+        }
+    }
+
+    #[test]
+    fn what_a_ruleset_comes_to_is_what_it_says(event in any_event(), power in 49..=50_i64, rules in any_rules()) {
+        let found = default_outcome(&event, Some(&authority(power)));
+        let said = outcome(&rules, &event, 3, power, bob());
+        let named = found.mentioned.contains(bob());
+        let (notify, highlight) = (found.everyone > Reach::Silent || named, found.everyone == Reach::Highlight || named);
+        let invited = found.invited.as_deref() == Some(bob());
+        let said = (said.contains('n'), said.contains('h'));
+        match RulesByRoom::new(&rules, bob()).in_room(event.room_id()) {
+            InRoom::Default => prop_assert_eq!(said, (notify || invited, highlight)),
+            InRoom::HighlightsOnly => prop_assert_eq!(said, (highlight || invited, highlight)),
+            InRoom::Silent => prop_assert_eq!(said, (false, false)),
+            InRoom::Own => {}
         }
     }
 
