@@ -9,7 +9,8 @@ use plop_db::{KeyRange, Keyspace, Pages, Problems, ReadError, ReferenceCheck, Sn
 use plop_state_store::{EventNumber, RoomNumber};
 
 use crate::schema::{
-    Arrivals, EventNumbers, Events, Heads, History, Members, Outcome, RoomIds, Rooms, Timeline, UserRooms,
+    Arrivals, EventNumbers, Events, Heads, History, Members, Mentions, Outcome, RoomIds, Rooms, ThreadTotals,
+    Timeline, UserRooms,
 };
 
 const PAGE: usize = 1000;
@@ -21,6 +22,7 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(HeadsStandOnEvents),
         Box::new(EventsHaveNumbers),
         Box::new(ArrivalsAreAccepted),
+        Box::new(CountedEventsArrived),
         Box::new(HistoryIsThere),
         Box::new(MembersHaveRooms),
     ]
@@ -196,6 +198,56 @@ impl ReferenceCheck for ArrivalsAreAccepted {
                         problems.report(
                             self.name(),
                             format_args!("{event:?} of {room:?} arrived twice or never"),
+                        );
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// What is counted of threads and mentions is about the live event at that position.
+struct CountedEventsArrived;
+
+impl ReferenceCheck for CountedEventsArrived {
+    fn name(&self) -> &'static str {
+        "threads and mentions"
+    }
+
+    fn run<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        problems: &'a mut Problems,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        Box::pin(async move {
+            let mut threads = pages::<ThreadTotals>();
+            while let Some(rows) = threads.next(snapshot).await? {
+                let keys: Vec<_> = rows.iter().map(|((room, _, position), _)| (*room, *position)).collect();
+                for (((room, root, position), _), found) in
+                    rows.iter().zip(snapshot.get_many::<Timeline>(&keys).await?)
+                {
+                    if found.is_none_or(|row| row.thread.as_ref() != Some(root)) {
+                        problems.report(
+                            self.name(),
+                            format_args!("what arrived in {room:?} at {position:?} is not in {root}"),
+                        );
+                    }
+                }
+            }
+            let mut mentions = pages::<Mentions>();
+            while let Some(rows) = mentions.next(snapshot).await? {
+                let keys: Vec<_> = rows.iter().map(|((room, .., position), _)| (*room, *position)).collect();
+                for (((room, user, ..), row), found) in
+                    rows.iter().zip(snapshot.get_many::<Timeline>(&keys).await?)
+                {
+                    if found
+                        .is_none_or(|found| (found.event, found.thread) != (row.event, row.thread.clone()))
+                    {
+                        let event = row.event;
+                        problems.report(
+                            self.name(),
+                            format_args!("{event:?} of {room:?}, which mentions {user}, arrived elsewhere"),
                         );
                     }
                 }

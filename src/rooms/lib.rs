@@ -34,5 +34,7 @@ pub mod serve;
 pub mod slot;
 pub mod state_change;
 pub mod summary;
+pub mod thread;
+pub mod totals;
 pub mod view;
 pub mod writer;

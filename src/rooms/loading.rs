@@ -57,6 +57,7 @@ pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
     view.position = snapshot.position();
     view.generation = head.generation;
     view.root = head.root;
+    view.totals = head.totals;
     view.members = members(core, &snapshot, number).await?;
     let keys: Vec<StateKey> = kept_keys().collect();
     let numbers = core

@@ -64,7 +64,7 @@ impl Operation<'_> {
         let tips = unreferenced.chain([Arc::clone(&event)]).collect();
         let root = event.state_after().unwrap_or(before);
         let changes = event.pdu.as_state().map(|key| (key, Some(Arc::clone(&event)))).into_iter().collect();
-        self.accept(&event, Advance { tips, root, changes });
+        self.accept(&event, Advance { tips, root, changes }).await?;
         self.redact(&event).await?;
         Ok(event)
     }

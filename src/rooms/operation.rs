@@ -3,11 +3,12 @@
 //! Owns: [`Operation`], which gives events their numbers, their place in both orders and in the state, and submits the batch. Does
 //! not own: who may do what beyond the event rules (the operations above), how an event from elsewhere got its verdict.
 //!
-//! Places in graph order and the rows of events are in [`placing`].
+//! Places in graph order and the rows of events are in [`placing`], the live stream is in [`arriving`].
 //!
 //! Invariants: dropped before [`Operation::submit`] it has no effect. Every batch expects the head it was built on, so a refusal
 //! refuses everything built on it. Nothing from another server is awaited here.
 
+mod arriving;
 mod placing;
 
 use std::sync::Arc;
@@ -22,10 +23,9 @@ use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::rank::Rank;
-use crate::schema::{Arrivals, Events, HeadRow, Heads, Outcome, Timeline, TimelineRow};
+use crate::schema::{Events, HeadRow, Heads, Outcome, Totals};
 use crate::slot::{Ahead, Landed, RoomSlot};
 use crate::state_change;
-use plop_state::push::notifies;
 
 /// The store did not do its part. No outcome of an operation: the edge logs it and answers with an internal error, or with 503
 /// where the store is read-only.
@@ -200,8 +200,10 @@ impl<'w> Operation<'w> {
 
     /// Makes a placed event part of the live room: the newest in the stream, among the forward extremities, with its effect on the
     /// current state.
-    pub fn accept(&mut self, event: &Arc<RoomEvent>, advance: Advance) {
-        let position = self.arrive(event);
+    pub async fn accept(&mut self, event: &Arc<RoomEvent>, advance: Advance) -> Result<(), StoreFault> {
+        let position = Position::pending(self.live);
+        self.live += 1;
+        let was_joined = self.next.view.members.is_joined(event.pdu.sender());
         let Advance { tips, root, changes } = advance;
         for (key, event) in &changes {
             state_change::apply(
@@ -218,6 +220,7 @@ impl<'w> Operation<'w> {
         self.head.depth = tips.iter().map(|tip| tip.pdu.depth()).max().unwrap_or(0);
         self.head.extremities = tips.iter().map(|tip| tip.number).collect();
         self.next.tips = tips;
+        self.arrive(event, position, was_joined).await
     }
 
     /// Takes a part of a told state into the picture of a room that is being joined, with its projected rows. The root comes with the
@@ -227,17 +230,6 @@ impl<'w> Operation<'w> {
             let (view, batch, server) = (&mut self.next.view, &mut self.batch, &self.core.server);
             state_change::apply(view, batch, key, event.as_ref(), Position::pending(0), server);
         }
-    }
-
-    fn arrive(&mut self, event: &RoomEvent) -> Position {
-        let position = Position::pending(self.live);
-        self.live += 1;
-        self.head.notifying += u64::from(notifies(&event.pdu));
-        let room = self.next.view.number;
-        let row = TimelineRow { event: event.number, notifying: self.head.notifying };
-        self.batch.append::<Timeline>(&room, &(room, position), &row);
-        self.batch.put::<Arrivals>(&(room, event.number), &position);
-        position
     }
 
     /// Whether there is nothing to commit: a repeated transaction, a state that is set already.
@@ -303,7 +295,7 @@ fn first_head() -> HeadRow {
         extremities: Vec::new(),
         depth: 0,
         next_rank: Rank::FIRST,
-        notifying: 0,
+        totals: Totals::default(),
         partial: None,
     }
 }

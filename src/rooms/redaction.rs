@@ -59,6 +59,7 @@ impl Operation<'_> {
         };
         self.batch().put::<Originals>(&key, &Tail(target.pdu.canonical().to_owned()));
         self.rewrite(&Arc::new(redacted));
+        self.uncount(target.number);
     }
 }
 

@@ -102,6 +102,32 @@ plop_db::keyspaces! {
 
     /// The name of the server whose database this is. Written once at the first start; compared at the others. Never deleted.
     pub ServerName = 122 "server_name" Point { () => OwnedServerName }
+
+    /// Live events that mention a joined local user and do not highlight everyone anyway. The `bool`: in a thread, so that what the main
+    /// timeline asks for is one range. Written with the event; read by unread counts; deleted with the room. A redaction leaves the row: whoever
+    /// counts leaves out what `applied_redactions` names.
+    pub Mentions = 123 "mentions" Scan { (RoomNumber, OwnedUserId, bool, Position) => MentionRow }
+
+    /// Since when a local user has been joined without interruption: events before do not count as unread. Written with the join; read by unread
+    /// counts, for joined users only; deleted with the room. Redactions do not touch it.
+    pub JoinedSince = 124 "joined_since" Point { (RoomNumber, OwnedUserId) => Position }
+
+    /// The last event that a local user sent to the main timeline (no thread root) or to a thread: whoever sends has read up to there.
+    /// Membership events are not among them. Written with the event; read by unread counts; deleted with the room. Redactions do not touch it.
+    pub LastSent = 125 "last_sent" Scan { (RoomNumber, OwnedUserId, Option<OwnedEventId>) => Position }
+
+    /// Threads, by their root: the live events in them that notify everyone, with running totals. Written with the event, which takes over
+    /// the totals of the row before; read by unread counts; deleted with the room. Redactions do not touch it.
+    pub ThreadTotals = 126 "thread_totals" Scan { (RoomNumber, OwnedEventId, Position) => ThreadRow }
+
+    /// Which thread notified last: one row for each, at the number of live events in the room with its last row in `thread_totals`. (A
+    /// position would not do as a key: that of a batch in flight is not known, and the row could not be moved.) Written and deleted together with
+    /// `thread_totals`; read by unread counts. Redactions do not touch it.
+    pub ActiveThreads = 127 "active_threads" Scan { (RoomNumber, u64) => ActiveThreadRow }
+
+    /// Events that a redaction was applied to, at the live event with which that happened. Written with the redacted form; read by unread
+    /// counts, where what is redacted no longer counts; deleted with the room. The target may have arrived at that position itself.
+    pub AppliedRedactions = 128 "applied_redactions" Scan { (RoomNumber, Position, EventNumber) => () }
 }
 
 /// How long a transaction id is remembered. Clients repeat a request within minutes; a day leaves room for a phone that was off.
@@ -159,8 +185,8 @@ record! {
         pub depth: u64,
         /// Where the next live event stands in graph order.
         pub next_rank: Rank,
-        /// Live events so far that notify under the default push rules: the running total of [`TimelineRow`].
-        pub notifying: u64,
+        /// Those of the last row of `timeline`.
+        pub totals: Totals,
         /// The servers that were in the room when we joined without its members (faster joins, `omit_members`), while the state is
         /// not complete; `None` for a room whose state is complete.
         pub partial: Option<Vec<String>>,
@@ -203,8 +229,69 @@ record! {
     /// One place in the live stream.
     pub struct TimelineRow = 1 {
         pub event: EventNumber,
-        /// Events up to and with this one that notify under the default push rules. An unread count is the difference of two.
+        /// The room's current state after the event: not the event's own where the room's graph has forks.
+        pub state: Root,
+        /// Joined members in that state.
+        pub joined: u64,
+        /// The root of the thread that the event is in ([`crate::thread`]).
+        pub thread: Option<OwnedEventId>,
+        /// With the event.
+        pub totals: Totals,
+    }
+}
+
+record! {
+    /// A running total of live events. What is between two places of a stream is the difference of their totals.
+    #[derive(Copy, Default)]
+    pub struct Tally = 1 {
+        pub events: u64,
+        /// Those that notify everyone under the default push rules ([`plop_state::push::DefaultOutcome::everyone`]).
         pub notifying: u64,
+        /// Those that notify everyone with a highlight.
+        pub highlighting: u64,
+        /// Those with rows in [`Mentions`].
+        pub mentioning: u64,
+    }
+}
+
+record! {
+    /// The running totals of a room's live stream.
+    #[derive(Copy, Default)]
+    pub struct Totals = 1 {
+        pub all: Tally,
+        /// Of the events in threads; the rest is the main timeline.
+        pub in_threads: Tally,
+    }
+}
+
+record! {
+    /// The running total of a thread.
+    #[derive(Copy)]
+    pub struct ThreadRow = 1 {
+        /// Of the events with rows in [`ThreadTotals`].
+        pub tally: Tally,
+        /// Where the thread is in [`ActiveThreads`].
+        pub active: u64,
+    }
+}
+
+record! {
+    /// A thread that notified.
+    pub struct ActiveThreadRow = 1 {
+        pub root: OwnedEventId,
+        /// Where its last row in [`ThreadTotals`] is.
+        pub position: Position,
+    }
+}
+
+record! {
+    /// An event that mentions a user.
+    pub struct MentionRow = 1 {
+        pub event: EventNumber,
+        /// The root of the thread that the event is in.
+        pub thread: Option<OwnedEventId>,
+        /// Whether it notifies everyone, so that it is in the totals.
+        pub notifies_everyone: bool,
     }
 }
 

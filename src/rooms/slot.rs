@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use plop_state_store::EventNumber;
-use ruma::EventId;
+use ruma::{EventId, OwnedEventId};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::event::RoomEvent;
-use crate::schema::HeadRow;
+use crate::schema::{HeadRow, ThreadRow};
 use crate::view::RoomView;
 
 /// Batches of one room that may wait for the disk at once. More makes the group larger than one sync is worth.
@@ -34,12 +34,15 @@ pub struct Ahead {
     pub pending: imbl::OrdMap<EventNumber, Arc<RoomEvent>>,
     /// New forms of older events in such batches, each with the sequence of the head that its batch makes.
     pub rewritten: imbl::OrdMap<EventNumber, (u64, Arc<RoomEvent>)>,
+    /// The last rows of threads in such batches, likewise.
+    pub threads: imbl::OrdMap<OwnedEventId, (u64, ThreadRow)>,
 }
 
 impl Ahead {
     /// What is on disk, with nothing in flight.
     pub fn new(view: RoomView, head: Option<HeadRow>, tips: Vec<Arc<RoomEvent>>) -> Self {
-        Self { view, head, tips, pending: imbl::OrdMap::new(), rewritten: imbl::OrdMap::new() }
+        let (pending, rewritten, threads) = Default::default();
+        Self { view, head, tips, pending, rewritten, threads }
     }
 
     /// An event of a batch that may be in flight, in its newest form.
@@ -60,11 +63,17 @@ impl Ahead {
         {
             self.pending.remove(&number);
         }
-        let over = self.rewritten.iter().filter(|(_, (sequence, _))| *sequence <= landed.sequence);
-        let over: Vec<EventNumber> = over.map(|(number, _)| *number).collect();
-        for number in over {
-            self.rewritten.remove(&number);
-        }
+        forget(&mut self.rewritten, landed.sequence);
+        forget(&mut self.threads, landed.sequence);
+    }
+}
+
+/// Removes the entries of batches up to this sequence.
+fn forget<K: Ord + Clone, V: Clone>(entries: &mut imbl::OrdMap<K, (u64, V)>, landed: u64) {
+    let over = entries.iter().filter(|(_, (sequence, _))| *sequence <= landed);
+    let over: Vec<K> = over.map(|(key, _)| key.clone()).collect();
+    for key in over {
+        entries.remove(&key);
     }
 }
 

@@ -19,7 +19,7 @@ use ruma::{OwnedRoomId, UserId};
 
 use crate::event::RoomEvent;
 use crate::members::MemberTable;
-use crate::schema::Membership;
+use crate::schema::{Membership, Totals};
 
 /// The types whose event with the empty state key is kept in memory: those that authorise, and those that every client shows.
 const KEPT: [&str; 13] = [
@@ -58,6 +58,8 @@ pub struct RoomView {
     pub position: Position,
     pub generation: Generation,
     pub root: Root,
+    /// Those of the live stream, up to `position`.
+    pub totals: Totals,
     pub members: MemberTable,
     /// Shared by all pictures between two changes of such an event.
     kept: Arc<BTreeMap<StateKey, Arc<RoomEvent>>>,
@@ -76,6 +78,7 @@ impl RoomView {
             position: Position::START,
             generation: Generation::FIRST,
             root: Root::EMPTY,
+            totals: Totals::default(),
             members: MemberTable::default(),
             kept: Arc::default(),
             authority: None,

@@ -323,7 +323,7 @@ impl Ingest {
         changes.retain(|(changed, _)| Some(changed) != key.as_ref());
         changes.extend(key.map(|key| (key, Some(Arc::clone(&event)))));
         let root = event.state_after().unwrap_or(before);
-        operation.accept(&event, Advance { tips: vec![Arc::clone(&event)], root, changes });
+        operation.accept(&event, Advance { tips: vec![Arc::clone(&event)], root, changes }).await?;
         let submitted = operation.submit().await;
         drop(writer);
         settle(submitted).await?;

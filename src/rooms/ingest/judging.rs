@@ -195,8 +195,7 @@ async fn advance(
         changes.extend(own.map(|key| (key, Some(Arc::clone(event)))));
     }
     let tips = plan.others.iter().cloned().chain(plan.is_tip.then(|| Arc::clone(event))).collect();
-    operation.accept(event, Advance { tips, root, changes });
-    Ok(())
+    operation.accept(event, Advance { tips, root, changes }).await
 }
 
 /// Applies an event that is a redaction, and the redactions that have waited for it.

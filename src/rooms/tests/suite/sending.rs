@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use plop_db::{Direction, KeyRange};
+use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
+use plop_state::json::Object;
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
 
 use crate::bed::{Bed, json, private_room, user};
@@ -17,6 +19,14 @@ fn message(text: &str, transaction: Option<&str>) -> SendEvent {
         transaction: transaction.map(ToOwned::to_owned),
         ts: None,
     }
+}
+
+/// A message to a thread, which mentions alice.
+fn in_thread(root: &OwnedEventId) -> SendEvent {
+    let relation = format!(r#"{{"rel_type":"m.thread","event_id":"{root}"}}"#);
+    let mentions = r#"{"user_ids":["@alice:plop.example"]}"#;
+    let content = format!(r#"{{"body":"x","m.relates_to":{relation},"m.mentions":{mentions}}}"#);
+    SendEvent { content: json(&content), ..message("", None) }
 }
 
 async fn room(bed: &Bed) -> OwnedRoomId {
@@ -66,7 +76,7 @@ async fn many_senders_at_once_make_a_chain_without_loss() {
     let head =
         snapshot.get::<plop_rooms::schema::Heads>(&view.number).await.expect("a read").expect("a head");
     assert_eq!(head.extremities.len(), 1);
-    assert_eq!(head.notifying, 50);
+    assert_eq!(head.totals.all.notifying, 50);
 }
 
 #[tokio::test]
@@ -199,10 +209,12 @@ async fn the_signing_key_stays_the_same() {
 async fn rows_agree_with_each_other() {
     let bed = Bed::new().await;
     for rules in &plop_state::version::ALL {
-        let room =
-            bed.rooms.create(&user("alice"), &private_room(rules.version.clone())).await.expect("a room");
+        let request = CreateRoom { preset: Preset::PublicChat, ..private_room(rules.version.clone()) };
+        let room = bed.rooms.create(&user("alice"), &request).await.expect("a room");
+        bed.rooms.join(&user("bob"), &room, &Object::new()).await.expect("a join");
         let sent = bed.rooms.send(&user("alice"), &room, &message("hello", None)).await.expect("an event");
         bed.rooms.redact(&user("alice"), &room, &sent, None, "r").await.expect("a redaction");
+        bed.rooms.send(&user("bob"), &room, &in_thread(&sent)).await.expect("an event");
     }
     let checks =
         plop_state_store::reference_checks().into_iter().chain(plop_rooms::check::reference_checks());
