@@ -1,7 +1,7 @@
 //! Rank 3: the users of this server.
 //!
 //! Owns: users and their passwords, devices and tokens, who may register and how often one may try, interactive authentication, and what
-//! users keep on the server: profile, account data, tags, filters. Everything is reached through one handle, [`Accounts`];
+//! users keep on the server: profile, account data, tags, push rules, filters. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
 //! Does not own: rooms (the edge leaves them when an account is deactivated, and tells them about a changed profile), keys,
@@ -22,6 +22,7 @@ mod error;
 mod expiring;
 pub mod filters;
 mod guards;
+pub mod ignored_users;
 pub mod limits;
 pub mod login;
 pub mod login_tokens;
@@ -30,6 +31,7 @@ pub mod parameters;
 pub mod password_change;
 pub mod passwords;
 pub mod profile;
+pub mod push_rules;
 pub mod refresh;
 pub mod registration;
 pub mod registration_tokens;

@@ -7,6 +7,7 @@ mod devices;
 mod login;
 mod moderation;
 mod profiles;
+mod push_rules;
 mod refresh;
 mod registration;
 mod schema;
