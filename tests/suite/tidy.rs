@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The path crates with their ranks. A crate imports from ranks below its own; the crates of one rank that may import
 /// others of it name them.
-const RANKS: [(&str, &str, u8, &[&str]); 10] = [
+const RANKS: [(&str, &str, u8, &[&str]); 11] = [
     ("plop-base", "src/base", 0, &[]),
     ("plop-config", "src/config", 0, &[]),
     ("plop-db", "src/db", 1, &[]),
@@ -15,6 +15,7 @@ const RANKS: [(&str, &str, u8, &[&str]); 10] = [
     ("plop-accounts", "src/accounts", 3, &[]),
     ("plop-rooms", "src/rooms", 3, &["plop-accounts"]),
     ("plop-ephemeral", "src/ephemeral", 3, &[]),
+    ("plop-unread", "src/unread", 3, &["plop-accounts", "plop-ephemeral", "plop-rooms"]),
     ("plop-client-api", "src/client_api", 5, &[]),
     ("plop", "", 6, &[]),
 ];

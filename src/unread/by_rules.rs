@@ -1,0 +1,148 @@
+//! Counts by asking a user's own rules about each unread event.
+//!
+//! Owns: the evaluation, and what of it is remembered ([`Settled`]). Does not own: where that is kept.
+//!
+//! Invariants: what is remembered is what an evaluation would find again, so it may be lost at any time. An event is asked about once as long
+//! as it is remembered; a call asks about at most [`MAX_EVALUATED`], the newest, and unread events before those do not count.
+
+use std::sync::Arc;
+
+use plop_db::{Direction, KeyRange, Position};
+use plop_rooms::core::Core;
+use plop_rooms::event::RoomEvent;
+use plop_rooms::schema::{Timeline, TimelineRow};
+use plop_state::push::{PushEvent, Reader, evaluate};
+use plop_state_store::EventNumber;
+use ruma::OwnedEventId;
+
+use crate::counts::{Counts, RoomCounts};
+use crate::error::UnreadError;
+use crate::redacted;
+use crate::scene::Scene;
+use crate::setting::Setting;
+use crate::user_rules::{UserRules, Version};
+
+/// Most events of a room that one call asks a user's rules about.
+pub const MAX_EVALUATED: usize = 2_000;
+
+/// Unread events of a room that are remembered for a user, the newest.
+const MAX_HITS: usize = 2 * MAX_EVALUATED;
+
+/// Events read at once.
+const CHUNK: usize = 200;
+
+/// What a user's rules have said about the unread events of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Of the rules that were asked.
+    version: Version,
+    /// Up to where events have been asked about.
+    through: Position,
+    /// Those that notify, oldest first. Some may have been read since.
+    hits: Vec<Hit>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hit {
+    position: Position,
+    event: EventNumber,
+    thread: Option<OwnedEventId>,
+    highlight: bool,
+}
+
+impl Settled {
+    /// Bytes in memory, roughly.
+    pub fn weight(&self) -> u64 {
+        const ENTRY: usize = 256;
+        let thread = |hit: &Hit| hit.thread.as_ref().map_or(0, |root| root.as_str().len());
+        let hits: usize = self.hits.iter().map(|hit| size_of::<Hit>() + thread(hit)).sum();
+        (ENTRY + hits) as u64
+    }
+
+    /// What is unread of the events up to where the question goes.
+    pub fn counts(&self, up_to: Position) -> RoomCounts {
+        let mut counts = RoomCounts::default();
+        for hit in self.hits.iter().filter(|hit| hit.position <= up_to) {
+            *counts.part(hit.thread.as_ref()) +=
+                Counts { notification_count: 1, highlight_count: u64::from(hit.highlight) };
+        }
+        counts
+    }
+}
+
+/// Asks the rules about what came since they were asked last, and forgets what has been read or redacted.
+pub async fn settle(
+    core: &Core,
+    scene: &Scene<'_>,
+    rules: &UserRules,
+    known: Option<Arc<Settled>>,
+) -> Result<Arc<Settled>, UnreadError> {
+    let known = known.filter(|known| known.version == rules.version);
+    let unread_from = unread_from(scene).await?;
+    let from = known.as_ref().map_or(unread_from, |known| known.through.max(unread_from));
+    let fresh = if from < scene.up_to { ask(core, scene, rules, from).await? } else { Vec::new() };
+    let through = known.as_ref().map_or(scene.up_to, |known| known.through.max(scene.up_to));
+    let mut hits = known.as_ref().map_or_else(Vec::new, |known| known.hits.clone());
+    hits.extend(fresh);
+    hits.retain(|hit| scene.marks.is_unread(hit.thread.as_ref(), hit.position));
+    if !hits.is_empty() {
+        let gone = redacted::applied(scene, unread_from).await?;
+        hits.retain(|hit| gone.binary_search(&hit.event).is_err());
+    }
+    hits.drain(..hits.len().saturating_sub(MAX_HITS));
+    let settled = Settled { version: rules.version, through, hits };
+    Ok(known.filter(|known| **known == settled).unwrap_or_else(|| Arc::new(settled)))
+}
+
+/// Where the first unread event may be. Where nothing was sent to threads since the room's mark, only that of the main timeline counts.
+async fn unread_from(scene: &Scene<'_>) -> Result<Position, UnreadError> {
+    let marks = &scene.marks;
+    if marks.room == marks.main {
+        return Ok(marks.main);
+    }
+    let (now, read) = (scene.totals_now().await?, scene.totals_at(marks.room).await?);
+    let in_threads = now.in_threads.since(read.in_threads).events;
+    Ok(if in_threads == 0 { marks.main } else { marks.room })
+}
+
+/// What the rules say about the unread events after a position: those that notify, oldest first.
+async fn ask(
+    core: &Core,
+    scene: &Scene<'_>,
+    rules: &UserRules,
+    from: Position,
+) -> Result<Vec<Hit>, UnreadError> {
+    let room = scene.view.number;
+    let range = KeyRange::<Timeline>::prefix(&room).after(&(room, from)).to(&(room, scene.up_to));
+    let page = scene.snapshot.scan(range, Direction::Backward, MAX_EVALUATED).await?;
+    let rows = page.rows.into_iter().rev().map(|((_, position), row)| (position, row));
+    let unread: Vec<(Position, TimelineRow)> =
+        rows.filter(|(position, row)| scene.marks.is_unread(row.thread.as_ref(), *position)).collect();
+    let mut hits = Vec::new();
+    let mut setting = None;
+    for chunk in unread.chunks(CHUNK) {
+        let numbers: Vec<EventNumber> = chunk.iter().map(|(_, row)| row.event).collect();
+        let events = core.events.get_many(scene.snapshot, room, scene.view.rules, &numbers).await?;
+        for ((position, row), event) in chunk.iter().zip(events) {
+            if !may_notify(scene, rules, &event) {
+                continue;
+            }
+            let here = Setting::of(core, scene, rules.asks_name, row.state, setting.take()).await?;
+            let reader = Reader { user: scene.user, display_name: here.display_name.as_deref() };
+            let context = here.context(scene, row.joined);
+            let said = evaluate(&rules.rules, &PushEvent::new(&event.pdu), &context, &reader);
+            if said.notify {
+                let (thread, highlight) = (row.thread.clone(), said.highlight);
+                hits.push(Hit { position: *position, event: row.event, thread, highlight });
+            }
+            setting = Some(here);
+        }
+    }
+    Ok(hits)
+}
+
+/// Whether there is a point in asking: the event is there, and of somebody else whom the user does not ignore.
+fn may_notify(scene: &Scene<'_>, rules: &UserRules, event: &RoomEvent) -> bool {
+    let sender = event.pdu.sender();
+    event.facts.redacted_by.is_none() && sender != scene.user && !rules.ignored.contains(sender)
+}

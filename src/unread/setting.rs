@@ -1,0 +1,98 @@
+//! What push rules ask of a room, as it was after an event.
+//!
+//! Owns: the powers and the reader's name in a state. Invariants: of a run of events with the same state it is read once, and of the current
+//! state mostly not at all.
+
+use plop_rooms::core::Core;
+use plop_state::StateKey;
+use plop_state::auth::Authority;
+use plop_state::json::Value;
+use plop_state::push::RoomContext;
+use plop_state_store::EventNumber;
+use plop_state_store::tree::Root;
+
+use crate::error::UnreadError;
+use crate::scene::Scene;
+
+/// Facts of one state.
+pub struct Setting {
+    state: Root,
+    powers: Powers,
+    /// The reader's name in the room; only read where a rule asks for it.
+    pub display_name: Option<String>,
+}
+
+enum Powers {
+    /// Those of the current state.
+    Current,
+    Other(Option<Box<Authority>>),
+}
+
+impl Setting {
+    /// The facts of a state; `before`, those of the event looked at before.
+    pub async fn of(
+        core: &Core,
+        scene: &Scene<'_>,
+        asks_name: bool,
+        state: Root,
+        before: Option<Self>,
+    ) -> Result<Self, UnreadError> {
+        if let Some(before) = before.filter(|before| before.state == state) {
+            return Ok(before);
+        }
+        let powers = if state == scene.view.root {
+            Powers::Current
+        } else {
+            let levels = StateKey::new("m.room.power_levels", "");
+            powers(core, scene, number(core, scene, state, &levels).await?).await?
+        };
+        let mut display_name = None;
+        if asks_name {
+            let member = StateKey::new("m.room.member", scene.user.as_str());
+            if let Some(member) = number(core, scene, state, &member).await? {
+                display_name = name(core, scene, member).await?;
+            }
+        }
+        Ok(Self { state, powers, display_name })
+    }
+
+    /// What rules ask, with this many joined members.
+    pub fn context<'a>(&'a self, scene: &'a Scene<'_>, members: u64) -> RoomContext<'a> {
+        let authority = match &self.powers {
+            Powers::Current => scene.view.authority(),
+            Powers::Other(authority) => authority.as_deref(),
+        };
+        RoomContext { members, authority }
+    }
+}
+
+/// The event under a key of a state.
+async fn number(
+    core: &Core,
+    scene: &Scene<'_>,
+    state: Root,
+    key: &StateKey,
+) -> Result<Option<EventNumber>, UnreadError> {
+    Ok(core.state.tree.get(scene.snapshot, scene.view.grove(), state, key).await?)
+}
+
+/// The powers in a state with this power levels event. The create event is that of the room for ever.
+async fn powers(core: &Core, scene: &Scene<'_>, levels: Option<EventNumber>) -> Result<Powers, UnreadError> {
+    let view = scene.view;
+    if view.kept_type("m.room.power_levels").map(|current| current.number) == levels {
+        return Ok(Powers::Current);
+    }
+    let Some(create) = view.kept_type("m.room.create") else { return Ok(Powers::Other(None)) };
+    let levels = match levels {
+        Some(levels) => Some(core.events.get(scene.snapshot, view.number, view.rules, levels).await?),
+        None => None,
+    };
+    let authority = Authority::new(&create.pdu, levels.as_ref().map(|levels| &levels.pdu), view.rules);
+    Ok(Powers::Other(authority.ok().map(Box::new)))
+}
+
+async fn name(core: &Core, scene: &Scene<'_>, member: EventNumber) -> Result<Option<String>, UnreadError> {
+    let view = scene.view;
+    let member = core.events.get(scene.snapshot, view.number, view.rules, member).await?;
+    Ok(member.content(view.rules).get("displayname").and_then(Value::as_str).map(ToOwned::to_owned))
+}

@@ -1,0 +1,140 @@
+//! The counts of a user.
+//!
+//! Owns: which way of counting is right for a room, and the caches. Invariants: both are bounded; losing them costs time only.
+
+use std::sync::Arc;
+
+use plop_db::{Position, Snapshot};
+use plop_rooms::rooms::Rooms;
+use plop_rooms::schema::Membership;
+use plop_rooms::view::RoomView;
+use plop_state::push::InRoom;
+use plop_state_store::RoomNumber;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use ruma::{OwnedUserId, UserId};
+
+use crate::by_rules::{self, Settled};
+use crate::by_totals::{self, Found};
+use crate::counts::{Counts, RoomCounts};
+use crate::error::UnreadError;
+use crate::marks::Marks;
+use crate::scene::Scene;
+use crate::user_rules::{Rows, UserRules};
+
+/// Users whose rules are remembered.
+const CACHED_USERS: usize = 2_000;
+
+/// Bytes that a remembered room of a user has, roughly.
+const AVERAGE_SETTLED: u64 = 1_024;
+
+/// Counts for all users. Cheap to clone.
+#[derive(Clone)]
+pub struct Unread(Arc<Parts>);
+
+struct Parts {
+    rooms: Rooms,
+    users: Cache<OwnedUserId, Arc<UserRules>>,
+    settled: Cache<(RoomNumber, OwnedUserId), Arc<Settled>, Bytes>,
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<(RoomNumber, OwnedUserId), Arc<Settled>> for Bytes {
+    fn weight(&self, (_, user): &(RoomNumber, OwnedUserId), settled: &Arc<Settled>) -> u64 {
+        user.as_str().len() as u64 + settled.weight()
+    }
+}
+
+/// A user with the rules that notify them, to count many rooms with.
+#[derive(Clone)]
+pub struct Reader {
+    user: OwnedUserId,
+    rules: Arc<UserRules>,
+}
+
+impl Unread {
+    /// `cache_bytes`: for what is remembered of users with rules of their own.
+    pub fn new(rooms: Rooms, cache_bytes: u64) -> Self {
+        let items = usize::try_from(cache_bytes / AVERAGE_SETTLED).unwrap_or(usize::MAX);
+        let settled = Cache::with_weighter(items, cache_bytes, Bytes);
+        Self(Arc::new(Parts { rooms, users: Cache::new(CACHED_USERS), settled }))
+    }
+
+    /// A user's rules as they are in the snapshot: once for each response.
+    pub async fn reader(&self, snapshot: &Snapshot, user: &UserId) -> Result<Reader, UnreadError> {
+        let rows = Rows::read(snapshot, user).await?;
+        let version = rows.version();
+        let cached = self.0.users.get(user).filter(|rules| rules.version == version);
+        let rules = match cached {
+            Some(rules) => rules,
+            None => {
+                let rules = Arc::new(UserRules::new(rows, user));
+                self.0.users.insert(user.to_owned(), Arc::clone(&rules));
+                rules
+            }
+        };
+        Ok(Reader { user: user.to_owned(), rules })
+    }
+
+    /// What the user has not read of a room, up to and with the event at `up_to`: `unread_notifications` for a client that does not use
+    /// threads. Nothing for who is not joined.
+    ///
+    /// `snapshot` has everything up to `up_to`, and `view` was taken after it.
+    pub async fn counts(
+        &self,
+        snapshot: &Snapshot,
+        reader: &Reader,
+        view: &RoomView,
+        up_to: Position,
+    ) -> Result<Counts, UnreadError> {
+        Ok(self.count(snapshot, reader, view, up_to, false).await?.room())
+    }
+
+    /// The same by main timeline and thread: for a client that asks for `unread_thread_notifications`.
+    pub async fn counts_by_thread(
+        &self,
+        snapshot: &Snapshot,
+        reader: &Reader,
+        view: &RoomView,
+        up_to: Position,
+    ) -> Result<RoomCounts, UnreadError> {
+        Ok(self.count(snapshot, reader, view, up_to, true).await?.parts)
+    }
+
+    async fn count(
+        &self,
+        snapshot: &Snapshot,
+        reader: &Reader,
+        view: &RoomView,
+        up_to: Position,
+        by_thread: bool,
+    ) -> Result<Found, UnreadError> {
+        let Reader { user, rules } = reader;
+        let in_room = rules.in_room(view);
+        if in_room == InRoom::Silent || view.members.membership(user) != Membership::Join {
+            return Ok(Found::default());
+        }
+        let marks = Marks::read(snapshot, view.number, user).await?;
+        let scene = Scene { snapshot, view, user, marks, up_to };
+        match in_room {
+            InRoom::Silent => Ok(Found::default()),
+            InRoom::Default => Ok(by_totals::count(&scene, by_thread).await?),
+            InRoom::HighlightsOnly => {
+                let mut found = by_totals::count(&scene, by_thread).await?;
+                found.keep_highlights();
+                Ok(found)
+            }
+            InRoom::Own => {
+                let key = (view.number, user.clone());
+                let known = self.0.settled.get(&key);
+                let settled = by_rules::settle(self.0.rooms.core(), &scene, rules, known.clone()).await?;
+                if !known.is_some_and(|known| Arc::ptr_eq(&known, &settled)) {
+                    self.0.settled.insert(key, Arc::clone(&settled));
+                }
+                Ok(Found { parts: settled.counts(up_to), in_some_thread: Counts::default() })
+            }
+        }
+    }
+}
