@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use plop_base::{Clock, Random};
-use plop_db::{Batch, CommitError, Db, ReadError, Snapshot};
+use plop_db::{Batch, CommitError, Db, Guards, ReadError, Snapshot};
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, OwnedUserId, UserId};
 
 use crate::expiring::Expiring;
-use crate::guards::Guards;
 use crate::limits::AttemptLimits;
 use crate::parameters::Parameters;
 use crate::passwords::{ImpossibleCost, PasswordHasher};
@@ -66,8 +65,8 @@ impl Accounts {
             hasher: PasswordHasher::new(parameters.passwords, random.clone())?,
             sessions: Cache::new(parameters.cached_sessions),
             limits: AttemptLimits::new(),
-            user_guards: Guards::new(),
-            token_guards: Guards::new(),
+            user_guards: Guards::default(),
+            token_guards: Guards::default(),
             uia: Mutex::new(Expiring::new(UIA_LIFETIME, MOST_UIA_SESSIONS)),
             nonces: Mutex::new(Expiring::new(NONCE_LIFETIME, MOST_NONCES)),
             login_tokens: Mutex::new(Expiring::new(LOGIN_TOKEN_LIFETIME, MOST_LOGIN_TOKENS)),

@@ -8,9 +8,9 @@
 //! pushers, HTTP.
 //!
 //! Invariants: the only writer of its keyspaces ([`schema`]). Operations that write one user's rows run one after the other, under
-//! that user's guard; preconditions of the batches are the fence behind it. Secrets are stored as hashes only: passwords by
-//! argon2id, tokens by BLAKE3. What may be forgotten by a restart (interactive authentication sessions, nonces, login tokens,
-//! limits) lives in memory, in bounded numbers.
+//! that user's guard, which is never held over a password hash and is taken before that of a registration token; preconditions of
+//! the batches are the fence behind it. Secrets are stored as hashes only: passwords by argon2id, tokens by BLAKE3. What may be
+//! forgotten by a restart (interactive authentication sessions, nonces, login tokens, limits) lives in memory, in bounded numbers.
 
 pub mod account_data;
 mod accounts;
@@ -21,7 +21,6 @@ pub mod devices;
 mod error;
 mod expiring;
 pub mod filters;
-mod guards;
 pub mod ignored_users;
 pub mod limits;
 pub mod login;

@@ -6,6 +6,7 @@
 //! is applied; operations apply in the order they were added, so a `delete_range` followed by a `put` into the range
 //! leaves the put.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use bytes::Bytes;
@@ -103,7 +104,7 @@ pub struct Batch {
     pub(crate) durability: Durability,
     pub(crate) ops: Vec<Op>,
     pub(crate) expects: Vec<Expect>,
-    pub(crate) notices: Vec<Notice>,
+    pub(crate) notices: BTreeSet<Notice>,
     pub(crate) bytes: usize,
 }
 
@@ -122,7 +123,7 @@ impl Batch {
     }
 
     fn new(durability: Durability) -> Batch {
-        Batch { durability, ops: Vec::new(), expects: Vec::new(), notices: Vec::new(), bytes: 0 }
+        Batch { durability, ops: Vec::new(), expects: Vec::new(), notices: BTreeSet::new(), bytes: 0 }
     }
 
     /// Writes a row.
@@ -168,9 +169,9 @@ impl Batch {
     /// Wakes those who wait for `subject`, once for each batch.
     pub fn notify<S: Stream>(&mut self, subject: &S::Subject) {
         let notice = Notice::new::<S>(subject);
-        if !self.notices.contains(&notice) {
-            self.bytes += notice.subject.len() + OP_OVERHEAD;
-            self.notices.push(notice);
+        let bytes = notice.subject.len() + OP_OVERHEAD;
+        if self.notices.insert(notice) {
+            self.bytes += bytes;
         }
     }
 

@@ -7,10 +7,9 @@
 //! in no answer but the user's own. Writes are relaxed: a client repeats a receipt that a power cut took by reading on.
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, CommitError, Db, Direction, KeyRange, Position, ReadError, Snapshot};
+use plop_db::{Batch, CommitError, Db, Direction, Guards, KeyRange, Position, ReadError, Snapshot};
 use plop_state_store::{EventNumber, RoomNumber};
 use ruma::{OwnedEventId, OwnedUserId, UserId};
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::authority::{Forbidden, is_seen_as};
 use crate::schema::{PrivateReceiptChanges, ReceiptChanges, ReceiptKind, ReceiptRow, ReceiptRows, Thread};
@@ -66,14 +65,13 @@ pub enum ReceiptError {
 /// The only writer of receipts.
 pub struct Receipts {
     db: Db,
-    /// One user's receipts are written one call after the other. Two users who share a guard only wait for each other.
-    guards: Vec<Mutex<()>>,
+    /// One user's receipts are written one call after the other.
+    guards: Guards,
 }
 
 impl Receipts {
     pub fn new(db: Db) -> Self {
-        // As many as a byte has values: see `guard`.
-        Self { db, guards: (0..256).map(|_| Mutex::new(())).collect() }
+        Self { db, guards: Guards::default() }
     }
 
     /// Moves the user's receipts in a room to these events, all in one batch. One that is there already, or further, stays. Says how many
@@ -99,7 +97,7 @@ impl Receipts {
         let keys: Vec<_> =
             wanted.iter().map(|new| (room, user.clone(), new.kind, new.thread.clone())).collect();
 
-        let _guard = self.guard(&user).await;
+        let _guard = self.guards.lock(user.as_str()).await;
         let present = self.db.snapshot().get_many::<ReceiptRows>(&keys).await?;
         let mut batch = Batch::relaxed();
         let mut moved: u32 = 0;
@@ -133,12 +131,6 @@ impl Receipts {
             self.db.commit(batch).await?;
         }
         Ok(moved as usize)
-    }
-
-    async fn guard(&self, user: &UserId) -> MutexGuard<'_, ()> {
-        let [first, ..] = *blake3::hash(user.as_bytes()).as_bytes();
-        // There is a guard for each value of a byte.
-        self.guards[usize::from(first)].lock().await
     }
 }
 

@@ -6,7 +6,7 @@
 //! Invariant: a batch that is refused leaves the group as it was: everything that can fail is done before anything is laid over.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -33,7 +33,7 @@ pub(super) struct Group {
 pub(super) struct Accepted {
     pub committed: Committed,
     pub on_commit: OnCommit,
-    pub notices: Vec<Notice>,
+    pub notices: BTreeSet<Notice>,
     pub answer: Answer,
     pub room: OwnedSemaphorePermit,
 }
