@@ -12,7 +12,7 @@ use crate::authority::{Forbidden, own_account};
 use crate::error::StoreError;
 use crate::rows::all_rows;
 use crate::schema::{DeviceRow, DeviceTokens, Devices, LastSeen, LastSeenRow, Users};
-use crate::sessions::{DeviceRejected, check_device_name};
+use crate::sessions::{DeviceRejected, check_device_name, new_device};
 use crate::tokens::{revoke, tokens_of};
 
 /// Most devices that one request deletes.
@@ -102,8 +102,7 @@ impl Accounts {
                     let user = self.active_user(&snapshot, &key.0).await.map_err(StoreError::from)?;
                     let user = user.ok_or(DeviceError::NotFound)?;
                     batch.expect::<Users>(&key.0, Some(&user));
-                    let created = parts.clock.now();
-                    (DeviceRow { display_name, created, generation: 0 }, DeviceUpdate::Created)
+                    (new_device(display_name, parts.clock.now()), DeviceUpdate::Created)
                 }
                 Actor::User { .. }
                 | Actor::Guest { .. }

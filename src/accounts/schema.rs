@@ -105,6 +105,9 @@ record! {
 record! {
     /// A device.
     pub struct DeviceRow = 1 {
+        /// When the row was made. No two devices ever have the same, so it tells a device from one of the same id that was there before:
+        /// what is kept for the one is not for the other.
+        pub since: Position,
         pub display_name: Option<String>,
         pub created: UnixMillis,
         /// The newest generation of tokens that has been used. Tokens of this generation and the next one are valid.

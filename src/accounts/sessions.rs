@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, KeyRange, ReadError, Snapshot};
+use plop_db::{Batch, KeyRange, Position, ReadError, Snapshot};
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use crate::accounts::Accounts;
@@ -196,7 +196,7 @@ impl Accounts {
             }
             None => {
                 batch.expect::<Devices>(&key, None);
-                batch.put::<Devices>(&key, &DeviceRow { display_name, created: now, generation: 0 });
+                batch.put::<Devices>(&key, &new_device(display_name, now));
                 (0, Vec::new())
             }
         };
@@ -213,6 +213,11 @@ impl Accounts {
             refresh: parameters.refresh_token_lifetime,
         }
     }
+}
+
+/// The row of a device that is made.
+pub(crate) fn new_device(display_name: Option<String>, created: UnixMillis) -> DeviceRow {
+    DeviceRow { since: Position::pending(0), display_name, created, generation: 0 }
 }
 
 fn actor(user: &UserRow, row: &AccessTokenRow) -> Actor {
