@@ -16,6 +16,7 @@ use plop_base::{Clock, Random, TaskKind, Tasks};
 use plop_client_api::{Api, Settings};
 use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
+use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
@@ -35,6 +36,7 @@ const RESERVED_NAMES: [&str; 4] = ["admin", "administrator", "root", "server"];
 pub struct Domain {
     pub accounts: Accounts,
     pub rooms: Rooms,
+    pub to_device: ToDevice,
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
@@ -74,11 +76,13 @@ impl Domain {
         };
         let views = usize::try_from(bytes(caches.rooms_mib)).unwrap_or(usize::MAX);
         let rooms = Rooms::open(core, views).await?;
+        let to_device = ToDevice::new(db.clone(), clock.clone(), server.clone());
         let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server, parameters(config))?;
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
         Ok(Self {
             accounts,
             rooms,
+            to_device,
             receipts: Arc::new(Receipts::new(db.clone())),
             typing: Arc::new(Typing::new(clock.clone(), start)),
             presence: Arc::new(Presence::new(db.clone(), clock.clone(), start)),
@@ -123,8 +127,10 @@ impl Domain {
         tasks.spawn(TaskKind::Maintenance, "presence storing", move || {
             endless(presence.clone(), async |presence| presence.run_storing().await)
         });
-        let (db, clock) = (db.clone(), clock.clone());
-        tasks.spawn(TaskKind::Maintenance, "forgetting", move || forget(db.clone(), clock.clone()));
+        let (db, clock, to_device) = (db.clone(), clock.clone(), self.to_device.clone());
+        tasks.spawn(TaskKind::Maintenance, "forgetting", move || {
+            forget(db.clone(), clock.clone(), to_device.clone())
+        });
     }
 
     /// Stores what may be stored late. To be called at the stop, before the database closes.
@@ -144,11 +150,13 @@ async fn endless<T, F: Future<Output = ()>>(
     Ok(())
 }
 
-/// Destroys, now and then, what was kept for a time only: answered transactions, originals of redacted events.
-async fn forget(db: Db, clock: Clock) -> Result<(), TaskError> {
+/// Destroys, now and then, what was kept for a time only: answered transactions, originals of redacted events, messages to devices that
+/// are gone.
+async fn forget(db: Db, clock: Clock, to_device: ToDevice) -> Result<(), TaskError> {
     loop {
         transactions::forget_old(&db, clock.now()).await?;
         redaction::destroy_originals(&db, clock.now()).await?;
+        to_device.sweep().await?;
         clock.sleep(SWEEP_EVERY).await;
     }
 }

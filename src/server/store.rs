@@ -13,6 +13,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_accounts::schema::KEYSPACES,
         plop_rooms::schema::KEYSPACES,
         plop_ephemeral::schema::KEYSPACES,
+        plop_e2ee::schema::KEYSPACES,
     ]
     .concat()
 }

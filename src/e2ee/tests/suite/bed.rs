@@ -1,0 +1,149 @@
+//! What the tests send messages with.
+
+use plop_accounts::passwords::PasswordCost;
+use plop_accounts::registration::NewAccount;
+use plop_accounts::{Accounts, Parameters};
+use plop_base::{Actor, Clock, Random, UnixMillis};
+use plop_db::{Counter, Db, Hooks, KeyRange, MemoryDisk, Pages, Position, Snapshot};
+use plop_e2ee::schema::{ToDeviceBytes, ToDeviceMessages};
+use plop_e2ee::to_device::{Messages, SendError, ToDevice, ToDevicePage, to_device_messages};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId, owned_server_name};
+use serde_json::{Value, json};
+
+/// A server of accounts and messages.
+pub struct Bed {
+    pub db: Db,
+    pub clock: Clock,
+    pub accounts: Accounts,
+    pub to_device: ToDevice,
+    disk: MemoryDisk,
+}
+
+impl Bed {
+    pub fn new() -> Self {
+        Self::on_disk(&MemoryDisk::new())
+    }
+
+    pub fn on_disk(disk: &MemoryDisk) -> Self {
+        Self::on(disk.clone(), Clock::simulated(UnixMillis(1_700_000_000_000)))
+    }
+
+    fn on(disk: MemoryDisk, clock: Clock) -> Self {
+        let keyspaces = [plop_accounts::schema::KEYSPACES, plop_e2ee::schema::KEYSPACES].concat();
+        let db = Db::memory_on(&disk, keyspaces, Hooks::default(), &Random::seeded(1)).expect("a database");
+        let server = owned_server_name!("plop.example");
+        let passwords = PasswordCost { memory_kib: 8, iterations: 1, parallelism: 1, concurrent_hashes: 1 };
+        let parameters = Parameters { passwords, ..Parameters::default() };
+        let accounts =
+            Accounts::new(db.clone(), clock.clone(), Random::seeded(2), server.clone(), parameters);
+        let to_device = ToDevice::new(db.clone(), clock.clone(), server);
+        Self { db, clock, accounts: accounts.expect("accounts"), to_device, disk }
+    }
+
+    /// The same disk after an orderly end of the process.
+    pub async fn restarted(self) -> Self {
+        let Self { db, clock, accounts, to_device, disk } = self;
+        drop((accounts, to_device));
+        db.close().await;
+        Self::on(disk, clock)
+    }
+
+    /// A user with these devices.
+    pub async fn user(&self, name: &str, devices: &[&str]) -> OwnedUserId {
+        let account = NewAccount { username: Some(name.to_owned()), ..NewAccount::default() };
+        let registered = self.accounts.create_account(&Actor::Server, account, false).await;
+        let user = registered.expect("an account").user;
+        for device in devices {
+            self.device(&user, device).await;
+        }
+        user
+    }
+
+    /// Makes a device, as only application services can without a login.
+    pub async fn device(&self, user: &UserId, device: &str) {
+        let made = self.accounts.update_device(&bridge(user), device.into(), None).await;
+        made.expect("a device");
+    }
+
+    pub async fn logout(&self, user: &UserId, device: &str) {
+        let gone = self.accounts.logout(&actor(user, device)).await;
+        assert_eq!(gone.expect("a logout"), [OwnedDeviceId::from(device)]);
+    }
+
+    /// Sends one message with a number in it to each of these recipients.
+    pub async fn send(
+        &self,
+        from: &Actor,
+        transaction: &str,
+        to: &[(&UserId, &str)],
+        number: u64,
+    ) -> Result<(), SendError> {
+        self.to_device.send(from, "org.example", transaction, &messages(to, &json!({ "n": number }))).await
+    }
+
+    /// What waits for a device.
+    pub async fn page(&self, user: &UserId, device: &str, after: Position, limit: usize) -> ToDevicePage {
+        let snapshot = self.db.snapshot();
+        page_of(&snapshot, user, device.into(), after, limit).await
+    }
+
+    /// The numbers that wait for a device.
+    pub async fn numbers(&self, user: &UserId, device: &str) -> Vec<u64> {
+        numbers(&self.page(user, device, Position::START, usize::MAX).await)
+    }
+
+    /// Every stored message, whosever it is.
+    pub async fn stored(&self) -> usize {
+        let mut pages = Pages::new(KeyRange::<ToDeviceMessages>::all(), 1_000);
+        let mut stored = 0;
+        while let Some(rows) = pages.next(&self.db.snapshot()).await.expect("rows") {
+            stored += rows.len();
+        }
+        stored
+    }
+
+    /// What is counted for each inbox.
+    pub async fn counted(&self) -> Vec<i64> {
+        let mut pages = Pages::new(KeyRange::<ToDeviceBytes>::all(), 1_000);
+        let rows = pages.next(&self.db.snapshot()).await.expect("rows").unwrap_or_default();
+        rows.into_iter().map(|(_, Counter(bytes))| bytes).collect()
+    }
+}
+
+pub async fn page_of(
+    snapshot: &Snapshot,
+    user: &UserId,
+    device: &DeviceId,
+    after: Position,
+    limit: usize,
+) -> ToDevicePage {
+    let page = to_device_messages(snapshot, user, device, after, snapshot.position(), limit).await;
+    page.expect("messages")
+}
+
+pub fn numbers(page: &ToDevicePage) -> Vec<u64> {
+    let number = |event: &str| {
+        let event: Value = serde_json::from_str(event).expect("JSON");
+        event["content"]["n"].as_u64().expect("a number")
+    };
+    page.messages.iter().map(|event| number(event)).collect()
+}
+
+/// The same content for each of these recipients; `*` is all devices.
+pub fn messages(to: &[(&UserId, &str)], content: &Value) -> Messages {
+    let content = content.as_object().expect("an object");
+    let mut messages = Messages::new();
+    for (user, device) in to {
+        let device = (*device).try_into().expect("a device");
+        messages.entry((*user).to_owned()).or_default().insert(device, content.clone());
+    }
+    messages
+}
+
+pub fn actor(user: &UserId, device: &str) -> Actor {
+    Actor::User { user: user.to_owned(), device: device.into() }
+}
+
+pub fn bridge(user: &UserId) -> Actor {
+    Actor::AppService { registration: "bridge".to_owned(), user: user.to_owned(), device: None }
+}

@@ -1,0 +1,7 @@
+//! Messages between devices, on the Memory engine with a simulated clock.
+
+mod bed;
+mod limits;
+mod sending;
+mod sweeping;
+mod syncing;

@@ -1,0 +1,40 @@
+//! The rows of an inbox: their keys, what they count for, how they go.
+
+use plop_db::{Batch, CommitError, Db, KeyRange, Position};
+
+use crate::schema::{Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceRow};
+
+/// The key of a message.
+pub(super) type Key = <ToDeviceMessages as plop_db::Keyspace>::Key;
+
+/// What a message takes besides its text.
+const ROW_BYTES: usize = 128;
+
+/// Where a message of an inbox stands.
+pub(super) fn key(inbox: &Inbox, position: Position) -> Key {
+    let (user, device, since) = inbox.clone();
+    (user, device, since, position)
+}
+
+/// The messages of an inbox.
+pub(super) fn messages(inbox: &Inbox) -> KeyRange<ToDeviceMessages> {
+    KeyRange::prefix(inbox)
+}
+
+/// What a message counts for in its inbox.
+pub(super) fn counted(row: &ToDeviceRow) -> i64 {
+    // A message is limited.
+    i64::try_from(row.event.0.len() + ROW_BYTES).unwrap_or(i64::MAX)
+}
+
+/// Deletes messages of an inbox. To be called under the guard of its user. Relaxed: what a power cut brings back is below every
+/// token that the device still uses, and goes with the next one.
+pub(super) async fn delete(db: &Db, inbox: &Inbox, rows: &[(Key, ToDeviceRow)]) -> Result<(), CommitError> {
+    let mut batch = Batch::relaxed();
+    for (key, _) in rows {
+        batch.delete::<ToDeviceMessages>(key);
+    }
+    let bytes: i64 = rows.iter().map(|(_, row)| counted(row)).sum();
+    batch.add::<ToDeviceBytes>(inbox, -bytes);
+    db.commit(batch).await.map(drop)
+}
