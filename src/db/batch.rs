@@ -7,7 +7,7 @@
 //! leaves the put.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 
@@ -281,6 +281,22 @@ impl fmt::Debug for Batch {
         }
         Ok(())
     }
+}
+
+/// The rows that a batch puts, as text, a line for each: what a golden test of persisted types compares. `Err` names a keyspace of the
+/// list that has no row in the batch, or one whose row cannot be read back.
+pub fn golden_rows(keyspaces: &[KeyspaceInfo], rows: &Batch) -> Result<String, &'static str> {
+    let mut missing: Vec<_> = keyspaces.iter().map(|info| info.name).collect();
+    let mut table = String::new();
+    for op in &rows.ops {
+        if let Op::Put { keyspace, key, value } = op {
+            (keyspace.check_row)(&key.bytes, &value.bytes).map_err(|_| keyspace.name)?;
+            missing.retain(|name| *name != keyspace.name);
+            // Writing to a string does not fail.
+            let _ = writeln!(table, "{op:?}");
+        }
+    }
+    missing.first().map_or(Ok(table), |name| Err(name))
 }
 
 #[cfg(test)]

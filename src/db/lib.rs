@@ -33,7 +33,7 @@ mod space;
 mod stats;
 
 pub use backup::{BackupError, BackupReport, backup, restore};
-pub use batch::{Batch, Counter, Durability, Notice};
+pub use batch::{Batch, Counter, Durability, Notice, golden_rows};
 pub use check::{CheckReport, KeyspaceCount, Problem, Problems, ReferenceCheck};
 pub use chunked::{Chunk, ChunkedTooLarge, MAX_CHUNKED_BYTES};
 pub use codec::{Codec, CodecError, Decoder, Encoder, Tail};

@@ -1,4 +1,13 @@
-use plop_accounts::schema::KEYSPACES;
+use plop_accounts::schema::{
+    AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, DeactivationRow,
+    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, Filters, KEYSPACES, LastSeen, LastSeenRow, Profiles,
+    RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow,
+    Users,
+};
+use plop_base::UnixMillis;
+use plop_db::codec::{Tail, decode};
+use plop_db::{Batch, Keyspace, Position};
+use ruma::{OwnedDeviceId, OwnedUserId, owned_device_id, owned_room_id, owned_user_id};
 
 /// Ids and names are permanent: a line may be added, never changed.
 #[test]
@@ -17,4 +26,82 @@ fn keyspaces_are_permanent() {
 70 filters Scan
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
+}
+
+const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+fn alice() -> OwnedUserId {
+    owned_user_id!("@a:b.c")
+}
+
+fn phone() -> OwnedDeviceId {
+    owned_device_id!("D")
+}
+
+fn position() -> Position {
+    Position::from_bytes([0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3])
+}
+
+/// What is on disks already. A difference here is a difference there.
+#[test]
+fn stored_rows_keep_their_bytes() {
+    let mut rows = Batch::durable();
+    put_user(&mut rows);
+    put_device(&mut rows);
+    put_tokens(&mut rows);
+    put_account_data(&mut rows);
+    insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
+}
+
+fn put_user(rows: &mut Batch) {
+    let regular = UserRow {
+        kind: UserKind::Regular,
+        created: NOW,
+        password: Some("$argon2id$".to_owned()),
+        admin: true,
+        locked: false,
+        suspended: true,
+        deactivated: None,
+    };
+    rows.put::<Users>(&alice(), &regular);
+    let deactivated = Some(DeactivationRow { at: NOW, erase: true });
+    let guest = UserRow { kind: UserKind::Guest, password: None, deactivated, ..regular };
+    rows.put::<Users>(&owned_user_id!("@g:b.c"), &guest);
+    rows.put::<Profiles>(&(alice(), "displayname".to_owned()), &Tail(r#""Al""#.to_owned()));
+    rows.put::<Filters>(&(alice(), "f1".to_owned()), &Tail("{}".to_owned()));
+}
+
+fn put_device(rows: &mut Batch) {
+    let named =
+        DeviceRow { since: position(), display_name: Some("Phone".to_owned()), created: NOW, generation: 2 };
+    rows.put::<Devices>(&(alice(), phone()), &named);
+    rows.put::<Devices>(&(alice(), owned_device_id!("E")), &DeviceRow { display_name: None, ..named });
+    rows.put::<LastSeen>(&(alice(), phone()), &LastSeenRow { at: NOW, address: "192.0.2.1".to_owned() });
+}
+
+fn put_tokens(rows: &mut Batch) {
+    let hash: <AccessTokens as Keyspace>::Key = decode(&[7; 32]).expect("a hash");
+    for expires in [None, Some(NOW)] {
+        let access = AccessTokenRow { user: alice(), device: phone(), generation: 1, expires };
+        rows.put::<AccessTokens>(&hash, &access);
+        let refresh = RefreshTokenRow { user: alice(), device: phone(), generation: 1, expires };
+        rows.put::<RefreshTokens>(&hash, &refresh);
+    }
+    for kind in [TokenKind::Access, TokenKind::Refresh] {
+        rows.put::<DeviceTokens>(&(alice(), phone(), hash), &DeviceTokenRow { kind, generation: 1 });
+    }
+    let once =
+        RegistrationTokenRow { uses_allowed: Some(1), used: 0, expires: Some(NOW), made_at_start: false };
+    rows.put::<RegistrationTokens>(&"once".to_owned(), &once);
+    let any = RegistrationTokenRow { uses_allowed: None, used: 300, expires: None, made_at_start: true };
+    rows.put::<RegistrationTokens>(&"any".to_owned(), &any);
+}
+
+fn put_account_data(rows: &mut Batch) {
+    for room in [None, Some(owned_room_id!("!r:b.c"))] {
+        let subject = (room, "m.tag".to_owned());
+        let row = AccountDataRow { position: position(), content: Tail("{}".to_owned()) };
+        rows.put::<AccountData>(&(alice(), subject.0.clone(), subject.1.clone()), &row);
+        rows.put::<AccountDataChanges>(&(alice(), position()), &subject);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod bed;
 mod limits;
+mod schema;
 mod sending;
 mod sweeping;
 mod syncing;

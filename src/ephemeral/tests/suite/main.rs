@@ -2,6 +2,7 @@
 
 mod presence;
 mod receipts;
+mod schema;
 mod typing;
 
 use plop_base::{Actor, Clock, Random, UnixMillis};
