@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The path crates with their ranks. A crate imports from ranks below its own; the crates of one rank that may import
 /// others of it name them.
-const RANKS: [(&str, &str, u8, &[&str]); 11] = [
+const RANKS: [(&str, &str, u8, &[&str]); 12] = [
     ("plop-base", "src/base", 0, &[]),
     ("plop-config", "src/config", 0, &[]),
     ("plop-db", "src/db", 1, &[]),
