@@ -95,8 +95,8 @@ impl Process<'_> {
     /// Builds the parts, serves until somebody asks the process to stop, and lets the requests finish.
     async fn serve(self, listeners: Vec<Bound>, announce: fn(&str)) -> Result<Exit, Exit> {
         let Self { config, clock, random, tasks, metrics, db } = self;
-        let domain =
-            Domain::open(config, &db, &clock, &random).await.map_err(|error| domain_refused(&error))?;
+        let domain = Domain::open(config, &db, &clock, &random, &tasks).await;
+        let domain = domain.map_err(|error| domain_refused(&error))?;
         let token = domain.first_registration_token(config).await.map_err(|error| domain_refused(&error))?;
         domain.spawn(&tasks, &db, &clock);
 

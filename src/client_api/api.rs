@@ -9,6 +9,7 @@ use plop_accounts::Accounts;
 use plop_base::Clock;
 use plop_ephemeral::{Presence, Receipts, Typing};
 use plop_rooms::rooms::Rooms;
+use plop_sync::Syncing;
 use ruma::RoomVersionId;
 
 /// The parts below. A handler takes those that it needs: `State(rooms): State<Rooms>`.
@@ -19,6 +20,7 @@ pub struct Api {
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
+    pub sync: Syncing,
     pub clock: Clock,
     pub settings: Arc<Settings>,
 }

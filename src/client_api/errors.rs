@@ -4,4 +4,5 @@
 
 mod accounts;
 mod store;
+mod sync;
 mod user_data;

@@ -22,6 +22,7 @@ mod profile;
 mod registration;
 pub mod routes;
 mod session;
+mod syncing;
 
 use axum::Router;
 
@@ -40,6 +41,7 @@ pub fn table() -> Routes {
         .and(profile::routes())
         .and(account_data::routes())
         .and(presence::routes())
+        .and(syncing::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

@@ -10,6 +10,7 @@
 pub mod access;
 pub mod client_event;
 pub mod context;
+pub mod filter;
 pub mod history;
 pub mod members;
 pub mod state;

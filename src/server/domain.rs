@@ -25,6 +25,7 @@ use plop_rooms::ops::transactions;
 use plop_rooms::redaction;
 use plop_rooms::rooms::Rooms;
 use plop_state_store::{CacheBytes, StateStore};
+use plop_sync::Syncing;
 
 /// Between two walks over what is to be forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -40,6 +41,7 @@ pub struct Domain {
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
+    pub sync: Syncing,
 }
 
 /// Why a part cannot be built.
@@ -59,7 +61,13 @@ pub enum DomainError {
 
 impl Domain {
     /// Takes up what is in the database.
-    pub async fn open(config: &Config, db: &Db, clock: &Clock, random: &Random) -> Result<Self, DomainError> {
+    pub async fn open(
+        config: &Config,
+        db: &Db,
+        clock: &Clock,
+        random: &Random,
+        tasks: &Tasks,
+    ) -> Result<Self, DomainError> {
         let caches = &config.caches;
         let server = config.server.name.clone();
         let key = identity::load_or_make(db, server.clone(), clock, random).await?;
@@ -79,14 +87,19 @@ impl Domain {
         let to_device = ToDevice::new(db.clone(), clock.clone(), server.clone());
         let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server, parameters(config))?;
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
-        Ok(Self {
-            accounts,
-            rooms,
-            to_device,
-            receipts: Arc::new(Receipts::new(db.clone())),
-            typing: Arc::new(Typing::new(clock.clone(), start)),
-            presence: Arc::new(Presence::new(db.clone(), clock.clone(), start)),
-        })
+        let typing = Arc::new(Typing::new(clock.clone(), start));
+        let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
+        let sync = Syncing::new(plop_sync::Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            rooms: rooms.clone(),
+            accounts: accounts.clone(),
+            typing: Arc::clone(&typing),
+            presence: Arc::clone(&presence),
+        });
+        let receipts = Arc::new(Receipts::new(db.clone()));
+        Ok(Self { accounts, rooms, to_device, receipts, typing, presence, sync })
     }
 
     /// The token with which the first user of a try-out registers; `None` once there is a user, or where nobody registers by token.
@@ -105,6 +118,7 @@ impl Domain {
             receipts: Arc::clone(&self.receipts),
             typing: Arc::clone(&self.typing),
             presence: Arc::clone(&self.presence),
+            sync: self.sync.clone(),
             clock: clock.clone(),
             settings: Arc::new(Settings {
                 default_room_version: config.server.default_room_version.clone(),
@@ -126,6 +140,11 @@ impl Domain {
         let presence = Arc::clone(&self.presence);
         tasks.spawn(TaskKind::Maintenance, "presence storing", move || {
             endless(presence.clone(), async |presence| presence.run_storing().await)
+        });
+        let sync = self.sync.clone();
+        tasks.spawn(TaskKind::Follower, "sync", move || {
+            let sync = sync.clone();
+            async move { sync.run().await }
         });
         let (db, clock, to_device) = (db.clone(), clock.clone(), self.to_device.clone());
         tasks.spawn(TaskKind::Maintenance, "forgetting", move || {

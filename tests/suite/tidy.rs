@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The path crates with their ranks. A crate imports from ranks below its own; the crates of one rank that may import
 /// others of it name them.
-const RANKS: [(&str, &str, u8, &[&str]); 12] = [
+const RANKS: [(&str, &str, u8, &[&str]); 13] = [
     ("plop-base", "src/base", 0, &[]),
     ("plop-config", "src/config", 0, &[]),
     ("plop-db", "src/db", 1, &[]),
@@ -17,6 +17,7 @@ const RANKS: [(&str, &str, u8, &[&str]); 12] = [
     ("plop-e2ee", "src/e2ee", 3, &["plop-accounts", "plop-rooms"]),
     ("plop-ephemeral", "src/ephemeral", 3, &[]),
     ("plop-unread", "src/unread", 3, &["plop-accounts", "plop-ephemeral", "plop-rooms"]),
+    ("plop-sync", "src/sync", 4, &[]),
     ("plop-client-api", "src/client_api", 5, &[]),
     ("plop", "", 6, &[]),
 ];

@@ -13,6 +13,8 @@ pub enum ClientFormat {
     Full,
     /// Without `room_id`, where the place in the response says it (`/sync`).
     WithoutRoomId,
+    /// As servers exchange it (`event_format` of a filter).
+    Federation,
 }
 
 impl Pdu {
@@ -22,6 +24,10 @@ impl Pdu {
     /// A redaction shows its target at the top and in `content`, wherever its room version keeps it (room version 11,
     /// "Moving the `redacts` property").
     pub fn client_json(&self, rules: &Rules, format: ClientFormat) -> String {
+        if format == ClientFormat::Federation {
+            let text = self.canonical();
+            return text.strip_suffix('}').unwrap_or(text).to_owned();
+        }
         let redaction = self.type_name() == "m.room.redaction";
         let mut out = String::with_capacity(self.content_text().len() + 384);
         out.push_str("{\"content\":");

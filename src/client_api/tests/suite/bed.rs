@@ -12,7 +12,7 @@ use plop_accounts::passwords::PasswordCost;
 use plop_accounts::registration::NewAccount;
 use plop_accounts::sessions::NewDevice;
 use plop_accounts::{Accounts, Parameters};
-use plop_base::{Actor, Clock, Random, UnixMillis};
+use plop_base::{Actor, Clock, Random, TaskKind, Tasks, UnixMillis};
 use plop_client_api::{Api, Settings};
 use plop_db::{Db, KeyspaceInfo};
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
@@ -21,6 +21,7 @@ use plop_rooms::event_store::EventStore;
 use plop_rooms::rooms::Rooms;
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
+use plop_sync::Syncing;
 use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId, owned_server_name};
 
 use crate::call::Call;
@@ -97,6 +98,7 @@ impl Bed {
 
     async fn on(db: Db, clock: Clock, choices: Choices, seed: u64) -> Self {
         let random = Random::seeded(seed);
+        let tasks = Tasks::new(clock.clone(), random.clone());
         let server = owned_server_name!("plop.example");
         let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
         let core = Core {
@@ -110,14 +112,33 @@ impl Bed {
             redaction_retention: Duration::from_secs(7 * 24 * 60 * 60),
         };
         let parameters = choices.parameters.clone();
-        let accounts = Accounts::new(db.clone(), clock.clone(), random, server, parameters);
+        let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server, parameters);
+        let accounts = accounts.expect("accounts");
+        let rooms = Rooms::open(core, 1 << 24).await.expect("rooms");
         let start = ProcessStart(seed);
+        let typing = Arc::new(Typing::new(clock.clone(), start));
+        let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
+        let sync = Syncing::new(plop_sync::Parts {
+            db: db.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            rooms: rooms.clone(),
+            accounts: accounts.clone(),
+            typing: Arc::clone(&typing),
+            presence: Arc::clone(&presence),
+        });
+        let follower = sync.clone();
+        tasks.spawn(TaskKind::Follower, "sync", move || {
+            let follower = follower.clone();
+            async move { follower.run().await }
+        });
         let api = Api {
-            accounts: accounts.expect("accounts"),
-            rooms: Rooms::open(core, 1 << 24).await.expect("rooms"),
+            accounts,
+            rooms,
+            sync,
             receipts: Arc::new(Receipts::new(db.clone())),
-            typing: Arc::new(Typing::new(clock.clone(), start)),
-            presence: Arc::new(Presence::new(db.clone(), clock.clone(), start)),
+            typing,
+            presence,
             clock: clock.clone(),
             settings: Arc::new(choices.settings.clone()),
         };

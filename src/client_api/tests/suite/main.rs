@@ -4,3 +4,4 @@ mod bed;
 mod call;
 mod discovery;
 mod session;
+mod syncing;

@@ -1,0 +1,28 @@
+//! `/sync` gives no answer.
+
+use plop_sync::{FilterRefusal, SyncError};
+
+use crate::error::ApiError;
+
+impl From<SyncError> for ApiError {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::NoToken => Self::invalid_param(error),
+            SyncError::Filter(refusal) => refusal.into(),
+            SyncError::NoUser => Self::forbidden(error),
+            SyncError::Store(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<FilterRefusal> for ApiError {
+    fn from(refusal: FilterRefusal) -> Self {
+        match refusal {
+            FilterRefusal::Invalid(_)
+            | FilterRefusal::TooLarge
+            | FilterRefusal::TooManyPatterns(_)
+            | FilterRefusal::Unknown => Self::invalid_param(refusal),
+            FilterRefusal::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `GET /_matrix/client/v3/sync`.
+
+use std::time::Duration;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use plop_ephemeral::PresenceState;
+use plop_sync::{StateAt, SyncRequest, Syncing};
+use serde::Deserialize;
+
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::extract::Session;
+use axum::extract::FromRequestParts as _;
+
+/// The parameters.
+#[derive(Deserialize)]
+pub struct Parameters {
+    since: Option<String>,
+    filter: Option<String>,
+    #[serde(default)]
+    full_state: bool,
+    #[serde(default)]
+    set_presence: Shown,
+    /// Milliseconds.
+    #[serde(default)]
+    timeout: u64,
+    #[serde(default)]
+    use_state_after: bool,
+    #[serde(default, rename = "org.matrix.msc4222.use_state_after")]
+    use_state_after_unstable: bool,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Shown {
+    #[default]
+    Online,
+    Unavailable,
+    Offline,
+}
+
+/// `GET /_matrix/client/v3/sync` (client-server API, "Syncing"). For users.
+pub async fn sync(
+    State(api): State<Api>,
+    State(sync): State<Syncing>,
+    session: Session,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+    mut head: Parts,
+) -> Result<Response, ApiError> {
+    let Query(parameters) = parameters.map_err(|error| ApiError::invalid_param(error.body_text()))?;
+    let answer = sync.sync(session.actor(), &request(parameters)).await?;
+    // While it waited, the device may have been logged out: what came since is not for it.
+    Session::from_request_parts(&mut head, &api).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], answer.to_json()).into_response())
+}
+
+fn request(parameters: Parameters) -> SyncRequest {
+    let state_at = match (parameters.use_state_after, parameters.use_state_after_unstable) {
+        (true, _) => StateAt::End,
+        (false, true) => StateAt::EndUnstable,
+        (false, false) => StateAt::Start,
+    };
+    let set_presence = match parameters.set_presence {
+        Shown::Online => PresenceState::Online,
+        Shown::Unavailable => PresenceState::Unavailable,
+        Shown::Offline => PresenceState::Offline,
+    };
+    SyncRequest {
+        since: parameters.since,
+        filter: parameters.filter,
+        full_state: parameters.full_state,
+        set_presence,
+        timeout: Duration::from_millis(parameters.timeout),
+        state_at,
+    }
+}

@@ -1,0 +1,87 @@
+//! `GET /sync` as a client calls it. What is in the answers is tested where they are made.
+
+use std::time::Duration;
+
+use plop_rooms::ops::create::{CreateRoom, Preset};
+use plop_state::json::Object;
+use ruma::{OwnedRoomId, RoomVersionId};
+
+use crate::bed::{Bed, User};
+
+const SYNC: &str = "/_matrix/client/v3/sync";
+
+async fn room(bed: &Bed, by: &User) -> OwnedRoomId {
+    let request = CreateRoom {
+        version: RoomVersionId::V12,
+        preset: Preset::PublicChat,
+        published: false,
+        alias: None,
+        name: Some("Tea".to_owned()),
+        topic: None,
+        invite: Vec::new(),
+        is_direct: false,
+        creation_content: Object::new(),
+        initial_state: Vec::new(),
+        power_levels_override: Object::new(),
+    };
+    bed.api.rooms.create(&by.actor(), &request).await.expect("a room")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_syncs_and_goes_on() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let first = bed.get(SYNC).by(&alice).await.ok();
+    let since = first["next_batch"].as_str().expect("a token").to_owned();
+    let room = room(&bed, &alice).await;
+    for (parameter, key) in [
+        ("", "state"),
+        ("&use_state_after=true", "state_after"),
+        ("&org.matrix.msc4222.use_state_after=true", "org.matrix.msc4222.state_after"),
+        ("&use_state_after=true&org.matrix.msc4222.use_state_after=true", "state_after"),
+    ] {
+        let filter = "%7B%22room%22%3A%7B%22timeline%22%3A%7B%22limit%22%3A1%7D%7D%7D";
+        let path = format!("{SYNC}?since={since}&filter={filter}&timeout=30000{parameter}");
+        let answer = bed.get(&path).by(&alice).await.ok();
+        let joined = &answer["rooms"]["join"][room.as_str()];
+        assert_eq!(joined["timeline"]["events"].as_array().map(Vec::len), Some(1));
+        assert!(joined[key]["events"].is_array(), "{parameter}: {joined}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_answered_is_refused() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    for query in [
+        "since=s1_AAAA",
+        "since=s72594_4483_1934",
+        "filter=unknown",
+        "filter=%7B",
+        "timeout=-1",
+        "timeout=soon",
+        "full_state=perhaps",
+        "set_presence=away",
+    ] {
+        let answer = bed.get(&format!("{SYNC}?{query}")).by(&alice).await;
+        answer.refused(400, "M_INVALID_PARAM");
+    }
+    bed.get(SYNC).await.refused(401, "M_MISSING_TOKEN");
+}
+
+/// Hostile input, row 96: what comes after a device was logged out is not for it.
+#[tokio::test(start_paused = true)]
+async fn a_device_that_is_logged_out_while_it_waits_gets_nothing() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let first = bed.get(SYNC).by(&alice).await.ok();
+    let path = format!("{SYNC}?timeout=30000&since={}", first["next_batch"].as_str().expect("a token"));
+    let waiting = async { bed.get(&path).by(&alice).await };
+    let log_out = async {
+        bed.clock.sleep(Duration::from_secs(1)).await;
+        bed.api.accounts.logout(&alice.actor()).await.expect("logged out");
+        room(&bed, &alice).await
+    };
+    let (answer, _) = tokio::join!(waiting, log_out);
+    answer.refused(401, "M_UNKNOWN_TOKEN");
+}

@@ -1,0 +1,143 @@
+//! What an answer costs. `cargo bench --profile release -p plop-sync`.
+//!
+//! On the in-memory engine, so it is the CPU of composing and writing the answer; HTTP is not in it. Rooms are like those of the load generator: two
+//! members and five messages; the room of the fan-out has a hundred members who wait for the same message.
+
+#![expect(clippy::disallowed_methods, reason = "a bench takes the time")]
+
+#[path = "../tests/suite/bed.rs"]
+#[expect(dead_code, reason = "a bench needs fewer builders than the tests")]
+mod bed;
+
+use std::time::{Duration, Instant};
+
+use bed::{Bed, user};
+use criterion::{Criterion, criterion_group, criterion_main};
+use plop_ephemeral::PresenceState;
+use plop_sync::SyncRequest;
+use ruma::OwnedRoomId;
+use tokio::runtime::Runtime;
+
+/// A user in so many rooms.
+struct Reader {
+    bed: Bed,
+    rooms: Vec<OwnedRoomId>,
+    name: String,
+}
+
+impl Reader {
+    async fn new(rooms: usize) -> Self {
+        let bed = Bed::new().await;
+        let name = "reader".to_owned();
+        let mut made = Vec::with_capacity(rooms);
+        for number in 0..rooms {
+            let room = bed.room("talker").await;
+            bed.set("talker", &room, "m.room.name", &format!(r#"{{"name":"Room {number}"}}"#)).await;
+            bed.join(&name, &room).await;
+            for message in 0..5 {
+                bed.say("talker", &room, &format!("{number}-{message}: the quick brown fox")).await;
+            }
+            made.push(room);
+        }
+        Self { bed, rooms: made, name }
+    }
+
+    /// The token and the bytes of an answer.
+    async fn sync(&self, name: &str, since: Option<&str>) -> (String, usize) {
+        let request = SyncRequest {
+            since: since.map(ToOwned::to_owned),
+            set_presence: PresenceState::Offline,
+            ..SyncRequest::default()
+        };
+        let answer = self.bed.sync.sync(&user(name), &request).await.expect("an answer");
+        let bytes = answer.to_json().len();
+        (answer.next_batch, bytes)
+    }
+}
+
+fn initial(criterion: &mut Criterion, runtime: &Runtime, reader: &Reader) {
+    let name = format!("initial, {} rooms", reader.rooms.len());
+    criterion.bench_function(&name, |bencher| {
+        bencher.iter(|| runtime.block_on(reader.sync(&reader.name, None)));
+    });
+}
+
+fn idle(criterion: &mut Criterion, runtime: &Runtime, reader: &Reader) {
+    let (token, _) = runtime.block_on(reader.sync(&reader.name, None));
+    let name = format!("idle, {} rooms", reader.rooms.len());
+    criterion.bench_function(&name, |bencher| {
+        bencher.iter(|| runtime.block_on(reader.sync(&reader.name, Some(&token))));
+    });
+}
+
+/// Only the answer is timed, not the sending.
+fn incremental(criterion: &mut Criterion, runtime: &Runtime, reader: &Reader) {
+    let name = format!("incremental, {} rooms", reader.rooms.len());
+    criterion.bench_function(&name, |bencher| {
+        bencher.iter_custom(|count| {
+            runtime.block_on(async {
+                let (mut token, _) = reader.sync(&reader.name, None).await;
+                let mut spent = Duration::ZERO;
+                for (_, room) in (0..count).zip(reader.rooms.iter().cycle()) {
+                    reader.bed.say("talker", room, "one more").await;
+                    let start = Instant::now();
+                    token = reader.sync(&reader.name, Some(&token)).await.0;
+                    spent += start.elapsed();
+                }
+                spent
+            })
+        });
+    });
+}
+
+/// A hundred members ask for the same message: the time of all their answers.
+fn fan_out(criterion: &mut Criterion, runtime: &Runtime) {
+    const MEMBERS: usize = 100;
+    let reader = runtime.block_on(Reader::new(1));
+    let room = reader.rooms.first().expect("a room").clone();
+    let names: Vec<String> = (0..MEMBERS).map(|number| format!("member{number}")).collect();
+    let mut tokens: Vec<String> = runtime.block_on(async {
+        let mut tokens = Vec::new();
+        for name in &names {
+            reader.bed.join(name, &room).await;
+        }
+        for name in &names {
+            tokens.push(reader.sync(name, None).await.0);
+        }
+        tokens
+    });
+    criterion.bench_function("fan-out, 100 answers", |bencher| {
+        bencher.iter_custom(|count| {
+            runtime.block_on(async {
+                let mut spent = Duration::ZERO;
+                for _ in 0..count {
+                    reader.bed.say("talker", &room, "to all of you").await;
+                    let start = Instant::now();
+                    for (name, token) in names.iter().zip(&mut tokens) {
+                        *token = reader.sync(name, Some(token)).await.0;
+                    }
+                    spent += start.elapsed();
+                }
+                spent
+            })
+        });
+    });
+}
+
+fn bench(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    for rooms in [50, 500] {
+        let reader = runtime.block_on(Reader::new(rooms));
+        initial(criterion, &runtime, &reader);
+        incremental(criterion, &runtime, &reader);
+        idle(criterion, &runtime, &reader);
+    }
+    fan_out(criterion, &runtime);
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(5));
+    targets = bench
+}
+criterion_main!(benches);

@@ -1,0 +1,65 @@
+//! What every request needs, built once by the composition root.
+//!
+//! Owns: the references, and what is kept in memory between requests. Does not own: any of what they do.
+
+use std::sync::Arc;
+
+use plop_accounts::Accounts;
+use plop_base::{Clock, Tasks};
+use plop_db::Db;
+use plop_ephemeral::{Presence, Typing};
+use plop_rooms::rooms::Rooms;
+
+use crate::changes::SharedChanges;
+use crate::filter::SyncFilters;
+use crate::ids::RoomIds;
+use crate::ignored::IgnoredUsers;
+use crate::memberships::Memberships;
+use crate::sent_members::SentMembers;
+use crate::state_lists::StateLists;
+use crate::tails::Tails;
+use crate::waiters::Waiters;
+
+/// The parts below this crate.
+pub struct Parts {
+    pub db: Db,
+    pub clock: Clock,
+    /// Says when the process stops.
+    pub tasks: Tasks,
+    pub rooms: Rooms,
+    pub accounts: Accounts,
+    pub typing: Arc<Typing>,
+    pub presence: Arc<Presence>,
+}
+
+/// The parts, and what is remembered.
+pub struct Core {
+    pub parts: Parts,
+    pub changes: SharedChanges,
+    pub memberships: Memberships,
+    pub filters: SyncFilters,
+    pub ignored: IgnoredUsers,
+    pub ids: RoomIds,
+    pub tails: Tails,
+    pub state_lists: StateLists,
+    pub sent_members: SentMembers,
+    pub waiters: Arc<Waiters>,
+}
+
+impl Core {
+    /// From here on changes are remembered.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            changes: SharedChanges::new(&parts.db, parts.rooms.core().server.clone()),
+            memberships: Memberships::new(parts.db.clone()),
+            filters: SyncFilters::new(parts.accounts.clone()),
+            ignored: IgnoredUsers::new(parts.db.clone()),
+            ids: RoomIds::new(parts.db.clone()),
+            tails: Tails::default(),
+            state_lists: StateLists::default(),
+            sent_members: SentMembers::default(),
+            waiters: Arc::default(),
+            parts,
+        }
+    }
+}

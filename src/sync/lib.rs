@@ -1,0 +1,50 @@
+//! Rank 4: `/sync`, as a reader of streams.
+//!
+//! Owns: what is new for a user since a position (client-server API, "Syncing"): the frame of rooms that it is about, a provider for each kind of
+//! change, the tokens, the requests that wait. Does not own: HTTP (rank 5), the streams (rank 3 writes them).
+//!
+//! The way of a request: [`sync`] parses it and waits; [`look`] looks once: positions first, then the [`frame`], then the providers ([`timeline`],
+//! [`state`], [`summary`], ...), put together by [`rooms`] and written by [`response`]. [`changes`] remembers what changed when, [`wake`] wakes whom
+//! it may concern.
+//!
+//! Invariants: writes nothing of the domain. An answer goes up to one position of the database, and whatever is newer than that in what is read is left for
+//! the next one. The cost of an incremental answer follows what changed.
+
+mod account_data;
+mod asking;
+mod beside;
+mod changes;
+mod core;
+mod fields;
+mod filter;
+mod frame;
+mod ids;
+mod ignored;
+mod look;
+mod memberships;
+mod news;
+mod outside;
+mod presence;
+mod receipts;
+pub mod request;
+pub mod response;
+mod rooms;
+mod scene;
+mod sent_members;
+mod state;
+mod state_lists;
+mod summary;
+mod sync;
+mod tails;
+mod timeline;
+pub mod token;
+mod typing;
+mod waiters;
+mod wake;
+
+pub use core::Parts;
+pub use filter::FilterRefusal;
+pub use request::{StateAt, SyncError, SyncRequest};
+pub use response::SyncResponse;
+pub use sync::Syncing;
+pub use token::{PageToken, SyncToken};

@@ -1,0 +1,149 @@
+//! What is new since the client's position, room by room and stream by stream.
+//!
+//! Owns: which rooms have something new, found in memory where it is remembered and in the database where it is not; what is read by user rather than
+//! by room. Does not own: what the news are.
+//!
+//! Invariants: a stream without changes of this user costs no read.
+
+use std::collections::BTreeMap;
+
+use plop_accounts::account_data::AccountDataItem;
+use plop_db::{Direction, KeyRange, Keyspace, Position, ReadError, Snapshot};
+use plop_ephemeral::receipts::Receipt;
+use plop_ephemeral::schema::ReceiptChanges;
+use plop_rooms::schema::Timeline;
+use plop_state_store::RoomNumber;
+use ruma::{OwnedUserId, UserId};
+
+use crate::account_data::{self, AccountData};
+use crate::core::{Core, Parts};
+use crate::memberships::UserRoomSet;
+use crate::token::SyncToken;
+use crate::{presence, receipts};
+
+/// What is new in a room.
+#[derive(Debug, Default)]
+pub struct RoomNews {
+    pub events: bool,
+    pub receipts: bool,
+    pub typing: bool,
+    /// The user's own.
+    pub private_receipts: Vec<Receipt>,
+    pub account_data: Vec<AccountDataItem>,
+}
+
+/// What is new for a user.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Joined rooms with something new, but for those whose membership changed.
+    pub rooms: BTreeMap<RoomNumber, RoomNews>,
+    pub account_data: AccountData,
+    /// Users who share a room, and whose presence changed.
+    pub presence: Vec<OwnedUserId>,
+}
+
+/// The span to look at.
+#[derive(Clone, Copy)]
+pub struct Since<'a> {
+    pub user: &'a UserId,
+    pub token: SyncToken,
+    pub to: Position,
+    pub with_presence: bool,
+}
+
+/// What is new since a token.
+pub async fn since(core: &Core, span: Since<'_>, rooms: &UserRoomSet) -> Result<News, ReadError> {
+    let Since { user, token, to, .. } = span;
+    let since = token.position;
+    let mut news = News::default();
+    for room in changed(core, rooms, since, Stream::Events).await? {
+        news.rooms.entry(room).or_default().events = true;
+    }
+    for room in changed(core, rooms, since, Stream::Receipts).await? {
+        news.rooms.entry(room).or_default().receipts = true;
+    }
+    let Parts { db, typing, rooms: all_rooms, .. } = &core.parts;
+    let typing = typing.rooms_changed_since(token.typing);
+    // After a restart the client may show somebody typing who has stopped since.
+    for room in typing.unwrap_or_else(|| rooms.joined.keys().copied().collect()) {
+        if rooms.joined.contains_key(&room) {
+            news.rooms.entry(room).or_default().typing = true;
+        }
+    }
+    let (account_data_changed, receipts_changed) = {
+        let (changes, _) = core.changes.now();
+        let user = user.to_owned();
+        let account_data = changes.account_data.may_have_changed(&user, since);
+        (account_data, changes.private_receipts.may_have_changed(&user, since))
+    };
+    if receipts_changed {
+        for receipt in receipts::private_changes(&db.snapshot(), user, since, to).await? {
+            if rooms.joined.contains_key(&receipt.room) {
+                news.rooms.entry(receipt.room).or_default().private_receipts.push(receipt);
+            }
+        }
+    }
+    if account_data_changed {
+        news.account_data = account_data::changes(&db.snapshot(), user, since, to).await?;
+        for (id, items) in &news.account_data.rooms {
+            let room = all_rooms.number(id).await?.filter(|room| rooms.joined.contains_key(room));
+            if let Some(room) = room {
+                news.rooms.entry(room).or_default().account_data.extend(items.iter().cloned());
+            }
+        }
+    }
+    if span.with_presence {
+        let presence = &core.parts.presence;
+        news.presence =
+            presence::changed(presence, token.presence, user, rooms, &core.memberships, &core.changes)
+                .await?;
+    }
+    Ok(news)
+}
+
+#[derive(Clone, Copy)]
+enum Stream {
+    Events,
+    Receipts,
+}
+
+/// The joined rooms in which a stream has something new.
+async fn changed(
+    core: &Core,
+    rooms: &UserRoomSet,
+    since: Position,
+    stream: Stream,
+) -> Result<Vec<RoomNumber>, ReadError> {
+    let remembered = {
+        let (changes, _) = core.changes.now();
+        let log = match stream {
+            Stream::Events => &changes.events,
+            Stream::Receipts => &changes.receipts,
+        };
+        log.changed_of(&rooms.joined, since)
+    };
+    if let Some(changed) = remembered {
+        return Ok(changed);
+    }
+    let snapshot = core.parts.db.snapshot();
+    let mut changed = Vec::new();
+    for room in rooms.joined.keys() {
+        let has_changed = match stream {
+            Stream::Events => has_rows_after::<Timeline>(&snapshot, *room, since).await?,
+            Stream::Receipts => has_rows_after::<ReceiptChanges>(&snapshot, *room, since).await?,
+        };
+        if has_changed {
+            changed.push(*room);
+        }
+    }
+    Ok(changed)
+}
+
+async fn has_rows_after<K: Keyspace<Key = (RoomNumber, Position)>>(
+    snapshot: &Snapshot,
+    room: RoomNumber,
+    since: Position,
+) -> Result<bool, ReadError> {
+    let rows = KeyRange::<K>::prefix(&room).after(&(room, since));
+    Ok(!snapshot.scan(rows, Direction::Backward, 1).await?.rows.is_empty())
+}

@@ -1,0 +1,53 @@
+//! Rooms that the user is invited to, or knocks at, seen from outside (client-server API, "Stripped state").
+//!
+//! Owns: what is shown of them. Does not own: who is shown a room.
+//!
+//! Invariants: the user's own member event, which says who invites, is among what is shown.
+
+use std::collections::BTreeSet;
+
+use plop_db::Db;
+use plop_rooms::operation::StoreFault;
+use plop_rooms::reader::stripped::{stripped, stripped_state};
+use plop_rooms::schema::StrippedState;
+use plop_state_store::RoomNumber;
+use ruma::{OwnedUserId, UserId};
+use serde_json::Value;
+
+use crate::memberships::Standing;
+use crate::response::Events;
+use crate::scene::Scene;
+
+/// What another server handed over, or what is here.
+pub async fn shown(
+    db: &Db,
+    scene: Option<&Scene<'_>>,
+    user: &UserId,
+    room: RoomNumber,
+    standing: Standing,
+) -> Result<Events, StoreFault> {
+    if let Some(row) = db.snapshot().get::<StrippedState>(&(user.to_owned(), room)).await? {
+        return Ok(row.events);
+    }
+    let Some(scene) = scene else { return Ok(Events::new()) };
+    let mut events = stripped_state(&scene.view);
+    if let Some(number) = standing.event {
+        events.extend(scene.events(&[number]).await?.iter().map(|event| stripped(&event.pdu)));
+    }
+    Ok(events)
+}
+
+/// Whether one of these users is who invites.
+pub fn is_by(shown: &Events, user: &UserId, inviters: &BTreeSet<OwnedUserId>) -> bool {
+    if inviters.is_empty() {
+        return false;
+    }
+    let sender = |event: &String| {
+        let event: Value = serde_json::from_str(event).ok()?;
+        let is_own = event["type"] == "m.room.member" && event["state_key"] == user.as_str();
+        let sender = event["sender"].as_str()?;
+        is_own.then(|| inviters.iter().any(|inviter| inviter == sender))
+    };
+    // The newest says who invites now.
+    shown.iter().rev().find_map(sender).unwrap_or(false)
+}

@@ -1,0 +1,145 @@
+//! Read receipts (client-server API, "Receipts").
+//!
+//! Owns: which receipts of a room are given, and their form. Does not own: the rows.
+//!
+//! Invariants: a private receipt is read from the user's own stream only, and so is in no answer but the user's own. A receipt that moved after the
+//! answer's position is left out: it comes with the next one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plop_db::{Position, ReadError, Snapshot};
+use plop_ephemeral::receipts::{self, Receipt};
+use plop_ephemeral::{ReceiptKind, Thread};
+use plop_state::json::write_string;
+use plop_state_store::RoomNumber;
+use ruma::{OwnedUserId, UserId};
+
+use crate::account_data::event;
+use crate::response::Events;
+
+/// The type of the events.
+pub const RECEIPT: &str = "m.receipt";
+
+/// Receipts of a room that a full answer has: those that moved last.
+const MAX_FULL: usize = 1_000;
+/// Own receipts of a room that a full answer has: one for each thread.
+const MAX_OWN: usize = 500;
+/// Receipts that are read at once.
+const PAGE: usize = 500;
+
+/// The receipts of a room, for one of its members.
+pub async fn full(
+    snapshot: &Snapshot,
+    room: RoomNumber,
+    user: &UserId,
+    to: Position,
+) -> Result<Vec<Receipt>, ReadError> {
+    let mut found = receipts::newest(snapshot, room, to, MAX_FULL).await?.receipts;
+    let own = receipts::own(snapshot, room, user, MAX_OWN).await?.receipts;
+    found.extend(own.into_iter().filter(|receipt| receipt.kind == ReceiptKind::Private));
+    Ok(found)
+}
+
+/// The public receipts of a room that moved.
+pub async fn changes(
+    snapshot: &Snapshot,
+    room: RoomNumber,
+    since: Position,
+    to: Position,
+) -> Result<Vec<Receipt>, ReadError> {
+    let mut after = since;
+    let mut found = Vec::new();
+    loop {
+        let page = receipts::changes(snapshot, room, after, to, PAGE).await?;
+        let last = add(&mut found, page.receipts, to);
+        match last {
+            Some(last) if page.more && last > after => after = last,
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// The user's private receipts that moved, in all rooms.
+pub async fn private_changes(
+    snapshot: &Snapshot,
+    user: &UserId,
+    since: Position,
+    to: Position,
+) -> Result<Vec<Receipt>, ReadError> {
+    let mut after = since;
+    let mut found = Vec::new();
+    loop {
+        let page = receipts::private_changes(snapshot, user, after, to, PAGE).await?;
+        let last = add(&mut found, page.receipts, to);
+        match last {
+            Some(last) if page.more && last > after => after = last,
+            _ => return Ok(found),
+        }
+    }
+}
+
+fn add(found: &mut Vec<Receipt>, page: Vec<Receipt>, to: Position) -> Option<Position> {
+    let last = page.iter().map(|receipt| receipt.row.position).filter(|position| *position <= to).max();
+    found.extend(page);
+    last
+}
+
+/// The form that clients get: an event for each thread, since a user may have read the same event in two of them.
+pub fn events(receipts: &[Receipt], ignored: &BTreeSet<OwnedUserId>) -> Events {
+    let mut threads: BTreeMap<&Thread, Vec<&Receipt>> = BTreeMap::new();
+    for receipt in receipts.iter().filter(|receipt| !ignored.contains(&receipt.user)) {
+        threads.entry(&receipt.thread).or_default().push(receipt);
+    }
+    threads.into_iter().map(|(thread, receipts)| event(RECEIPT, &content(thread, receipts))).collect()
+}
+
+fn content(thread: &Thread, mut receipts: Vec<&Receipt>) -> String {
+    receipts.sort_by(|a, b| (&a.row.event_id, a.kind, &a.user).cmp(&(&b.row.event_id, b.kind, &b.user)));
+    let mut out = String::from("{");
+    for (index, of_event) in receipts.chunk_by(|a, b| a.row.event_id == b.row.event_id).enumerate() {
+        let Some(first) = of_event.first() else { continue };
+        begin(&mut out, index, first.row.event_id.as_str());
+        for (index, of_kind) in of_event.chunk_by(|a, b| a.kind == b.kind).enumerate() {
+            let Some(first) = of_kind.first() else { continue };
+            begin(&mut out, index, word(first.kind));
+            for (index, receipt) in of_kind.iter().enumerate() {
+                begin(&mut out, index, receipt.user.as_str());
+                out.push_str("\"ts\":");
+                out.push_str(&receipt.row.at.to_string());
+                if let Some(thread) = thread_id(thread) {
+                    out.push_str(",\"thread_id\":");
+                    write_string(&mut out, thread);
+                }
+                out.push('}');
+            }
+            out.push('}');
+        }
+        out.push('}');
+    }
+    out.push('}');
+    out
+}
+
+/// Opens an object under a key.
+fn begin(out: &mut String, index: usize, key: &str) {
+    if index > 0 {
+        out.push(',');
+    }
+    write_string(out, key);
+    out.push_str(":{");
+}
+
+fn word(kind: ReceiptKind) -> &'static str {
+    match kind {
+        ReceiptKind::Public => "m.read",
+        ReceiptKind::Private => "m.read.private",
+    }
+}
+
+fn thread_id(thread: &Thread) -> Option<&str> {
+    match thread {
+        Thread::Unthreaded => None,
+        Thread::Main => Some("main"),
+        Thread::Root(root) => Some(root.as_str()),
+    }
+}

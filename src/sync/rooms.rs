@@ -1,0 +1,177 @@
+//! Rooms of the answer, put together from what their providers give.
+//!
+//! Owns: what of a room goes into the answer. Does not own: which rooms ([`crate::frame`]), each part by itself.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use plop_db::Position;
+use plop_rooms::event::RoomEvent;
+use plop_rooms::operation::StoreFault;
+use plop_rooms::reader::access::Standing;
+use plop_rooms::reader::client_event::Detail;
+use ruma::OwnedUserId;
+use ruma::api::client::filter::LazyLoadOptions;
+
+use crate::asking::Asking;
+use crate::beside;
+use crate::frame::{self, Part};
+use crate::news::RoomNews;
+use crate::response::{Events, JoinedRoom, LeftRoom, Timeline};
+use crate::scene::{Place, Scene, member};
+use crate::state::{self, Members};
+use crate::summary::summary;
+use crate::timeline::{self, Span, Wanted};
+
+/// A room of the answer, and whom one may see now because of it.
+pub struct Told<T> {
+    pub room: T,
+    pub met: BTreeSet<OwnedUserId>,
+}
+
+/// News of a room that the user is in: its events, and what is beside them.
+pub async fn joined(
+    asking: &Asking<'_>,
+    scene: &mut Scene<'_>,
+    part: Part,
+    news: &RoomNews,
+) -> Result<Told<JoinedRoom>, StoreFault> {
+    let span = asking.span(scene, part).await?;
+    let is_new = part.since.is_none();
+    let whole = is_new || asking.full_state;
+    let changed = state::about_members(scene, &span).await?;
+    let with_summary = whole || changed.concerns_summary;
+    let mut room = beside(asking, &scene.place(), part, news).await?;
+    room.summary = with_summary.then(|| summary(&scene.view, asking.user));
+    let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());
+    let members = asking.members(&span, heroes.cloned(), whole);
+    room.state = asking.state(scene, &span, &members, (whole, part.to)).await?;
+    room.timeline = asking.timeline(scene, span).await?;
+    let met = if is_new { local_members(scene) } else { changed.joined };
+    Ok(Told { room, met })
+}
+
+/// News of a room that the user is in, of which there are no new events.
+pub async fn beside(
+    asking: &Asking<'_>,
+    place: &Place<'_>,
+    part: Part,
+    news: &RoomNews,
+) -> Result<JoinedRoom, StoreFault> {
+    Ok(JoinedRoom {
+        ephemeral: beside::ephemeral(asking, place, part, news).await?,
+        account_data: beside::account_data(asking, place, part, news).await?,
+        ..JoinedRoom::default()
+    })
+}
+
+/// News of a room that the user has left.
+pub async fn left(
+    asking: &Asking<'_>,
+    scene: &mut Scene<'_>,
+    part: Part,
+    news: &RoomNews,
+) -> Result<LeftRoom, StoreFault> {
+    let mut span = asking.span(scene, part).await?;
+    let mut room = LeftRoom {
+        account_data: beside::account_data(asking, &scene.place(), part, news).await?,
+        ..LeftRoom::default()
+    };
+    // Where the user is in again since, the next answer tells; one who was never in, or has forgotten the room, gets nothing of its state.
+    if let Standing::Departed { state, .. } = scene.reader.standing() {
+        span.states.end = state;
+        let knew_it = match part.since {
+            Some(since) => frame::is_joined_at(scene, asking.user, since).await?,
+            None => false,
+        };
+        let whole = !knew_it || asking.full_state;
+        let members = asking.members(&span, [], whole);
+        room.state = asking.state(scene, &span, &members, (whole, part.to)).await?;
+    }
+    room.timeline = asking.timeline(scene, span).await?;
+    Ok(room)
+}
+
+/// Members of this server.
+fn local_members(scene: &Scene<'_>) -> BTreeSet<OwnedUserId> {
+    let members = &scene.view.members;
+    members.local().filter(|user| members.is_joined(user)).cloned().collect()
+}
+
+impl Asking<'_> {
+    async fn span(&self, scene: &mut Scene<'_>, part: Part) -> Result<Span, StoreFault> {
+        let (core, room) = (self.core, scene.number());
+        let changed_after = |after| core.changes.now().0.events.may_have_changed(&room, after);
+        let tail = core.tails.of(&scene.snapshot, room, part.to, changed_after).await?;
+        let filter = &self.filter.timeline;
+        let wanted = Wanted {
+            after: part.since,
+            to: part.to,
+            limit: self.filter.timeline_limit(),
+            filter: filter.keeps_room(&scene.view.id).then_some(filter),
+            ignored: &self.ignored,
+        };
+        timeline::span(scene, &tail, &wanted).await
+    }
+
+    /// Whose member events are wanted.
+    fn members(
+        &self,
+        span: &Span,
+        heroes: impl IntoIterator<Item = OwnedUserId>,
+        whole: bool,
+    ) -> Members<'_> {
+        let LazyLoadOptions::Enabled { include_redundant_members } = self.filter.state.lazy_load else {
+            return Members::All;
+        };
+        let mut users: BTreeSet<OwnedUserId> =
+            span.events.iter().map(|event| event.pdu.sender().to_owned()).collect();
+        users.extend(heroes);
+        if whole {
+            users.insert(self.user.to_owned());
+        }
+        Members::Of { users, sent: (!whole && !include_redundant_members).then_some(&self.sent_members) }
+    }
+
+    async fn state(
+        &self,
+        scene: &mut Scene<'_>,
+        span: &Span,
+        members: &Members<'_>,
+        (whole, to): (bool, Position),
+    ) -> Result<Events, StoreFault> {
+        let filter = &self.filter.state;
+        if !filter.keeps_room(&scene.view.id) {
+            return Ok(Events::new());
+        }
+        let mut events = if whole {
+            state::full(&self.core.state_lists, scene, span, self.state_at, members).await?
+        } else {
+            state::changes(scene, span, self.state_at, members).await?
+        };
+        events.retain(|event| filter.keeps(&event.pdu));
+        if let Members::Of { .. } = members {
+            let told = events.iter().chain(&span.events).filter(|event| member(event).is_some());
+            self.sent_members.add(scene.number(), told.map(|event| event.number), to);
+        }
+        self.texts(scene, &events, Detail::State).await
+    }
+
+    async fn timeline(&self, scene: &mut Scene<'_>, span: Span) -> Result<Timeline, StoreFault> {
+        let events = self.texts(scene, &span.events, Detail::Timeline).await?;
+        Ok(Timeline { events, limited: span.limited, prev_batch: Some(span.prev_batch.to_string()) })
+    }
+
+    async fn texts(
+        &self,
+        scene: &mut Scene<'_>,
+        events: &[Arc<RoomEvent>],
+        detail: Detail,
+    ) -> Result<Events, StoreFault> {
+        let mut texts = scene.reader.client_events(events, self.filter.format(), detail).await?;
+        if let Some(fields) = &self.filter.fields {
+            texts.iter_mut().for_each(|text| *text = fields.of(text));
+        }
+        Ok(texts)
+    }
+}

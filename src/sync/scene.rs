@@ -1,0 +1,89 @@
+//! One room as a request reads it.
+//!
+//! Owns: [`Scene`], the reader with the picture and the snapshot behind it; [`Place`], for what needs no more than the room's id. Does not own: what is read.
+//!
+//! Invariants: the snapshot is no older than the picture. Both may be newer than the answer's position: what is read of them is compared with it.
+
+use std::sync::Arc;
+
+use plop_base::Actor;
+use plop_db::Snapshot;
+use plop_rooms::core::Core;
+use plop_rooms::event::RoomEvent;
+use plop_rooms::event_store::EventReadError;
+use plop_rooms::loading::LoadError;
+use plop_rooms::operation::StoreFault;
+use plop_rooms::reader::access::RoomReader;
+use plop_rooms::rooms::Rooms;
+use plop_rooms::view::RoomView;
+use plop_state_store::tree::Difference;
+use plop_state_store::tree::Root;
+use plop_state_store::{EventNumber, RoomNumber};
+use ruma::{RoomId, UserId};
+
+/// Who a member event is about.
+pub fn member(event: &RoomEvent) -> Option<&str> {
+    event.pdu.state_key().filter(|_| event.pdu.type_name() == "m.room.member")
+}
+
+/// A room, and where to read what is beside its events.
+pub struct Place<'a> {
+    pub room: RoomNumber,
+    pub id: &'a RoomId,
+    pub snapshot: &'a Snapshot,
+}
+
+/// A room, read for one user.
+pub struct Scene<'a> {
+    pub core: &'a Core,
+    pub view: Arc<RoomView>,
+    pub snapshot: Snapshot,
+    pub reader: RoomReader<'a>,
+}
+
+impl<'a> Scene<'a> {
+    /// `None` for a room that is not here (an invite from elsewhere, say).
+    pub async fn open(
+        rooms: &'a Rooms,
+        actor: &'a Actor,
+        user: &'a UserId,
+        number: RoomNumber,
+    ) -> Result<Option<Self>, StoreFault> {
+        let core = rooms.core();
+        let view = match rooms.view(number).await {
+            Ok(view) => view,
+            Err(LoadError::NotHere) => return Ok(None),
+            Err(LoadError::UnknownVersion(version)) => {
+                tracing::warn!(?number, version, "a room of an unknown version is left out");
+                return Ok(None);
+            }
+            Err(LoadError::Store(fault)) => return Err(fault),
+        };
+        let snapshot = core.db.snapshot();
+        let reader =
+            RoomReader::new(core, Arc::clone(&view), snapshot.clone(), user, actor.device_id()).await?;
+        Ok(Some(Self { core, view, snapshot, reader }))
+    }
+
+    pub fn number(&self) -> RoomNumber {
+        self.view.number
+    }
+
+    /// Where to read what is beside the events.
+    pub fn place(&self) -> Place<'_> {
+        Place { room: self.view.number, id: &self.view.id, snapshot: &self.snapshot }
+    }
+
+    /// Events by number, whether the user may see them or not.
+    pub async fn events(&self, numbers: &[EventNumber]) -> Result<Vec<Arc<RoomEvent>>, EventReadError> {
+        self.core.events.get_many(&self.snapshot, self.view.number, self.view.rules, numbers).await
+    }
+
+    /// What is different in another state.
+    pub async fn diff(&self, before: Root, after: Root) -> Result<Vec<Difference>, StoreFault> {
+        if before == after {
+            return Ok(Vec::new());
+        }
+        Ok(self.core.state.tree.diff(&self.snapshot, self.view.grove(), before, after).await?)
+    }
+}

@@ -1,0 +1,86 @@
+//! The handle, and the loop of a request that waits.
+//!
+//! Owns: [`Syncing`], when an answer is given. Does not own: what is in it ([`crate::look`]).
+//!
+//! Invariants: a request that begins after a write was acknowledged answers with it. One that finds nothing waits until something may concern it,
+//! its time is over, a newer request takes its place or the process stops. Looking without finding reads nothing from the database, as long as
+//! the changes since the client's position are remembered.
+
+use std::sync::Arc;
+
+use plop_base::Actor;
+use plop_base::tasks::TaskError;
+use ruma::UserId;
+
+use crate::core::{Core, Parts};
+use crate::look::Look;
+use crate::request::{MAX_TIMEOUT, SyncError, SyncRequest};
+use crate::response::SyncResponse;
+use crate::token::SyncToken;
+use crate::wake;
+
+/// The sync of this server. Cheap to clone.
+#[derive(Clone)]
+pub struct Syncing(Arc<Core>);
+
+impl Syncing {
+    /// From here on changes are remembered. [`Syncing::run`] wakes those who wait.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Core::new(parts)))
+    }
+
+    /// Wakes those who wait, until the process stops: for a background task.
+    pub async fn run(&self) -> Result<(), TaskError> {
+        wake::run(&self.0).await;
+        Ok(())
+    }
+
+    /// What is new for a user since a position; waits for something if there is nothing.
+    pub async fn sync(&self, actor: &Actor, request: &SyncRequest) -> Result<SyncResponse, SyncError> {
+        let user = syncing_user(actor)?;
+        let core = &*self.0;
+        let filter = core.filters.get(actor, user, request.filter.as_deref()).await?;
+        let since = request.since.as_deref().filter(|since| !since.is_empty());
+        let since = since.map(str::parse::<SyncToken>).transpose().map_err(|_| SyncError::NoToken)?;
+        // The user is there as long as the request is.
+        let _connection = core.parts.presence.connect(actor, user, request.set_presence).await?;
+        self.answer(&Look { core, actor, user, filter: &filter, request }, since).await
+    }
+
+    async fn answer(&self, look: &Look<'_>, mut since: Option<SyncToken>) -> Result<SyncResponse, SyncError> {
+        let Parts { clock, tasks, .. } = &self.0.parts;
+        let timeout = look.request.timeout.min(MAX_TIMEOUT);
+        let deadline = clock.monotonic().saturating_add(timeout);
+        // Entered before the first look: what comes after it wakes.
+        let waiter = (!timeout.is_zero()).then(|| self.0.waiters.enter(look.user, look.actor.device_id()));
+        loop {
+            let looked = look.once(since).await?;
+            let left = deadline.saturating_sub(clock.monotonic());
+            let Some(waiter) = waiter.as_ref().filter(|_| !looked.is_news && !left.is_zero()) else {
+                return Ok(looked.response);
+            };
+            if tasks.is_stopping() || waiter.has_ended() {
+                return Ok(looked.response);
+            }
+            // Nothing up to here concerned the client: the next look need not go back further.
+            since = Some(looked.next);
+            tokio::select! {
+                // Each of them leads to another look, and that to the end where its time has come.
+                _ = clock.timeout(left, waiter.woken()) => {}
+                _ = tasks.shutdown_requested() => {}
+            }
+        }
+    }
+}
+
+/// The user who syncs. A shadow-banned user notices nothing.
+fn syncing_user(actor: &Actor) -> Result<&UserId, SyncError> {
+    match actor {
+        Actor::User { user, .. }
+        | Actor::AppService { user, .. }
+        | Actor::Guest { user, .. }
+        | Actor::AdminAs { user, .. }
+        | Actor::ShadowBanned { user, .. } => Ok(user),
+        Actor::Server => Err(SyncError::NoUser),
+    }
+}

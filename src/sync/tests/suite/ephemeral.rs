@@ -1,0 +1,175 @@
+//! Typing, receipts and presence.
+
+use std::time::Duration;
+
+use plop_db::Position;
+use plop_ephemeral::receipts::{NewReceipt, Receipts};
+use plop_ephemeral::{PresenceState, ReceiptKind, Thread};
+use plop_rooms::schema::Arrivals;
+use plop_sync::SyncRequest;
+use ruma::{EventId, RoomId};
+use serde_json::{Value, json as value};
+
+use crate::bed::{Bed, id, keys, user};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn read(bed: &Bed, name: &str, room: &RoomId, event: &EventId, kind: ReceiptKind, thread: Thread) {
+    let number = bed.rooms.number(room).await.expect("a read").expect("a room");
+    let core = bed.rooms.core();
+    let snapshot = bed.db.snapshot();
+    let found = core.events.number(&snapshot, number, event).await.expect("a read").expect("the event");
+    let arrival: Position =
+        snapshot.get::<Arrivals>(&(number, found)).await.expect("a read").expect("a place");
+    let new =
+        NewReceipt { kind, thread, event: found, event_id: event.to_owned(), arrival, at: bed.clock.now() };
+    let receipts = Receipts::new(bed.db.clone());
+    receipts.set(&user(name), number, &id(name), &[new]).await.expect("a receipt");
+}
+
+fn ephemeral(answer: &Value, room: &RoomId) -> Value {
+    answer["rooms"]["join"][room.as_str()]["ephemeral"]["events"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn typing_comes_and_goes() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    let number = bed.rooms.number(&room).await.expect("a read").expect("a room");
+    let mut bob = bed.client("bob");
+    bob.sync().await;
+    let typing = |users: Value| value!([{"type": "m.typing", "content": {"user_ids": users}}]);
+    let type_later = async {
+        bed.clock.sleep(Duration::from_secs(1)).await;
+        bed.typing.start(&user("alice"), number, &id("alice"), Duration::from_secs(20)).expect("typing");
+    };
+    let (answer, ()) = tokio::join!(bob.wait(MINUTE), type_later);
+    assert_eq!(ephemeral(&answer, &room), typing(value!(["@alice:plop.example"])));
+    assert_eq!(keys(&bob.sync().await), ["next_batch"]);
+    let first = bed.client("alice").sync().await;
+    assert_eq!(ephemeral(&first, &room), typing(value!(["@alice:plop.example"])));
+    let before = bed.clock.monotonic();
+    let answer = bob.wait(MINUTE).await;
+    assert_eq!(ephemeral(&answer, &room), typing(value!([])), "it ends by itself");
+    assert_eq!(bed.clock.monotonic() - before, Duration::from_secs(20));
+    assert_eq!(ephemeral(&bed.client("alice").sync().await, &room), value!(null));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_nobody_is_left_typing() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    let number = bed.rooms.number(&room).await.expect("a read").expect("a room");
+    bed.typing.start(&user("alice"), number, &id("alice"), MINUTE).expect("typing");
+    let mut alice = bed.client("alice");
+    alice.sync().await;
+    let bed = bed.restarted().await;
+    let mut client = bed.client("alice");
+    client.since = alice.since;
+    let answer = client.wait(MINUTE).await;
+    assert_eq!(ephemeral(&answer, &room)[0]["content"]["user_ids"], value!([]));
+    assert_eq!(keys(&client.sync().await), ["next_batch"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn receipts_come_once_and_the_newest_of_each() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    let one = bed.say("alice", &room, "one").await;
+    let two = bed.say("alice", &room, "two").await;
+    let mut alice = bed.client("alice");
+    alice.sync().await;
+    let public = ReceiptKind::Public;
+    read(&bed, "bob", &room, &one, public, Thread::Unthreaded).await;
+    read(&bed, "bob", &room, &two, public, Thread::Unthreaded).await;
+    read(&bed, "bob", &room, &two, public, Thread::Main).await;
+    let expected = value!([
+        {"type": "m.receipt", "content": {two.as_str(): {"m.read": {"@bob:plop.example": {"ts": 1_700_000_000_000_u64}}}}},
+        {"type": "m.receipt", "content": {two.as_str(): {"m.read": {"@bob:plop.example":
+            {"ts": 1_700_000_000_000_u64, "thread_id": "main"}}}}},
+    ]);
+    assert_eq!(ephemeral(&alice.sync().await, &room), expected);
+    assert_eq!(keys(&alice.sync().await), ["next_batch"]);
+    assert_eq!(ephemeral(&bed.client("alice").sync().await, &room), expected);
+}
+
+/// Hostile input, row 86.
+#[tokio::test(start_paused = true)]
+async fn a_private_receipt_is_its_users_own() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    let one = bed.say("alice", &room, "one").await;
+    let (mut alice, mut bob) = (bed.client("alice"), bed.client("bob"));
+    alice.sync().await;
+    bob.sync().await;
+    read(&bed, "bob", &room, &one, ReceiptKind::Private, Thread::Unthreaded).await;
+    assert_eq!(keys(&alice.sync().await), ["next_batch"]);
+    assert!(!bed.client("alice").sync().await.to_string().contains("m.read.private"));
+    let expected =
+        value!({one.as_str(): {"m.read.private": {"@bob:plop.example": {"ts": 1_700_000_000_000_u64}}}});
+    assert_eq!(ephemeral(&bob.sync().await, &room)[0]["content"], expected);
+    assert_eq!(ephemeral(&bed.client("bob").sync().await, &room)[0]["content"], expected);
+}
+
+/// A request whose user is there.
+fn online() -> SyncRequest {
+    SyncRequest { set_presence: PresenceState::Online, ..SyncRequest::default() }
+}
+
+fn presence(answer: &Value) -> Vec<(String, String)> {
+    let events = answer["presence"]["events"].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    events.iter().map(|event| (text(&event["sender"]), text(&event["content"]["presence"]))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn presence_is_told_to_those_who_share_a_room() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    let (mut alice, mut bob, mut carol) = (bed.client("alice"), bed.client("bob"), bed.client("carol"));
+    alice.sync_with(online()).await;
+    carol.sync_with(online()).await;
+    let joins = async {
+        bed.clock.sleep(Duration::from_secs(5)).await;
+        bob.sync_with(online()).await
+    };
+    let (answer, first) = tokio::join!(alice.sync_with(SyncRequest { timeout: MINUTE, ..online() }), joins);
+    assert_eq!(presence(&answer), [("@bob:plop.example".to_owned(), "online".to_owned())]);
+    assert_eq!(
+        answer["presence"]["events"][0]["content"]["last_active_ago"].as_u64().map(|ago| ago <= 2_000),
+        Some(true)
+    );
+    assert_eq!(presence(&first), [("@alice:plop.example".to_owned(), "online".to_owned())]);
+    assert_eq!(presence(&carol.sync_with(online()).await), []);
+
+    bed.join("carol", &room).await;
+    let mut met = presence(&carol.sync_with(online()).await);
+    met.sort();
+    assert_eq!(
+        met.iter().map(|(user, _)| user.as_str()).collect::<Vec<_>>(),
+        ["@alice:plop.example", "@bob:plop.example"]
+    );
+    assert!(
+        presence(&alice.sync_with(online()).await)
+            .contains(&("@carol:plop.example".to_owned(), "online".to_owned()))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn set_presence_says_how_the_user_is_shown() {
+    for (set_presence, shown) in [
+        (PresenceState::Online, Some(PresenceState::Online)),
+        (PresenceState::Unavailable, Some(PresenceState::Unavailable)),
+        (PresenceState::Offline, None),
+    ] {
+        let bed = Bed::new().await;
+        let mut alice = bed.client("alice");
+        alice.sync_with(SyncRequest { set_presence, ..SyncRequest::default() }).await;
+        let known = bed.presence.get(&id("alice")).await.expect("a read");
+        assert_eq!(known.map(|known| known.state), shown);
+    }
+}

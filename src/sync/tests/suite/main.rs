@@ -1,0 +1,15 @@
+//! What a client gets from `/sync`, on the Memory engine and a simulated clock.
+
+mod account_data;
+mod basics;
+mod bed;
+mod ephemeral;
+mod filters;
+mod gaps;
+mod lazy_loading;
+mod memberships;
+mod model;
+mod state;
+mod tokens;
+mod visibility;
+mod waiting;

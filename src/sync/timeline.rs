@@ -1,0 +1,260 @@
+//! The timeline of a room: what arrived in a span of its live stream.
+//!
+//! Owns: which events of the span are given, whether some before them are left out, the room's states around them. Does not own: the state that goes
+//! with them ([`crate::state`]), what a user may see ([`RoomReader::sees`]).
+//!
+//! Invariants: a span is walked from its end, a bounded number of rows however few of them are given. Paging back from `prev_batch` gives every event
+//! that was left out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use plop_db::{Direction, KeyRange, Position};
+use plop_rooms::event::RoomEvent;
+use plop_rooms::operation::StoreFault;
+use plop_rooms::reader::filter::EventFilter;
+use plop_rooms::reader::token::HistoryToken;
+use plop_rooms::schema::{Gaps, History, Timeline};
+use plop_state_store::EventNumber;
+use plop_state_store::tree::Root;
+use ruma::OwnedUserId;
+
+use crate::scene::Scene;
+use crate::tails::{Row, Tail};
+
+/// Rows of a span that are looked at, wanted or not.
+const MAX_EXAMINED: usize = 1_000;
+/// Rows that are loaded at once, after the first ones.
+const CHUNK: usize = 100;
+
+/// What to give.
+pub struct Wanted<'f> {
+    /// What came after it; without one, the newest that there is.
+    pub after: Option<Position>,
+    pub to: Position,
+    pub limit: usize,
+    /// `None`: no events are wanted, only the states.
+    pub filter: Option<&'f EventFilter>,
+    /// Users whose messages are not shown.
+    pub ignored: &'f BTreeSet<OwnedUserId>,
+}
+
+impl Wanted<'_> {
+    fn keeps(&self, event: &RoomEvent) -> bool {
+        // State is the room's, whoever set it (client-server API, "Ignoring Users").
+        let is_ignored = event.pdu.state_key().is_none() && self.ignored.contains(event.pdu.sender());
+        !is_ignored && self.filter.is_some_and(|filter| filter.keeps(&event.pdu))
+    }
+}
+
+/// The room's current state at the ends of a timeline.
+#[derive(Debug, Clone, Copy)]
+pub struct States {
+    /// At the position that the client has come to; empty without one.
+    pub since: Root,
+    /// Before the first event.
+    pub start: Root,
+    /// After the last one.
+    pub end: Root,
+}
+
+/// A timeline.
+pub struct Span {
+    /// Oldest first.
+    pub events: Vec<Arc<RoomEvent>>,
+    pub limited: bool,
+    pub prev_batch: HistoryToken,
+    pub states: States,
+}
+
+/// A row of the live stream with its event.
+#[derive(Clone)]
+struct Arrival {
+    event: Arc<RoomEvent>,
+    /// The room's state after it.
+    state: Root,
+}
+
+/// Rows from newest to oldest: those of the tail first, then from the database.
+struct Walk {
+    rows: std::vec::IntoIter<Row>,
+    /// What is below the rows of the tail.
+    rest: Option<KeyRange<Timeline>>,
+    chunk: usize,
+    loaded: std::vec::IntoIter<Arrival>,
+}
+
+impl Walk {
+    fn new(scene: &Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Self {
+        let room = scene.number();
+        let after = wanted.after;
+        let is_after = |row: &&Row| after.is_none_or(|after| row.position > after);
+        let rows: Vec<Row> = tail.rows_to(wanted.to).take_while(is_after).copied().collect();
+        let start = tail.start().filter(|start| after.is_none_or(|after| *start > after));
+        let rest = start.map(|start| {
+            let rest = KeyRange::prefix(&room).to(&(room, wanted.to)).before(&(room, start));
+            after.map_or(rest.clone(), |after| rest.after(&(room, after)))
+        });
+        // One more to see whether there are more, and the one before it for its state.
+        let chunk = (wanted.limit + 2).min(CHUNK);
+        Self { rows: rows.into_iter(), rest, chunk, loaded: Vec::new().into_iter() }
+    }
+
+    async fn next(&mut self, scene: &Scene<'_>) -> Result<Option<Arrival>, StoreFault> {
+        if let Some(loaded) = self.loaded.next() {
+            return Ok(Some(loaded));
+        }
+        let mut rows: Vec<Row> = self.rows.by_ref().take(self.chunk).collect();
+        if rows.is_empty() {
+            let Some(rest) = self.rest.take() else { return Ok(None) };
+            let page = scene.snapshot.scan(rest.clone(), Direction::Backward, self.chunk).await?;
+            if let Some((last, _)) = page.rows.last().filter(|_| page.more) {
+                self.rest = Some(rest.before(last));
+            }
+            rows = page.rows.iter().map(|((_, position), row)| Row::new(*position, row)).collect();
+        }
+        self.chunk = CHUNK;
+        self.loaded = arrivals(scene, &rows).await?.into_iter();
+        Ok(self.loaded.next())
+    }
+}
+
+async fn arrivals(scene: &Scene<'_>, rows: &[Row]) -> Result<Vec<Arrival>, StoreFault> {
+    let numbers: Vec<EventNumber> = rows.iter().map(|row| row.event).collect();
+    let events = scene.events(&numbers).await?;
+    Ok(rows.iter().zip(events).map(|(row, event)| Arrival { event, state: row.state }).collect())
+}
+
+/// What was walked over, newest first.
+#[derive(Default)]
+struct Walked {
+    arrivals: Vec<Arrival>,
+    /// Those that are given, by their places.
+    given: Vec<usize>,
+    /// Whether something before the given ones is left out.
+    limited: bool,
+}
+
+impl Walked {
+    fn first_given(&self) -> Option<&Arrival> {
+        self.given.last().and_then(|place| self.arrivals.get(*place))
+    }
+
+    /// What came right before the first one that is given; before everything where nothing is.
+    fn before_given(&self) -> Option<&Arrival> {
+        self.arrivals.get(self.given.last().map_or(0, |place| place + 1))
+    }
+}
+
+/// The timeline of a span.
+pub async fn span(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Result<Span, StoreFault> {
+    let mut walked = walk(scene, tail, wanted).await?;
+    let since = match wanted.after {
+        Some(after) => match tail.row_at(after) {
+            Some(row) => arrivals(scene, &[row]).await?.pop(),
+            None => arrival_at(scene, after).await?,
+        },
+        None => None,
+    };
+    cut_at_gap(scene, &mut walked).await?;
+    if !walked.limited && wanted.after.is_none() && wanted.filter.is_some() {
+        walked.limited = has_older(scene, walked.first_given()).await?;
+    }
+    let newest = walked.arrivals.first().or(since.as_ref());
+    let before = walked.before_given().or(since.as_ref());
+    let state = |arrival: Option<&Arrival>| arrival.map_or(Root::EMPTY, |arrival| arrival.state);
+    let end = state(newest);
+    let start = if walked.given.is_empty() { end } else { state(before) };
+    let prev_batch = match place_before(walked.first_given(), before) {
+        Some(place) => place,
+        None => scene.reader.token_at(wanted.to).await?,
+    };
+    let given = walked.given.iter().rev().filter_map(|place| walked.arrivals.get(*place));
+    Ok(Span {
+        events: given.map(|arrival| Arc::clone(&arrival.event)).collect(),
+        limited: walked.limited,
+        prev_batch,
+        states: States { since: state(since.as_ref()), start, end },
+    })
+}
+
+/// Walks back as far as events are wanted, and one further.
+async fn walk(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Result<Walked, StoreFault> {
+    let mut walk = Walk::new(scene, tail, wanted);
+    let mut walked = Walked::default();
+    while let Some(arrival) = walk.next(scene).await? {
+        let is_given = wanted.keeps(&arrival.event) && scene.reader.sees(&arrival.event).await?;
+        let place = walked.arrivals.len();
+        walked.arrivals.push(arrival);
+        if wanted.filter.is_none() {
+            break;
+        }
+        if place >= MAX_EXAMINED || is_given && walked.given.len() >= wanted.limit {
+            walked.limited = true;
+            break;
+        }
+        if is_given {
+            walked.given.push(place);
+        }
+    }
+    Ok(walked)
+}
+
+/// Leaves out what came before a gap in history: the client closes it by paging back, which fetches what is missing. A room without other servers
+/// has none.
+async fn cut_at_gap(scene: &Scene<'_>, walked: &mut Walked) -> Result<(), StoreFault> {
+    let ranks = walked.given.iter().filter_map(|place| walked.arrivals.get(*place)?.event.facts.rank);
+    let (Some(lowest), Some(highest)) = (ranks.clone().min(), ranks.max()) else { return Ok(()) };
+    if scene.view.members.servers().nth(1).is_none() {
+        return Ok(());
+    }
+    let room = scene.number();
+    let gaps = KeyRange::<Gaps>::prefix(&room).from(&(room, lowest)).to(&(room, highest));
+    let gaps = scene.snapshot.scan(gaps, Direction::Backward, 1).await?;
+    let Some(((_, gap), _)) = gaps.rows.first() else { return Ok(()) };
+    // Newest first: those that came after the event above the gap, and that event.
+    let above = |place: &usize| {
+        walked
+            .arrivals
+            .get(*place)
+            .and_then(|arrival| arrival.event.facts.rank)
+            .is_some_and(|rank| rank >= *gap)
+    };
+    let kept = walked.given.iter().rposition(above).map_or(0, |last| last + 1);
+    walked.given.truncate(kept);
+    walked.limited = true;
+    Ok(())
+}
+
+/// The room's state at a position; `None` before its first live event.
+pub async fn state_at(scene: &Scene<'_>, position: Position) -> Result<Option<Root>, StoreFault> {
+    Ok(arrival_at(scene, position).await?.map(|arrival| arrival.state))
+}
+
+/// The row that stood last at a position.
+async fn arrival_at(scene: &Scene<'_>, position: Position) -> Result<Option<Arrival>, StoreFault> {
+    let room = scene.number();
+    let rows = KeyRange::<Timeline>::prefix(&room).to(&(room, position));
+    let page = scene.snapshot.scan(rows, Direction::Backward, 1).await?;
+    let rows = page.rows.iter().map(|((_, position), row)| Row::new(*position, row));
+    Ok(arrivals(scene, &rows.collect::<Vec<_>>()).await?.pop())
+}
+
+/// The place in history before the first event of a timeline and after the last one that was left out.
+fn place_before(first: Option<&Arrival>, last_before: Option<&Arrival>) -> Option<HistoryToken> {
+    let below = first.and_then(|arrival| arrival.event.facts.rank).map(HistoryToken::below);
+    let above = last_before.and_then(|arrival| arrival.event.facts.rank).map(HistoryToken::above);
+    below.max(above)
+}
+
+/// Whether a room's history goes on below its first live event.
+async fn has_older(scene: &Scene<'_>, first: Option<&Arrival>) -> Result<bool, StoreFault> {
+    let Some(rank) = first.and_then(|arrival| arrival.event.facts.rank) else { return Ok(false) };
+    let room = scene.number();
+    let gaps = KeyRange::<Gaps>::prefix(&room).to(&(room, rank));
+    if !scene.snapshot.scan(gaps, Direction::Backward, 1).await?.rows.is_empty() {
+        return Ok(true);
+    }
+    let older = KeyRange::<History>::prefix(&room).before(&(room, rank));
+    Ok(!scene.snapshot.scan(older, Direction::Backward, 1).await?.rows.is_empty())
+}

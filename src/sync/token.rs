@@ -1,0 +1,203 @@
+//! Sync tokens: `next_batch` and `since`.
+//!
+//! Owns: [`SyncToken`], which maps each stream to a position, its opaque text, and whether a token can be gone on from; [`PageToken`], for requests that take
+//! tokens of `/sync` and of history pages alike. Does not own: what changed since.
+//!
+//! Invariants: a token holds positions and nothing of what lies there, so somebody else's token shows a user no more than their own. Every text
+//! is read without error or damage. A token of another database, of before a restore or from the future is no place to go on from: who
+//! brings it gets the full answer. A token of another process is, for streams that live in memory, as none.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use plop_db::{Identity, Position};
+use plop_ephemeral::{LivePosition, ProcessStart};
+use plop_rooms::operation::StoreFault;
+use plop_rooms::reader::access::RoomReader;
+use plop_rooms::reader::token::HistoryToken;
+use ruma::{DeviceId, UserId};
+
+/// What every token begins with: the kind of token and the version of its form.
+const PREFIX: &str = "s1_";
+
+/// Longest text that is looked at: far above that of any token.
+const MAX_TEXT_BYTES: usize = 256;
+
+/// For whom a token was made: the few bytes that tell one device from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder([u8; 6]);
+
+impl Holder {
+    /// The device, or the user as a whole for actors without one.
+    pub fn new(user: &UserId, device: Option<&DeviceId>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(user.as_bytes()).update(&[0]);
+        hasher.update(device.map_or(&[], DeviceId::as_bytes));
+        let [a, b, c, d, e, f, ..] = *hasher.finalize().as_bytes();
+        Self([a, b, c, d, e, f])
+    }
+}
+
+/// How far a client has come in every stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncToken {
+    pub database: Identity,
+    /// Streams of the database.
+    pub position: Position,
+    pub typing: LivePosition,
+    pub presence: LivePosition,
+    pub holder: Holder,
+}
+
+/// A text that is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a token of /sync")]
+pub struct NoToken;
+
+impl SyncToken {
+    /// Whether a client can go on from here: the database is the same, and it has come as far.
+    pub fn is_known_to(&self, database: Identity, published: Position) -> bool {
+        self.database == database && self.position <= published
+    }
+}
+
+impl fmt::Display for SyncToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = Vec::with_capacity(72);
+        bytes.extend_from_slice(&self.database.database_id);
+        bytes.extend_from_slice(&self.database.restore_generation.to_be_bytes());
+        bytes.extend_from_slice(&self.position.to_bytes());
+        bytes.extend_from_slice(&self.typing.start.0.to_be_bytes());
+        bytes.extend_from_slice(&self.typing.counter.to_be_bytes());
+        bytes.extend_from_slice(&self.presence.start.0.to_be_bytes());
+        bytes.extend_from_slice(&self.presence.counter.to_be_bytes());
+        bytes.extend_from_slice(&self.holder.0);
+        f.write_str(PREFIX)?;
+        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+impl FromStr for SyncToken {
+    type Err = NoToken;
+
+    fn from_str(text: &str) -> Result<Self, NoToken> {
+        let digits = text.strip_prefix(PREFIX).filter(|_| text.len() <= MAX_TEXT_BYTES).ok_or(NoToken)?;
+        let bytes = URL_SAFE_NO_PAD.decode(digits).map_err(|_| NoToken)?;
+        let mut rest = Rest(&bytes);
+        let database =
+            Identity { database_id: rest.take()?, restore_generation: u16::from_be_bytes(rest.take()?) };
+        let position = Position::from_bytes(rest.take()?);
+        let (typing, presence) = (rest.live()?, rest.live()?);
+        let holder = Holder(rest.take()?);
+        if rest.0.is_empty() {
+            Ok(Self { database, position, typing, presence, holder })
+        } else {
+            Err(NoToken)
+        }
+    }
+}
+
+/// Bytes that are still to be read.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], NoToken> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(NoToken)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn live(&mut self) -> Result<LivePosition, NoToken> {
+        let start = ProcessStart(u64::from_be_bytes(self.take()?));
+        Ok(LivePosition { start, counter: u64::from_be_bytes(self.take()?) })
+    }
+}
+
+/// A token as requests about a room's past take it: of a history page, or of `/sync`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageToken {
+    History(HistoryToken),
+    Sync(SyncToken),
+}
+
+impl FromStr for PageToken {
+    type Err = NoToken;
+
+    fn from_str(text: &str) -> Result<Self, NoToken> {
+        text.parse().map(Self::History).or_else(|_| text.parse().map(Self::Sync))
+    }
+}
+
+impl PageToken {
+    /// The place in a room's history. A sync token of another database, or of before a restore, is as good as now.
+    pub async fn place(
+        &self,
+        reader: &RoomReader<'_>,
+        database: Identity,
+    ) -> Result<HistoryToken, StoreFault> {
+        match self {
+            Self::History(token) => Ok(*token),
+            Self::Sync(token) => {
+                let now = reader.view().position;
+                let is_ours = token.database == database;
+                reader.token_at(if is_ours { token.position } else { now }).await
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{device_id, user_id};
+
+    use super::*;
+
+    fn token() -> SyncToken {
+        let live = |counter| LivePosition { start: ProcessStart(7), counter };
+        SyncToken {
+            database: Identity { database_id: [9; 16], restore_generation: 3 },
+            position: Position::from_bytes([1; 12]),
+            typing: live(4),
+            presence: live(u64::MAX),
+            holder: Holder::new(user_id!("@a:b"), Some(device_id!("D"))),
+        }
+    }
+
+    #[test]
+    fn a_token_is_read_back() {
+        let text = token().to_string();
+        assert_eq!(text.parse(), Ok(token()));
+        assert_eq!(text.parse(), Ok(PageToken::Sync(token())));
+        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
+    }
+
+    #[test]
+    fn other_texts_are_no_tokens() {
+        let text = token().to_string();
+        let cut = text.get(..text.len() - 2).unwrap_or_default();
+        let long = format!("{text}AAAA");
+        let huge = format!("s1_{}", "A".repeat(1 << 20));
+        for other in
+            ["", "s1_", "s1_AAAA", "s2_AAAA", "s72594_4483_1934", "h1_", "s1_\u{e9}", cut, &long, &huge]
+        {
+            assert_eq!(other.parse::<SyncToken>(), Err(NoToken), "{other:.80}");
+            assert_eq!(other.parse::<PageToken>(), Err(NoToken), "{other:.80}");
+        }
+    }
+
+    #[test]
+    fn devices_are_told_apart() {
+        let user = user_id!("@a:b");
+        let holders = [
+            Holder::new(user, None),
+            Holder::new(user, Some(device_id!("D"))),
+            Holder::new(user, Some(device_id!("E"))),
+            Holder::new(user_id!("@b:b"), Some(device_id!("D"))),
+        ];
+        for (index, one) in holders.iter().enumerate() {
+            assert!(holders.iter().skip(index + 1).all(|other| one != other));
+        }
+    }
+}
