@@ -22,6 +22,7 @@ mod error;
 mod expiring;
 pub mod filters;
 pub mod ignored_users;
+pub mod invite_permission;
 pub mod limits;
 pub mod login;
 pub mod login_tokens;

@@ -1,6 +1,6 @@
 //! Room aliases of this server (client-server API, "Room aliases").
 //!
-//! Owns: where an alias leads, who may give and take it, which aliases a room may call its own. Does not own: the
+//! Owns: what an alias is, where it leads, who may give and take it, which aliases a room may call its own. Does not own: the
 //! directory of rooms ([`super::directory`]); aliases of other servers.
 //!
 //! Invariants: an alias leads to one room; its row and the room's row of it are written together. What a room's `m.room.canonical_alias`
@@ -11,22 +11,64 @@ use plop_db::{Batch, CommitError, Direction, KeyRange, ReadError};
 use plop_state::auth::HistoryVisibility;
 use plop_state::json::{Object, Value};
 use plop_state_store::RoomNumber;
-use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, UserId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, UserId};
 
 use crate::draft::EventDraft;
 use crate::local::AppendError;
 use crate::operation::{Operation, StoreFault};
-use crate::ops::create;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, RoomAliases};
 use crate::view::RoomView;
 
 /// The state event in which a room names its aliases.
-const CANONICAL: &str = "m.room.canonical_alias";
+pub(super) const CANONICAL: &str = "m.room.canonical_alias";
 
 /// Aliases read in one page.
 const PAGE: usize = 1000;
+
+/// Servers that are named with an alias: any of them lets one in.
+const SERVERS: usize = 100;
+
+/// Where an alias leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasTarget {
+    pub room: OwnedRoomId,
+    /// Servers through which the room can be joined, this one first.
+    pub servers: Vec<OwnedServerName>,
+}
+
+/// Why a room may not call an alias its own.
+#[derive(Debug, thiserror::Error)]
+pub enum NotClaimed {
+    #[error("not an alias")]
+    Invalid,
+    #[error("the alias {0} does not lead to this room")]
+    OfAnotherRoom(OwnedRoomAliasId),
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+impl From<NotClaimed> for Refusal {
+    fn from(error: NotClaimed) -> Self {
+        match error {
+            NotClaimed::Invalid => Self::InvalidAlias,
+            NotClaimed::OfAnotherRoom(alias) => Self::BadAlias(alias.into()),
+            NotClaimed::Store(fault) => Self::Store(fault),
+        }
+    }
+}
+
+/// The alias of a local part (appendices, "Room Aliases").
+pub(super) fn alias(localpart: &str, server: &str) -> Option<OwnedRoomAliasId> {
+    let is_plain =
+        !localpart.is_empty() && !localpart.contains([':', '\0']) && !localpart.contains(char::is_whitespace);
+    if !is_plain {
+        return None;
+    }
+    // Refuses what is longer than 255 bytes.
+    RoomAliasId::parse(format!("#{localpart}:{server}")).ok()
+}
 
 impl Rooms {
     /// Makes an alias lead to a room that the user is in.
@@ -81,6 +123,18 @@ impl Rooms {
         Ok(row.ok_or(Refusal::NoSuchAlias)?.room)
     }
 
+    /// The room that an alias of this server leads to, with the servers through which it can be joined.
+    ///
+    /// # Errors
+    /// `NoSuchAlias`.
+    pub async fn alias_target(&self, alias: &RoomAliasId) -> Result<AliasTarget, Refusal> {
+        let room = self.resolve_alias(alias).await?;
+        let view = self.view_by_id(&room).await?;
+        let own = &self.core().server;
+        let others = view.members.servers().filter(|server| *server != own).take(SERVERS).cloned();
+        Ok(AliasTarget { room, servers: [own.clone()].into_iter().chain(others).collect() })
+    }
+
     /// The aliases of a room here, for its members and, where everyone may read it, for everyone.
     ///
     /// # Errors
@@ -99,7 +153,7 @@ impl Rooms {
         let server = self.core().server.as_str();
         let localpart = alias.as_str().strip_prefix('#').and_then(|rest| rest.strip_suffix(server));
         let localpart = localpart.and_then(|rest| rest.strip_suffix(':'));
-        localpart.and_then(|localpart| create::alias(localpart, server)).is_some()
+        localpart.and_then(|localpart| self::alias(localpart, server)).is_some()
     }
 }
 
@@ -191,32 +245,37 @@ pub(super) fn without(mut content: Object, is_dropped: impl Fn(&str) -> bool) ->
 }
 
 /// Checks what a new `m.room.canonical_alias` claims: each alias that the one before does not have must be one, and lead to this room
-/// (client-server API, `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`).
+/// (client-server API, `PUT /rooms/{roomId}/state/{eventType}/{stateKey}`). `own` is an alias that the operation itself makes lead here.
 ///
 /// # Errors
-/// `InvalidAlias` for what is no alias, `BadAlias` for one that does not lead here; those of other servers cannot be looked up.
-pub async fn check_claim(operation: &Operation<'_>, content: &Object) -> Result<(), Refusal> {
+/// Those of other servers cannot be looked up and count as leading elsewhere.
+pub async fn check_claim(
+    operation: &Operation<'_>,
+    content: &Object,
+    own: Option<&str>,
+) -> Result<(), NotClaimed> {
     let view = operation.view();
     let current = view.kept_type(CANONICAL).map(|event| event.content(view.rules)).unwrap_or_default();
     // What has come in before may be anything.
     let known = claimed(&current).unwrap_or_default();
-    for alias in claimed(content)?.into_iter().filter(|alias| !known.contains(alias)) {
-        let alias = RoomAliasId::parse(&alias).map_err(|_| Refusal::InvalidAlias)?;
-        let row = operation.snapshot().get::<Aliases>(&alias).await?;
+    let is_known = |alias: &String| known.contains(alias) || own == Some(alias.as_str());
+    for alias in claimed(content)?.into_iter().filter(|alias| !is_known(alias)) {
+        let alias = RoomAliasId::parse(&alias).map_err(|_| NotClaimed::Invalid)?;
+        let row = operation.snapshot().get::<Aliases>(&alias).await.map_err(StoreFault::from)?;
         if row.is_none_or(|row| row.room != view.id) {
-            return Err(Refusal::BadAlias(alias.into()));
+            return Err(NotClaimed::OfAnotherRoom(alias));
         }
     }
     Ok(())
 }
 
 /// The aliases that a content names.
-fn claimed(content: &Object) -> Result<Vec<String>, Refusal> {
-    let text = |value: &Value| value.as_str().map(ToOwned::to_owned).ok_or(Refusal::InvalidAlias);
+fn claimed(content: &Object) -> Result<Vec<String>, NotClaimed> {
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned).ok_or(NotClaimed::Invalid);
     let mut aliases = match content.get("alt_aliases") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(aliases)) => aliases.iter().map(text).collect::<Result<_, _>>()?,
-        Some(_) => return Err(Refusal::InvalidAlias),
+        Some(_) => return Err(NotClaimed::Invalid),
     };
     match content.get("alias") {
         None | Some(Value::Null) => {}

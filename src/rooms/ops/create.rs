@@ -6,6 +6,7 @@
 
 pub(super) mod content;
 
+use plop_accounts::invite_permission::blocks_invites;
 use plop_base::Actor;
 use plop_db::{CommitError, Db, ReadError};
 use plop_state::Rules;
@@ -18,6 +19,7 @@ use crate::draft::EventDraft;
 use crate::founding::{NewRoom, NotARoom};
 use crate::local::AppendError;
 use crate::operation::{Operation, StoreFault};
+use crate::ops::aliases::{self, NotClaimed};
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases};
 
@@ -81,6 +83,13 @@ pub enum CreateError {
     TooLarge,
     #[error("{0} cannot be invited: users of other servers cannot be reached")]
     Unreachable(OwnedUserId),
+    #[error("{0} does not want to be invited")]
+    InviteBlocked(OwnedUserId),
+    #[error("members are invited by `invite`, not by the initial state")]
+    MemberInInitialState,
+    /// An alias in the initial state that is none, or does not lead to this room.
+    #[error("the initial state claims an alias that is not the room's")]
+    BadAlias,
     #[error(transparent)]
     Store(StoreFault),
 }
@@ -115,6 +124,15 @@ impl From<AppendError> for CreateError {
     }
 }
 
+impl From<NotClaimed> for CreateError {
+    fn from(error: NotClaimed) -> Self {
+        match error {
+            NotClaimed::Invalid | NotClaimed::OfAnotherRoom(_) => Self::BadAlias,
+            NotClaimed::Store(fault) => fault.into(),
+        }
+    }
+}
+
 impl From<ReadError> for CreateError {
     fn from(error: ReadError) -> Self {
         Self::Store(error.into())
@@ -127,9 +145,7 @@ impl Rooms {
         let creator = creator(actor)?;
         let rules = plop_state::rules(&request.version)
             .ok_or_else(|| CreateError::UnsupportedVersion(request.version.clone()))?;
-        if let Some(user) = request.invite.iter().find(|user| user.server_name() != self.core().server) {
-            return Err(CreateError::Unreachable(user.clone()));
-        }
+        self.check_invites(request).await?;
         let alias = self.free_alias(request).await?;
         let drafts = self.first_events(creator, request, rules, alias.as_deref()).await?;
         let content = content::create(creator, request, rules);
@@ -139,9 +155,27 @@ impl Rooms {
         Ok(founded.id)
     }
 
+    /// One who cannot or does not want to be invited keeps the room from being created: it is all or nothing.
+    async fn check_invites(&self, request: &CreateRoom) -> Result<(), CreateError> {
+        if request.initial_state.iter().any(|event| event.kind == "m.room.member") {
+            return Err(CreateError::MemberInInitialState);
+        }
+        let snapshot = self.core().db.snapshot();
+        for user in &request.invite {
+            if user.server_name() != self.core().server {
+                return Err(CreateError::Unreachable(user.clone()));
+            }
+            if blocks_invites(&snapshot, user).await? {
+                return Err(CreateError::InviteBlocked(user.clone()));
+            }
+        }
+        Ok(())
+    }
+
     async fn free_alias(&self, request: &CreateRoom) -> Result<Option<OwnedRoomAliasId>, CreateError> {
         let Some(localpart) = &request.alias else { return Ok(None) };
-        let alias = alias(localpart, self.core().server.as_str()).ok_or(CreateError::InvalidAlias)?;
+        let alias =
+            aliases::alias(localpart, self.core().server.as_str()).ok_or(CreateError::InvalidAlias)?;
         if is_taken(&self.core().db, &alias).await? {
             return Err(CreateError::AliasInUse);
         }
@@ -197,6 +231,10 @@ struct FirstBatch<'r> {
 
 async fn fill(operation: &mut Operation<'_>, first: &FirstBatch<'_>) -> Result<(), CreateError> {
     for draft in &first.drafts {
+        if draft.kind == aliases::CANONICAL {
+            let own = first.alias.as_deref().map(RoomAliasId::as_str);
+            aliases::check_claim(operation, &draft.content, own).await?;
+        }
         operation.append(draft.clone()).await?;
     }
     let (number, id) = (operation.view().number, operation.view().id.clone());
@@ -228,17 +266,6 @@ fn creator(actor: &Actor) -> Result<&UserId, CreateError> {
         Actor::Guest { .. } => Err(CreateError::Guest),
         Actor::Server => Err(CreateError::NoCreator),
     }
-}
-
-/// The alias of a local part (appendices, "Room Aliases").
-pub(crate) fn alias(localpart: &str, server: &str) -> Option<OwnedRoomAliasId> {
-    let is_plain =
-        !localpart.is_empty() && !localpart.contains([':', '\0']) && !localpart.contains(char::is_whitespace);
-    if !is_plain {
-        return None;
-    }
-    // Refuses what is longer than 255 bytes.
-    RoomAliasId::parse(format!("#{localpart}:{server}")).ok()
 }
 
 async fn is_taken(db: &Db, alias: &RoomAliasId) -> Result<bool, ReadError> {

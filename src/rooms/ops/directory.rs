@@ -5,6 +5,9 @@
 //! Invariants: the list is in the order of room numbers, so pages fit together whatever is published meanwhile. One call looks at
 //! [`MAX_LOOKED_AT`] rooms at most: a page of a search may be short or empty and still have a next one.
 
+use std::fmt;
+use std::str::FromStr;
+
 use plop_base::Actor;
 use plop_db::{Batch, Direction, KeyRange};
 use plop_state_store::RoomNumber;
@@ -28,6 +31,39 @@ pub enum Place {
     After(RoomNumber),
     /// The rooms before this one.
     Before(RoomNumber),
+}
+
+/// What every text of a place begins with: the kind of token and the version of its form.
+const PREFIX: &str = "d1_";
+
+/// A text that is no place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a token of the directory")]
+pub struct NoPlace;
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::After(room) => write!(f, "{PREFIX}a{:x}", room.0),
+            Self::Before(room) => write!(f, "{PREFIX}b{:x}", room.0),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let place = text.strip_prefix(PREFIX).and_then(|rest| rest.split_at_checked(1)).ok_or(NoPlace)?;
+        // `from_str_radix` would take a sign.
+        let is_digits = place.1.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let room = u64::from_str_radix(place.1, 16).ok().filter(|_| is_digits).map(RoomNumber);
+        match (place.0, room) {
+            ("a", Some(room)) => Ok(Self::After(room)),
+            ("b", Some(room)) => Ok(Self::Before(room)),
+            _ => Err(NoPlace),
+        }
+    }
 }
 
 /// What someone looks for in the directory.
@@ -131,6 +167,10 @@ impl Rooms {
 
 impl DirectoryQuery {
     fn matches(&self, room: &RoomSummary) -> bool {
+        // A room that everyone has left cannot be joined through this server.
+        if room.joined_members == 0 {
+            return false;
+        }
         let is_of_type = self.room_types.as_ref().is_none_or(|types| types.contains(&room.room_type));
         let Some(term) = self.term.as_deref().map(str::to_lowercase).filter(|_| is_of_type) else {
             return is_of_type;

@@ -10,6 +10,7 @@
 mod restricted;
 mod standing;
 
+use plop_accounts::invite_permission::blocks_invites;
 use plop_accounts::profile::{MemberProfile, member_profile};
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
@@ -69,7 +70,7 @@ impl Rooms {
     /// Invites a user. One who is invited already is not invited again.
     ///
     /// # Errors
-    /// `NotInRoom`, `TargetJoined`, `TargetBanned`, `Unreachable`, `Rule`.
+    /// `NotInRoom`, `TargetJoined`, `TargetBanned`, `Unreachable`, `InviteBlocked`, `Rule`.
     pub async fn invite(
         &self,
         actor: &Actor,
@@ -200,6 +201,11 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
     let verdict = standing::judge(step, target, now, || may_invite(view, sender))?;
     if step == Step::Invite && target.server_name() != operation.core().server {
         return Err(Refusal::Unreachable(target.to_owned()));
+    }
+    // Who may not invite hears that from the rules, and nothing of what the other wants.
+    let is_new_invite = step == Step::Invite && verdict == Verdict::Event && may_invite(view, sender);
+    if is_new_invite && blocks_invites(operation.snapshot(), target).await? {
+        return Err(Refusal::InviteBlocked(target.to_owned()));
     }
     let mut content = content(operation, change, step, current.as_deref()).await?;
     if let Some(current) = current

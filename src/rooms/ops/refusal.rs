@@ -3,6 +3,7 @@
 //! Owns: [`Refusal`], the outcomes that the operations share. Knows no HTTP: the edge maps each to a status and an error code.
 
 use plop_base::Actor;
+use plop_base::limits::MAX_ID_BYTES;
 use plop_db::ReadError;
 use plop_state::auth::AuthError;
 use plop_state::build::BuildError;
@@ -71,6 +72,11 @@ pub enum Refusal {
     MayNotPublish,
     #[error("room version {0} is not known here")]
     UnknownVersion(String),
+    #[error("{0} does not want to be invited")]
+    InviteBlocked(OwnedUserId),
+    /// Something that becomes a part of keys.
+    #[error("the {0} is longer than {MAX_ID_BYTES} bytes")]
+    IdTooLong(&'static str),
     #[error(transparent)]
     Store(StoreFault),
 }
@@ -121,6 +127,11 @@ impl From<AppendError> for Refusal {
             AppendError::Store(fault) => Self::Store(fault),
         }
     }
+}
+
+/// Refuses a name that would make a key longer than keys may be.
+pub fn check_length(what: &'static str, id: &str) -> Result<(), Refusal> {
+    if id.len() <= MAX_ID_BYTES { Ok(()) } else { Err(Refusal::IdTooLong(what)) }
 }
 
 /// The user in whose name a room is changed. Guests may do what `guests` says.

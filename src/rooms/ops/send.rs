@@ -8,7 +8,7 @@
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
 use plop_state::StateKey;
-use plop_state::auth::AuthError;
+use plop_state::auth::{AuthError, Authority, LevelField};
 use plop_state::json::{Object, Value};
 use plop_state_store::RoomNumber;
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
@@ -16,7 +16,7 @@ use ruma::{EventId, OwnedEventId, RoomId, UserId};
 use crate::draft::EventDraft;
 use crate::operation::{Operation, StoreFault};
 use crate::ops::aliases;
-use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::ops::refusal::{Guests, Refusal, check_length, sender};
 use crate::ops::transactions::Transaction;
 use crate::rooms::Rooms;
 use crate::schema::SentBy;
@@ -32,6 +32,22 @@ pub struct SendEvent {
     pub transaction: Option<String>,
     /// The time to claim, which application services may choose.
     pub ts: Option<UnixMillis>,
+}
+
+/// How a local user redacts an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Redaction<'r> {
+    pub reason: Option<&'r str>,
+    pub transaction: &'r str,
+    pub whose: Whose,
+}
+
+/// Whose events may be redacted, where the room allows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    Any,
+    /// One's own: for suspended accounts (client-server API, "Account suspension").
+    Own,
 }
 
 impl Rooms {
@@ -50,21 +66,24 @@ impl Rooms {
             return self.set_member(actor, room, target, &event.content, event.ts).await;
         }
         let sender = sender(actor, Guests::May)?;
+        check_length("event type", &event.kind)?;
+        let transaction = match event.transaction.as_deref() {
+            Some(id) => Some(Transaction::of_send(actor, sender, room, &event.kind, id)?),
+            None => None,
+        };
         let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
-        let transaction =
-            event.transaction.as_deref().map(|id| Transaction::of_send(actor, sender, room, &event.kind, id));
-        self.send_once(number, Request { actor, sender, event, transaction }).await
+        self.send_once(number, Request { actor, sender, event, transaction, whose: Whose::Any }).await
     }
 
-    /// Redacts an event (`PUT /rooms/{roomId}/redact/{eventId}/{txnId}`).
+    /// Redacts an event (`PUT /rooms/{roomId}/redact/{eventId}/{txnId}`), one's own only if `whose` says so.
     pub async fn redact(
         &self,
         actor: &Actor,
         room: &RoomId,
         target: &EventId,
-        reason: Option<&str>,
-        transaction: &str,
+        redaction: &Redaction<'_>,
     ) -> Result<OwnedEventId, Refusal> {
+        let Redaction { reason, transaction, whose } = *redaction;
         let sender = sender(actor, Guests::May)?;
         let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
         let mut content = Object::from([("redacts".to_owned(), target.as_str().into())]);
@@ -76,8 +95,8 @@ impl Rooms {
             transaction: Some(transaction.to_owned()),
             ts: None,
         };
-        let transaction = Some(Transaction::of_redact(actor, sender, room, target, transaction));
-        self.send_once(number, Request { actor, sender, event: &event, transaction }).await
+        let transaction = Some(Transaction::of_redact(actor, sender, room, target, transaction)?);
+        self.send_once(number, Request { actor, sender, event: &event, transaction, whose }).await
     }
 
     async fn send_once(&self, room: RoomNumber, request: Request<'_>) -> Result<OwnedEventId, Refusal> {
@@ -90,10 +109,12 @@ struct Request<'r> {
     sender: &'r UserId,
     event: &'r SendEvent,
     transaction: Option<Transaction>,
+    /// If it is a redaction.
+    whose: Whose,
 }
 
 async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<OwnedEventId, Refusal> {
-    let Request { actor, sender, event, transaction } = request;
+    let Request { sender, event, transaction, .. } = request;
     if !operation.view().members.is_joined(sender) {
         return Err(Refusal::NotInRoom);
     }
@@ -106,9 +127,9 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
         return Ok(same);
     }
     if event.kind == "m.room.canonical_alias" && event.state_key.as_deref() == Some("") {
-        aliases::check_claim(operation, &event.content).await?;
+        aliases::check_claim(operation, &event.content, None).await?;
     }
-    let draft = draft(operation, actor, sender, event).await?;
+    let draft = draft(operation, request).await?;
     let appended = operation.append(draft).await?;
     let id = appended.pdu.event_id_owned().clone();
     if let Some(transaction) = transaction {
@@ -131,12 +152,8 @@ async fn unchanged(
     Ok(same.map(|current| current.pdu.event_id_owned().clone()))
 }
 
-async fn draft(
-    operation: &Operation<'_>,
-    actor: &Actor,
-    sender: &UserId,
-    event: &SendEvent,
-) -> Result<EventDraft, Refusal> {
+async fn draft(operation: &Operation<'_>, request: &Request<'_>) -> Result<EventDraft, Refusal> {
+    let Request { actor, sender, event, whose, .. } = *request;
     let mut draft = EventDraft::message(&event.kind, sender.to_owned(), event.content.clone());
     draft.state_key.clone_from(&event.state_key);
     draft.ts = event.ts;
@@ -144,7 +161,7 @@ async fn draft(
         .device_id()
         .map(|device| SentBy { device: device.to_string(), transaction: event.transaction.clone() });
     if event.kind == "m.room.redaction" && event.state_key.is_none() {
-        draft.redacts = Some(redaction_target(operation, sender, &mut draft.content).await?);
+        draft.redacts = Some(redaction_target(operation, sender, whose, &mut draft.content).await?);
     }
     Ok(draft)
 }
@@ -153,14 +170,16 @@ async fn draft(
 async fn redaction_target(
     operation: &Operation<'_>,
     sender: &UserId,
+    whose: Whose,
     content: &mut Object,
 ) -> Result<OwnedEventId, Refusal> {
     let named = content.remove("redacts");
     let id = named.as_ref().and_then(Value::as_str).and_then(|id| EventId::parse(id).ok());
     let id = id.ok_or(Refusal::NoSuchEvent)?;
     let target = operation.event_by_id(&id).await?.ok_or(Refusal::NoSuchEvent)?;
-    let may = |authority: &plop_state::auth::Authority| {
-        target.pdu.sender() == sender || authority.may(sender.as_str(), plop_state::auth::LevelField::Redact)
+    let may = |authority: &Authority| {
+        let may_others = whose == Whose::Any && authority.may(sender.as_str(), LevelField::Redact);
+        target.pdu.sender() == sender || may_others
     };
     let is_create = target.pdu.type_name() == "m.room.create";
     if !is_create && operation.view().authority().is_some_and(may) {

@@ -11,6 +11,7 @@ use plop_db::{Batch, Db, KeyRange, Pages};
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 
 use crate::operation::{Operation, StoreFault};
+use crate::ops::refusal::{Refusal, check_length};
 use crate::schema::{TRANSACTION_LIFETIME, TransactionKey, TransactionRow, Transactions};
 
 /// Rows looked at in one page.
@@ -25,12 +26,30 @@ pub struct Transaction {
 
 impl Transaction {
     /// Sending an event of a type into a room.
-    pub fn of_send(actor: &Actor, user: &UserId, room: &RoomId, kind: &str, id: &str) -> Self {
+    ///
+    /// # Errors
+    /// `IdTooLong`.
+    pub fn of_send(
+        actor: &Actor,
+        user: &UserId,
+        room: &RoomId,
+        kind: &str,
+        id: &str,
+    ) -> Result<Self, Refusal> {
         Self::new(actor, user, format!("send/{room}/{kind}"), id, kind, None)
     }
 
     /// Redacting an event of a room.
-    pub fn of_redact(actor: &Actor, user: &UserId, room: &RoomId, target: &EventId, id: &str) -> Self {
+    ///
+    /// # Errors
+    /// `IdTooLong`.
+    pub fn of_redact(
+        actor: &Actor,
+        user: &UserId,
+        room: &RoomId,
+        target: &EventId,
+        id: &str,
+    ) -> Result<Self, Refusal> {
         Self::new(
             actor,
             user,
@@ -48,11 +67,12 @@ impl Transaction {
         id: &str,
         kind: &str,
         redacts: Option<OwnedEventId>,
-    ) -> Self {
+    ) -> Result<Self, Refusal> {
+        check_length("transaction id", id)?;
         // An actor without device (an admin acting as someone) shares one scope.
         let device = actor.device_id().map_or_else(String::new, ToString::to_string);
         let key = TransactionKey { user: user.to_owned(), device, endpoint, transaction: id.to_owned() };
-        Self { key, kind: kind.to_owned(), redacts }
+        Ok(Self { key, kind: kind.to_owned(), redacts })
     }
 
     /// The event that the first of the requests made.

@@ -8,7 +8,7 @@ use plop_db::{Db, KeyspaceInfo};
 use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
 use plop_rooms::ops::create::{CreateRoom, InitialState, Preset};
-use plop_rooms::ops::send::SendEvent;
+use plop_rooms::ops::send::{Redaction, SendEvent, Whose};
 use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::{HeadRow, Heads, Membership};
 use plop_state::StateKey;
@@ -117,6 +117,11 @@ pub fn id(name: &str) -> OwnedUserId {
 
 pub fn json(text: &str) -> Object {
     parse_object(text.as_bytes(), NumberRule::Strict).expect("an object")
+}
+
+/// A redaction of whatever event the room lets one redact.
+pub fn redaction<'r>(reason: Option<&'r str>, transaction: &'r str) -> Redaction<'r> {
+    Redaction { reason, transaction, whose: Whose::Any }
 }
 
 /// A request for a private room.

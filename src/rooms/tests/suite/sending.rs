@@ -9,7 +9,7 @@ use plop_rooms::ops::send::SendEvent;
 use plop_state::json::Object;
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
 
-use crate::bed::{Bed, json, private_room, user};
+use crate::bed::{Bed, json, private_room, redaction, user};
 
 fn message(text: &str, transaction: Option<&str>) -> SendEvent {
     SendEvent {
@@ -114,7 +114,10 @@ async fn b4_88_a_redacted_event_shows_no_content_in_every_version() {
             bed.rooms.create(&user("alice"), &private_room(rules.version.clone())).await.expect("a room");
         let sent = bed.rooms.send(&user("alice"), &room, &message("secret", None)).await.expect("an event");
         assert!(content(&bed, &room, &sent).await.contains("secret"));
-        bed.rooms.redact(&user("alice"), &room, &sent, Some("oops"), "r").await.expect("a redaction");
+        bed.rooms
+            .redact(&user("alice"), &room, &sent, &redaction(Some("oops"), "r"))
+            .await
+            .expect("a redaction");
         assert_eq!(content(&bed, &room, &sent).await, "{}", "version {}", rules.version);
         assert_eq!(content(&bed.restarted().await, &room, &sent).await, "{}");
     }
@@ -128,7 +131,7 @@ async fn b3_50_a_create_event_is_not_redacted_in_any_version() {
             bed.rooms.create(&user("alice"), &private_room(rules.version.clone())).await.expect("a room");
         let view = bed.rooms.view_by_id(&room).await.expect("the room");
         let create = view.kept_type("m.room.create").expect("a create event").pdu.event_id_owned().clone();
-        let refused = bed.rooms.redact(&user("alice"), &room, &create, None, "r").await;
+        let refused = bed.rooms.redact(&user("alice"), &room, &create, &redaction(None, "r")).await;
         assert!(matches!(refused, Err(Refusal::MayNotRedact)), "version {}: {refused:?}", rules.version);
     }
 }
@@ -138,7 +141,7 @@ async fn redacting_an_event_that_is_not_here_is_refused() {
     let bed = Bed::new().await;
     let room = room(&bed).await;
     let unknown = ruma::owned_event_id!("$nowhere");
-    let refused = bed.rooms.redact(&user("alice"), &room, &unknown, None, "r").await;
+    let refused = bed.rooms.redact(&user("alice"), &room, &unknown, &redaction(None, "r")).await;
     assert!(matches!(refused, Err(Refusal::NoSuchEvent)), "{refused:?}");
 }
 
@@ -149,9 +152,13 @@ async fn a_transaction_id_of_a_redaction_is_valid_for_its_target() {
     let alice = user("alice");
     let first = bed.rooms.send(&alice, &room, &message("one", None)).await.expect("an event");
     let second = bed.rooms.send(&alice, &room, &message("two", None)).await.expect("an event");
-    let redaction = bed.rooms.redact(&alice, &room, &first, None, "t").await.expect("a redaction");
-    assert_eq!(redaction, bed.rooms.redact(&alice, &room, &first, None, "t").await.expect("a redaction"));
-    assert_ne!(redaction, bed.rooms.redact(&alice, &room, &second, None, "t").await.expect("a redaction"));
+    let redact = async |target| {
+        let redacted = bed.rooms.redact(&alice, &room, target, &redaction(None, "t")).await;
+        redacted.expect("a redaction")
+    };
+    let redacted = redact(&first).await;
+    assert_eq!(redacted, redact(&first).await);
+    assert_ne!(redacted, redact(&second).await);
 }
 
 #[tokio::test]
@@ -176,7 +183,7 @@ async fn originals_of_redacted_events_are_destroyed_in_time() {
     let bed = Bed::new().await;
     let room = room(&bed).await;
     let sent = bed.rooms.send(&user("alice"), &room, &message("secret", None)).await.expect("an event");
-    bed.rooms.redact(&user("alice"), &room, &sent, None, "r").await.expect("a redaction");
+    bed.rooms.redact(&user("alice"), &room, &sent, &redaction(None, "r")).await.expect("a redaction");
     let core = bed.rooms.core();
     let originals = async || {
         let snapshot = core.db.snapshot();
@@ -213,7 +220,7 @@ async fn rows_agree_with_each_other() {
         let room = bed.rooms.create(&user("alice"), &request).await.expect("a room");
         bed.rooms.join(&user("bob"), &room, &Object::new()).await.expect("a join");
         let sent = bed.rooms.send(&user("alice"), &room, &message("hello", None)).await.expect("an event");
-        bed.rooms.redact(&user("alice"), &room, &sent, None, "r").await.expect("a redaction");
+        bed.rooms.redact(&user("alice"), &room, &sent, &redaction(None, "r")).await.expect("a redaction");
         bed.rooms.send(&user("bob"), &room, &in_thread(&sent)).await.expect("an event");
     }
     let checks =

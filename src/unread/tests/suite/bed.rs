@@ -12,7 +12,7 @@ use plop_ephemeral::{NewReceipt, ReceiptKind, Receipts, Thread};
 use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
 use plop_rooms::ops::create::{CreateRoom, Preset};
-use plop_rooms::ops::send::SendEvent;
+use plop_rooms::ops::send::{Redaction, SendEvent, Whose};
 use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::Arrivals;
 use plop_state::json::{NumberRule, Object, parse_object};
@@ -117,7 +117,8 @@ impl Bed {
     }
 
     pub async fn redact(&self, name: &str, event: &EventId) {
-        self.rooms.redact(&user(name), &self.room, event, None, event.as_str()).await.expect("a redaction");
+        let redaction = Redaction { reason: None, transaction: event.as_str(), whose: Whose::Any };
+        self.rooms.redact(&user(name), &self.room, event, &redaction).await.expect("a redaction");
     }
 
     /// Reads up to an event.

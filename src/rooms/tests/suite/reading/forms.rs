@@ -18,7 +18,7 @@ use ruma::{RoomVersionId, owned_device_id};
 use serde_json::Value;
 
 use super::script::Room;
-use crate::bed::{Bed, id, json, user};
+use crate::bed::{Bed, id, json, redaction, user};
 
 async fn shown(reader: &mut RoomReader<'_>, events: &[Arc<RoomEvent>], detail: Detail) -> Vec<Value> {
     let texts = reader.client_events(events, ClientFormat::Full, detail).await.expect("texts");
@@ -149,7 +149,8 @@ async fn b4_88_a_redacted_event_shows_its_content_nowhere() {
         assert!(all_that_is_read(&room, &user("alice")).await.contains("secret"));
         for (number, target) in targets.iter().enumerate() {
             let (alice, transaction) = (user("alice"), number.to_string());
-            let redacted = bed.rooms.redact(&alice, &room.id, target, Some("too loud"), &transaction).await;
+            let redacted =
+                bed.rooms.redact(&alice, &room.id, target, &redaction(Some("too loud"), &transaction)).await;
             redacted.expect("a redaction");
         }
         for name in ["alice", "bob", "carol"] {
