@@ -64,6 +64,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, ErrorKind::Unrecognized, "There is no such endpoint.")
     }
 
+    /// Invitations by e-mail address or telephone number need an identity server.
+    pub fn third_party_invites() -> Self {
+        let message = "This server knows no invitations by e-mail address or telephone number.";
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::ThreepidDenied, message)
+    }
+
     pub fn missing_token(message: impl Display) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, ErrorKind::MissingToken, message)
     }

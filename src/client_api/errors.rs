@@ -3,6 +3,10 @@
 //! Owns: the conversions, a file for each part of the domain. Does not own: the form of errors ([`crate::error`]).
 
 mod accounts;
+mod ephemeral;
+mod json;
+mod reading;
+mod rooms;
 mod store;
 mod sync;
 mod user_data;

@@ -1,21 +1,30 @@
 //! What handlers take from a request.
 //!
-//! Owns: the extractors: typed requests and responses ([`Ruma`], [`Json`]), who asks ([`Session`] and its like), from where
-//! ([`ClientAddress`]), and interactive authentication ([`Interactive`]). Does not own: what any endpoint does with them.
+//! Owns: the extractors: typed requests and responses ([`Ruma`], [`Json`]), contents of events ([`Content`]), who asks ([`Session`] and its
+//! like) and whether that is a sign of somebody being there ([`Acting`]), from where ([`ClientAddress`]), and interactive authentication
+//! ([`Interactive`]). Does not own: what any endpoint does with them.
 //!
 //! Invariant: the token is looked at before the body is read, so that a stranger cannot make the server read one.
 
+pub mod acting;
 mod body;
 pub mod client_address;
+pub mod content;
 pub mod interactive;
 pub mod json;
 pub mod path;
+pub mod query;
 pub mod ruma;
+pub mod send_options;
 pub mod session;
 
+pub use acting::Acting;
 pub use client_address::ClientAddress;
+pub use content::{Addition, Content};
 pub use interactive::Interactive;
 pub use json::{Json, JsonText};
 pub use path::Path;
+pub use query::Query;
 pub use ruma::Ruma;
+pub use send_options::SendOptions;
 pub use session::{ActiveSession, AnySession, OptionalSession, Session};

@@ -11,15 +11,19 @@
 
 mod account;
 mod account_data;
+mod answer;
 pub mod api;
 mod devices;
 mod discovery;
+mod ephemeral;
 pub mod error;
 mod errors;
+mod events;
 pub mod extract;
 mod presence;
 mod profile;
 mod registration;
+mod rooms;
 pub mod routes;
 mod session;
 mod syncing;
@@ -42,6 +46,9 @@ pub fn table() -> Routes {
         .and(account_data::routes())
         .and(presence::routes())
         .and(syncing::routes())
+        .and(rooms::routes())
+        .and(events::routes())
+        .and(ephemeral::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

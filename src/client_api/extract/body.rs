@@ -58,6 +58,7 @@ impl Buffered {
 
     /// The same with another body.
     pub fn parse_with<R: IncomingRequest>(&self, body: &[u8]) -> Result<R, ApiError> {
+        check_no_list(body)?;
         let mut request = http::Request::new(body);
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = self.head.uri.clone();
@@ -66,14 +67,28 @@ impl Buffered {
         R::try_from_http_request(request, &path).map_err(unreadable)
     }
 
+    /// The body as it came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The body alone.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        check_no_list(&self.body)?;
         serde_json::from_slice(&self.body).map_err(|error| json_error(&error))
     }
 
     /// The body as an object; none at all is an empty one, which is how some clients send it.
     pub fn object(&self) -> Result<Map<String, Value>, ApiError> {
         if self.body.is_empty() { Ok(Map::new()) } else { self.json() }
+    }
+}
+
+/// No endpoint takes a list; the derived readers of structures would take one for the values of their fields.
+fn check_no_list(body: &[u8]) -> Result<(), ApiError> {
+    match body.trim_ascii_start().first() {
+        Some(b'[') => Err(ApiError::bad_request(ErrorKind::BadJson, "The body is no object.")),
+        _ => Ok(()),
     }
 }
 

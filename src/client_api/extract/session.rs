@@ -50,6 +50,31 @@ impl AnySession {
     }
 }
 
+impl Session {
+    /// Whether the account is suspended: what others would see of it is then refused.
+    pub fn is_suspended(&self) -> bool {
+        self.0.0.standing == Standing::Suspended
+    }
+}
+
+impl AsRef<AnySession> for AnySession {
+    fn as_ref(&self) -> &AnySession {
+        self
+    }
+}
+
+impl AsRef<AnySession> for Session {
+    fn as_ref(&self) -> &AnySession {
+        &self.0
+    }
+}
+
+impl AsRef<AnySession> for ActiveSession {
+    fn as_ref(&self) -> &AnySession {
+        &self.0.0
+    }
+}
+
 impl Deref for Session {
     type Target = AnySession;
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -16,13 +17,15 @@ use tower::ServiceExt as _;
 pub struct Call {
     router: Router,
     pub request: Request<Body>,
+    /// The beginning of the body, for a failed assertion.
+    shown: String,
 }
 
 impl Call {
     pub fn new(router: &Router, method: Method, path: &str, from: IpAddr) -> Self {
         let request = Request::builder().method(method).uri(path).extension(ClientAddress(from));
         let request = request.body(Body::empty()).unwrap_or_else(|error| panic!("{path}: {error}"));
-        Self { router: router.clone(), request }
+        Self { router: router.clone(), request, shown: String::new() }
     }
 
     /// With an access token.
@@ -43,14 +46,16 @@ impl Call {
     }
 
     /// With a body that need not be JSON.
-    pub fn text(mut self, body: impl Into<Body>) -> Self {
+    pub fn text(mut self, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        self.shown = String::from_utf8_lossy(&body[..body.len().min(100)]).into_owned();
         self.request.headers_mut().insert(CONTENT_TYPE, "application/json".parse().expect("a header"));
-        *self.request.body_mut() = body.into();
+        *self.request.body_mut() = Body::from(body);
         self
     }
 
     async fn send(self) -> Answer {
-        let name = format!("{} {}", self.request.method(), self.request.uri());
+        let name = format!("{} {} {}", self.request.method(), self.request.uri(), self.shown);
         let answer = self.router.oneshot(self.request).await.expect("an answer");
         let (head, body) = answer.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();

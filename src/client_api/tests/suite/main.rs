@@ -2,6 +2,10 @@
 
 mod bed;
 mod call;
+mod chat;
 mod discovery;
+mod ephemeral;
+mod events;
+mod rooms;
 mod session;
 mod syncing;

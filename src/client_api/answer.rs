@@ -1,0 +1,145 @@
+//! Answers that hold events.
+//!
+//! Owns: [`RoomList`], a list that is written while it is read. Does not own: how an event looks ([`plop_rooms::reader::client_event`]).
+//!
+//! Invariants: the text of an event is copied, never parsed again. A list of a room is never held whole: each page is read from a snapshot of its own
+//! and is gone once the client has it. A fault after the first page ends the connection, so that half a list is no list.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
+use http::header::CONTENT_TYPE;
+use plop_base::Actor;
+use plop_rooms::operation::StoreFault;
+use plop_rooms::reader::access::RoomReader;
+use plop_rooms::reader::client_event::Detail;
+use plop_rooms::reader::members::{JoinedMember, JoinedPages, MemberPages};
+use plop_rooms::reader::state::StatePages;
+use plop_rooms::rooms::Rooms;
+use plop_rooms::view::RoomView;
+use plop_state::json::write_string;
+use plop_state::pdu::ClientFormat;
+
+use crate::error::ApiError;
+
+const JSON: &str = "application/json";
+
+/// What a list is of.
+pub enum Pages {
+    State(StatePages),
+    Members(MemberPages),
+    Joined(JoinedPages),
+}
+
+impl Pages {
+    /// The text around the entries.
+    fn frame(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::State(_) => ("[", "]"),
+            Self::Members(_) => ("{\"chunk\":[", "]}"),
+            Self::Joined(_) => ("{\"joined\":{", "}}"),
+        }
+    }
+
+    async fn next(&mut self, reader: &mut RoomReader<'_>) -> Result<Option<Vec<String>>, StoreFault> {
+        let events = match self {
+            Self::State(pages) => pages.next(reader).await?,
+            Self::Members(pages) => pages.next(reader).await?,
+            Self::Joined(pages) => {
+                let members = pages.next(reader).await?;
+                return Ok(members.map(|members| members.iter().map(joined).collect()));
+            }
+        };
+        match events {
+            Some(events) => Ok(Some(reader.client_events(&events, ClientFormat::Full, Detail::State).await?)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A member of the answer of `/joined_members`. Who has no name or avatar has `null` there, as clients know it.
+fn joined(member: &JoinedMember) -> String {
+    let mut text = String::new();
+    write_string(&mut text, member.user.as_str());
+    text.push_str(":{\"display_name\":");
+    string_or_null(&mut text, member.displayname.as_deref());
+    text.push_str(",\"avatar_url\":");
+    string_or_null(&mut text, member.avatar_url.as_deref());
+    text.push('}');
+    text
+}
+
+fn string_or_null(out: &mut String, value: Option<&str>) {
+    match value {
+        Some(value) => write_string(out, value),
+        None => out.push_str("null"),
+    }
+}
+
+/// A list of a room, for one reader.
+pub struct RoomList {
+    rooms: Rooms,
+    actor: Actor,
+    view: Arc<RoomView>,
+    pages: Pages,
+    is_empty: bool,
+    is_ended: bool,
+}
+
+impl RoomList {
+    /// The list that `pages` walk over, in the room as `reader` sees it.
+    pub fn of(rooms: &Rooms, reader: &RoomReader<'_>, actor: &Actor, pages: Pages) -> Self {
+        Self {
+            rooms: rooms.clone(),
+            actor: actor.clone(),
+            view: Arc::clone(reader.view()),
+            pages,
+            is_empty: true,
+            is_ended: false,
+        }
+    }
+
+    /// The answer. Its first part is read before it begins, so that a fault is still told as one.
+    pub async fn answer(mut self) -> Result<Response, ApiError> {
+        let first = stream::iter(self.part().await?.map(Ok));
+        let later = stream::try_unfold(self, |mut list| async move {
+            let part =
+                list.part().await.inspect_err(|fault| tracing::error!(%fault, "a list was cut off"))?;
+            Ok::<_, StoreFault>(part.map(|part| (part, list)))
+        });
+        Ok(([(CONTENT_TYPE, JSON)], Body::from_stream(first.chain(later))).into_response())
+    }
+
+    /// The next part of the text; `None` once the end is written.
+    async fn part(&mut self) -> Result<Option<Bytes>, StoreFault> {
+        let (begin, end) = self.pages.frame();
+        let mut text = String::new();
+        while text.is_empty() && !self.is_ended {
+            let Some(entries) = self.entries().await? else {
+                text.push_str(if self.is_empty { begin } else { "" });
+                text.push_str(end);
+                self.is_ended = true;
+                break;
+            };
+            for entry in entries {
+                text.push_str(if self.is_empty { begin } else { "," });
+                text.push_str(&entry);
+                self.is_empty = false;
+            }
+        }
+        Ok(Some(text).filter(|text| !text.is_empty()).map(Bytes::from))
+    }
+
+    /// The next entries, from a snapshot of their own.
+    async fn entries(&mut self) -> Result<Option<Vec<String>>, StoreFault> {
+        // Lists are read for users: `Rooms::reader` gives them to nobody else.
+        let Some(user) = self.actor.user_id() else { return Ok(None) };
+        let (core, device) = (self.rooms.core(), self.actor.device_id());
+        let snapshot = core.db.snapshot();
+        let mut reader = RoomReader::new(core, Arc::clone(&self.view), snapshot, user, device).await?;
+        self.pages.next(&mut reader).await
+    }
+}

@@ -1,0 +1,39 @@
+//! Rooms: how they begin, who comes and goes, under which names they are found (client-server API, "Rooms").
+
+mod aliases;
+mod create;
+mod directory;
+mod entering;
+mod forget;
+mod membership;
+mod upgrade;
+
+use crate::routes::Routes;
+
+/// The chapter's endpoints.
+pub fn routes() -> Routes {
+    Routes::new()
+        .post("/_matrix/client/v3/createRoom", create::create)
+        .post("/_matrix/client/v3/rooms/{roomId}/upgrade", upgrade::upgrade)
+        // Membership.
+        .get("/_matrix/client/v3/joined_rooms", membership::joined_rooms)
+        .post("/_matrix/client/v3/join/{roomIdOrAlias}", entering::join)
+        .post("/_matrix/client/v3/rooms/{roomId}/join", entering::join_by_id)
+        .post("/_matrix/client/v3/knock/{roomIdOrAlias}", entering::knock)
+        .post("/_matrix/client/v3/rooms/{roomId}/invite", membership::invite)
+        .post("/_matrix/client/v3/rooms/{roomId}/leave", membership::leave)
+        .post("/_matrix/client/v3/rooms/{roomId}/kick", membership::kick)
+        .post("/_matrix/client/v3/rooms/{roomId}/ban", membership::ban)
+        .post("/_matrix/client/v3/rooms/{roomId}/unban", membership::unban)
+        .post("/_matrix/client/v3/rooms/{roomId}/forget", forget::forget)
+        // Aliases.
+        .get("/_matrix/client/v3/directory/room/{roomAlias}", aliases::resolve)
+        .put("/_matrix/client/v3/directory/room/{roomAlias}", aliases::create)
+        .delete("/_matrix/client/v3/directory/room/{roomAlias}", aliases::delete)
+        .get("/_matrix/client/v3/rooms/{roomId}/aliases", aliases::list)
+        // The directory of published rooms.
+        .get("/_matrix/client/v3/directory/list/room/{roomId}", directory::visibility)
+        .put("/_matrix/client/v3/directory/list/room/{roomId}", directory::set_visibility)
+        .get("/_matrix/client/v3/publicRooms", directory::published_rooms)
+        .post("/_matrix/client/v3/publicRooms", directory::search)
+}

@@ -1,0 +1,3 @@
+//! What comes and goes in a room.
+
+mod typing;

@@ -1,0 +1,6 @@
+//! The chapter "Events".
+
+mod members;
+mod redacting;
+mod sending;
+mod state;

@@ -1,0 +1,68 @@
+//! `GET /rooms/{roomId}/members` and `/joined_members`.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, User};
+
+/// Who is listed, with the membership.
+async fn members(bed: &Bed, by: &User, room: &str, query: &str) -> Vec<(String, String)> {
+    let path = format!("/_matrix/client/v3/rooms/{room}/members{query}");
+    let body = bed.get(&path).by(by).await.ok();
+    let word = |value: &Value| value.as_str().expect("a string").to_owned();
+    let events = body["chunk"].as_array().expect("a list").iter();
+    let mut members: Vec<_> =
+        events.map(|event| (word(&event["state_key"]), word(&event["content"]["membership"]))).collect();
+    members.sort();
+    members
+}
+
+fn expected<const N: usize>(members: [(&User, &str); N]) -> Vec<(String, String)> {
+    members.map(|(user, membership)| (user.id.to_string(), membership.to_owned())).to_vec()
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_are_listed_by_membership() {
+    let bed = Bed::new().await;
+    let [alice, bob, carol, dan] = bed.users(["alice", "bob", "carol", "dan"]).await;
+    let room = bed.public_room(&alice, &[&bob, &carol]).await;
+    bed.leave(&bob, &room).await.ok();
+    bed.act_on(&alice, &room, "ban", &dan).await.ok();
+    let all = [(&alice, "join"), (&bob, "leave"), (&carol, "join"), (&dan, "ban")];
+    assert_eq!(members(&bed, &alice, &room, "").await, expected(all));
+    for (query, found) in [
+        ("?membership=join", expected([all[0], all[2]])),
+        ("?not_membership=leave", expected([all[0], all[2], all[3]])),
+        ("?membership=leave&not_membership=join", expected([all[1], all[3]])),
+        ("?membership=knock", Vec::new()),
+    ] {
+        assert_eq!(members(&bed, &alice, &room, query).await, found, "{query}");
+    }
+    for query in ["?membership=dance", "?not_membership="] {
+        let path = format!("/_matrix/client/v3/rooms/{room}/members{query}");
+        bed.get(&path).by(&alice).await.refused(400, "M_INVALID_PARAM");
+    }
+    assert_eq!(
+        members(&bed, &bob, &room, "").await,
+        expected([all[0], all[1], all[2]]),
+        "one who left gets the members of then"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn joined_members_are_listed_with_their_profiles() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let name = "/_matrix/client/v3/profile/@bob:plop.example/displayname";
+    bed.put(name).by(&bob).json(&json!({ "displayname": "B\"ob" })).await.ok();
+    let room = bed.public_room(&alice, &[&bob]).await;
+    let list = |by: &User| bed.ask(by, Method::GET, "/rooms/{}/joined_members", &[&room]);
+    let nobody = json!({ "display_name": null, "avatar_url": null });
+    let joined = json!({
+        alice.id.as_str(): nobody, bob.id.as_str(): { "display_name": "B\"ob", "avatar_url": null },
+    });
+    assert_eq!(list(&alice).await.ok(), json!({ "joined": joined }));
+    bed.leave(&bob, &room).await.ok();
+    assert_eq!(list(&alice).await.ok(), json!({ "joined": { alice.id.as_str(): nobody } }));
+    list(&bob).await.refused(403, "M_FORBIDDEN");
+}

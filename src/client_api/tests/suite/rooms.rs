@@ -1,0 +1,8 @@
+//! The chapter "Rooms".
+
+mod aliases;
+mod creating;
+mod directory;
+mod entering;
+mod membership;
+mod upgrading;
