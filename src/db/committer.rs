@@ -27,7 +27,7 @@ use crate::batch::Durability;
 use crate::commit::{CommitError, StoreState};
 use crate::engine::{Engine, EngineError, Write, WriteError};
 use crate::keyspace::{Keyspace, stored_key};
-use crate::meta::{LastCommit, Probe};
+use crate::meta::LastCommit;
 use crate::position::{Position, PositionBase};
 use crate::publication::Board;
 use crate::space::Space;
@@ -229,11 +229,8 @@ impl Committer {
 
     /// A test write that is synced ends the read-only state.
     fn probe(&mut self) -> ControlFlow<Stop, Result<(), EngineError>> {
-        let probe = Write::Put {
-            table: Probe::PROFILE,
-            key: stored_key::<Probe>(&()).bytes,
-            value: crate::codec::encode(&self.base.last()),
-        };
+        // Numbers that refused batches took are not given again, and the sync acknowledges up to them.
+        let probe = self.last_commit_row();
         let room = self.space.as_ref().map_or(Ok(()), Space::check_to_go_on).map_err(EngineError);
         if let Err(error) = room.and_then(|()| self.engine.revive()) {
             return ControlFlow::Continue(Err(error));

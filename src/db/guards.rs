@@ -4,28 +4,33 @@
 //! time; with a guard they rarely have to.
 //!
 //! Invariants: a guard is held over reads and the commit, never over work that takes long. Whoever takes two names the order where the
-//! second one is taken.
+//! second one is taken. A request that is dropped while its commit is on the way does not let go of a guard that the commit holds too.
 
-use tokio::sync::{Mutex, MutexGuard};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// More than the writes that a disk takes at once; two subjects that share a guard only wait for each other.
 const GUARDS: usize = 256;
 
 /// Guards by name.
-pub struct Guards(Vec<Mutex<()>>);
+pub struct Guards(Vec<Arc<Mutex<()>>>);
+
+/// A turn: it lasts until the last clone is gone.
+pub type Guard = Arc<OwnedMutexGuard<()>>;
 
 impl Default for Guards {
     /// Nobody holds any.
     fn default() -> Self {
-        Self((0..GUARDS).map(|_| Mutex::new(())).collect())
+        Self((0..GUARDS).map(|_| Arc::default()).collect())
     }
 }
 
 impl Guards {
     /// Waits until nobody else holds the guard of this name.
-    pub async fn lock(&self, name: &str) -> MutexGuard<'_, ()> {
+    pub async fn lock(&self, name: &str) -> Guard {
         // One byte of the checksum, and as many guards as a byte has values.
         let [first, ..] = crc32fast::hash(name.as_bytes()).to_le_bytes();
-        self.0[usize::from(first)].lock().await
+        Arc::new(Arc::clone(&self.0[usize::from(first)]).lock_owned().await)
     }
 }

@@ -45,7 +45,7 @@ pub use db::Db;
 pub use engine::memory::MemoryDisk;
 pub use engine::{Direction, EngineError, EngineStats};
 pub use folder::FolderError;
-pub use guards::Guards;
+pub use guards::{Guard, Guards};
 pub use keyspace::{
     FIRST_PUBLIC_ID, KeyRange, Keyspace, KeyspaceInfo, Profile, RegistryError, Stream, Value, golden_table,
 };

@@ -31,10 +31,9 @@ keyspaces! {
     pub(crate) const OWN_KEYSPACES;
     /// Written when the database is made or restored; read at the start; never deleted.
     pub(crate) IdentityRow = 1 "identity" Point { () => Identity }
-    /// The number of the last commit. Written with every group of commits, in its atomic write; read at the start.
+    /// The number of the last commit. Written with every group of commits, in its atomic write, and synced to find out whether a read-only
+    /// store takes writes again; read at the start.
     pub(crate) LastCommit = 2 "last_commit" Counter { () => u64 }
-    /// Written and synced to find out whether a read-only store takes writes again. Its value means nothing.
-    pub(crate) Probe = 3 "probe" Counter { () => u64 }
     /// Written when the database is made, and with each step of a migration in its batch; read at the start.
     pub(crate) SchemaRow = 4 "schema" Counter { () => Schema }
 }

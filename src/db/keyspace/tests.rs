@@ -31,7 +31,6 @@ fn own_keyspaces_are_golden() {
     insta::assert_snapshot!(golden_table(crate::meta::OWN_KEYSPACES), @r"
     1 identity Point
     2 last_commit Counter
-    3 probe Counter
     4 schema Counter
     ");
 }

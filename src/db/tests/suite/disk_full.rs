@@ -95,6 +95,9 @@ fn fill_and_free(keep_free: u64, left: u64) -> Option<String> {
             () = db.keep_writable(&clock) => panic!("the store stopped"),
             changed = state.wait_for(|state| *state == StoreState::Writable) => drop(changed.unwrap()),
         }
+        // Nothing was lost, also where the process ends before the next commit.
+        db.close().await;
+        let db = Db::open(options(), &Random::system()).unwrap();
         for _ in 0..50 {
             commit_one(&db, &mut ledger, &mut numbers).await.unwrap();
         }
