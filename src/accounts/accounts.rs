@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use plop_base::{Clock, Random};
-use plop_db::{Batch, CommitError, Db, Guards, ReadError, Snapshot};
+use plop_db::{Batch, CommitError, Committed, Db, Guard, Guards, ReadError, Snapshot};
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, OwnedUserId, UserId};
 
@@ -96,18 +96,22 @@ impl Accounts {
         Ok(row.filter(|row| row.deactivated.is_none()))
     }
 
-    /// Commits what ends sessions or changes what they may do. To be called under the user's guard. They leave the cache even if the outcome
-    /// is unknown: then the next request reads what stands.
+    /// Commits what ends sessions or changes what they may do, under the user's guard. They leave the cache with the commit, whether the request
+    /// is still waiting for it or not; until then nobody else loads a session of the user.
     pub(crate) async fn commit_ending(
         &self,
         batch: Batch,
-        sessions: &[SecretHash],
+        sessions: Vec<SecretHash>,
+        guard: &Guard,
     ) -> Result<(), CommitError> {
-        let committed = self.0.db.commit(batch).await;
-        for session in sessions {
-            self.0.sessions.remove(session);
-        }
-        committed.map(drop)
+        let (parts, guard) = (Arc::clone(&self.0), Arc::clone(guard));
+        let forget = move |_: &Committed| {
+            for session in &sessions {
+                parts.sessions.remove(session);
+            }
+            drop(guard);
+        };
+        self.0.db.submit(batch, forget).await?.await.map(drop)
     }
 }
 

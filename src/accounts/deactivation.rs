@@ -33,7 +33,7 @@ impl Accounts {
     /// Deactivates the actor's account, for ever. The edge asks for interactive authentication before.
     pub async fn deactivate(&self, actor: &Actor, erase: bool) -> Result<(), DeactivationError> {
         let user = own_account(actor)?.to_owned();
-        let _guard = self.parts().user_guards.lock(user.as_str()).await;
+        let guard = self.parts().user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
         let row = row.ok_or(DeactivationError::NoAccount)?;
@@ -51,7 +51,7 @@ impl Accounts {
         batch.delete_range(KeyRange::<AccountData>::prefix(&user));
         batch.delete_range(KeyRange::<AccountDataChanges>::prefix(&user));
         batch.delete_range(KeyRange::<Filters>::prefix(&user));
-        self.commit_ending(batch, &ended).await.map_err(StoreError::from)?;
+        self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(())
     }
 

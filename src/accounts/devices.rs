@@ -4,14 +4,15 @@
 //! is theirs to delete: they learn of it from the answer.
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, KeyRange};
-use ruma::{DeviceId, OwnedDeviceId, UserId};
+use plop_db::{Batch, KeyRange, ReadError, Snapshot};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, own_account};
 use crate::error::StoreError;
 use crate::rows::all_rows;
 use crate::schema::{DeviceRow, DeviceTokens, Devices, LastSeen, LastSeenRow, Users};
+use crate::secrets::SecretHash;
 use crate::sessions::{DeviceRejected, check_device_name, new_device};
 use crate::tokens::{revoke, tokens_of};
 
@@ -51,7 +52,7 @@ pub enum DeviceError {
 }
 
 /// Which devices go.
-enum Which<'a> {
+pub(crate) enum Which<'a> {
     All,
     AllBut(&'a DeviceId),
     These(&'a [OwnedDeviceId]),
@@ -139,42 +140,45 @@ impl Accounts {
         Ok(self.remove_devices(own_account(actor)?, Which::All).await?)
     }
 
-    /// Ends all sessions of the actor but the one that asks.
-    pub async fn logout_others(&self, actor: &Actor) -> Result<Vec<OwnedDeviceId>, DeviceError> {
-        let which = actor.device_id().map_or(Which::All, Which::AllBut);
-        Ok(self.remove_devices(own_account(actor)?, which).await?)
-    }
-
     async fn remove_devices(
         &self,
         user: &UserId,
         which: Which<'_>,
     ) -> Result<Vec<OwnedDeviceId>, StoreError> {
         let user = user.to_owned();
-        let _guard = self.parts().user_guards.lock(user.as_str()).await;
-        let snapshot = self.snapshot();
-        let devices = all_rows(&snapshot, KeyRange::<Devices>::prefix(&user)).await?;
-        let goes = |id: &OwnedDeviceId| match which {
-            Which::All => true,
-            Which::AllBut(kept) => *id != *kept,
-            Which::These(ids) => ids.contains(id),
-        };
-        let gone: Vec<_> = devices.into_iter().map(|((_, id), _)| id).filter(goes).collect();
-        if gone.is_empty() {
-            return Ok(gone);
-        }
-        let tokens = tokens_of(&snapshot, KeyRange::<DeviceTokens>::prefix(&user)).await?;
+        let guard = self.parts().user_guards.lock(user.as_str()).await;
         let mut batch = Batch::durable();
-        for id in &gone {
-            let key = (user.clone(), id.clone());
-            batch.delete::<Devices>(&key);
-            batch.delete::<LastSeen>(&key);
+        let (gone, ended) = delete_rows(&self.snapshot(), &mut batch, &user, which).await?;
+        if !gone.is_empty() {
+            self.commit_ending(batch, ended, &guard).await?;
         }
-        let of_gone = tokens.iter().filter(|((_, device, _), _)| gone.contains(device));
-        let ended = revoke(&mut batch, of_gone);
-        self.commit_ending(batch, &ended).await?;
         Ok(gone)
     }
+}
+
+/// Deletes devices of a user in a batch. Names those that were there, and their sessions. To be called under the user's guard.
+pub(crate) async fn delete_rows(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    user: &OwnedUserId,
+    which: Which<'_>,
+) -> Result<(Vec<OwnedDeviceId>, Vec<SecretHash>), ReadError> {
+    let devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
+    let goes = |id: &OwnedDeviceId| match which {
+        Which::All => true,
+        Which::AllBut(kept) => *id != *kept,
+        Which::These(ids) => ids.contains(id),
+    };
+    let gone: Vec<_> = devices.into_iter().map(|((_, id), _)| id).filter(goes).collect();
+    let tokens = tokens_of(snapshot, KeyRange::<DeviceTokens>::prefix(user)).await?;
+    for id in &gone {
+        let key = (user.clone(), id.clone());
+        batch.delete::<Devices>(&key);
+        batch.delete::<LastSeen>(&key);
+    }
+    let of_gone = tokens.iter().filter(|((_, device, _), _)| gone.contains(device));
+    let ended = revoke(batch, of_gone);
+    Ok((gone, ended))
 }
 
 fn shown(id: OwnedDeviceId, row: DeviceRow, seen: Option<LastSeenRow>) -> Device {

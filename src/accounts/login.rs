@@ -67,7 +67,7 @@ impl Accounts {
         let Proven { user, row, outdated } = self.prove_password(&user, password.clone(), from).await?;
         let rehashed = if outdated { Some(self.parts().hasher.hash(password).await?) } else { None };
 
-        let _guard = self.parts().user_guards.lock(user.as_str()).await;
+        let guard = self.parts().user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         let current = snapshot.get::<Users>(&user).await.map_err(StoreError::from)?;
         // While the password was checked, it may have been changed.
@@ -82,7 +82,7 @@ impl Accounts {
         }
         let added = self.add_session(&snapshot, &mut batch, &user, device).await.map_err(StoreError::from)?;
         let (logged_in, ended) = added;
-        self.commit_ending(batch, &ended).await.map_err(StoreError::from)?;
+        self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(logged_in)
     }
 

@@ -32,7 +32,7 @@ impl Accounts {
         let taken = lock(&parts.login_tokens).take(parts.clock.monotonic(), token);
         let Some(user) = taken else { return Err(LoginError::WrongCredentials) };
 
-        let _guard = parts.user_guards.lock(user.as_str()).await;
+        let guard = parts.user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         let Some(row) = snapshot.get::<Users>(&user).await.map_err(StoreError::from)? else {
             return Err(LoginError::WrongCredentials);
@@ -42,7 +42,7 @@ impl Accounts {
         batch.expect::<Users>(&user, Some(&row));
         let added = self.add_session(&snapshot, &mut batch, &user, device).await.map_err(StoreError::from)?;
         let (logged_in, ended) = added;
-        self.commit_ending(batch, &ended).await.map_err(StoreError::from)?;
+        self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(logged_in)
     }
 }

@@ -46,7 +46,7 @@ impl Accounts {
     ) -> Result<(), ModerationError> {
         managing_accounts(actor)?;
         let user = user.to_owned();
-        let _guard = self.parts().user_guards.lock(user.as_str()).await;
+        let guard = self.parts().user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
         let row = row.ok_or(ModerationError::NoAccount)?;
@@ -61,7 +61,7 @@ impl Accounts {
         };
         batch.put::<Users>(&user, &row);
         let sessions: Vec<_> = tokens.into_iter().map(|((_, _, token), _)| token).collect();
-        self.commit_ending(batch, &sessions).await.map_err(StoreError::from)?;
+        self.commit_ending(batch, sessions, &guard).await.map_err(StoreError::from)?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Changing a password (client-server API, `POST /account/password`).
 //!
-//! Invariants: the plain text is hashed and forgotten; nothing else of it is written.
+//! Invariants: the plain text is hashed and forgotten; nothing else of it is written. The sessions that a change ends are gone with the old password,
+//! in one batch.
 
 use plop_base::Actor;
 use plop_db::Batch;
@@ -8,7 +9,7 @@ use ruma::{OwnedDeviceId, UserId};
 
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, managing_accounts, own_account};
-use crate::devices::DeviceError;
+use crate::devices::{Which, delete_rows};
 use crate::error::StoreError;
 use crate::passwords::{Busy, Password, PasswordRejected};
 use crate::schema::{UserRow, Users};
@@ -26,13 +27,10 @@ pub enum PasswordChangeError {
     Busy(#[from] Busy),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The password is changed, the other devices are still there.
-    #[error(transparent)]
-    Devices(#[from] DeviceError),
 }
 
 impl Accounts {
-    /// Changes the actor's password. With `logout_others` the devices other than the one that asks go; they are named. The edge asks for
+    /// Changes the actor's password. With `logout_others` the devices other than the one that asks go with it; they are named. The edge asks for
     /// interactive authentication before.
     pub async fn change_password(
         &self,
@@ -40,8 +38,8 @@ impl Accounts {
         password: Password,
         logout_others: bool,
     ) -> Result<Vec<OwnedDeviceId>, PasswordChangeError> {
-        self.set_password(own_account(actor)?, password).await?;
-        if logout_others { Ok(self.logout_others(actor).await?) } else { Ok(Vec::new()) }
+        let others = actor.device_id().map_or(Which::All, Which::AllBut);
+        self.set_password(own_account(actor)?, password, logout_others.then_some(others)).await
     }
 
     /// Sets the password of a user on behalf of whoever manages the server.
@@ -52,21 +50,33 @@ impl Accounts {
         password: Password,
     ) -> Result<(), PasswordChangeError> {
         managing_accounts(actor)?;
-        self.set_password(user, password).await
+        self.set_password(user, password, None).await.map(drop)
     }
 
-    async fn set_password(&self, user: &UserId, password: Password) -> Result<(), PasswordChangeError> {
+    async fn set_password(
+        &self,
+        user: &UserId,
+        password: Password,
+        logout: Option<Which<'_>>,
+    ) -> Result<Vec<OwnedDeviceId>, PasswordChangeError> {
         password.check()?;
         let parts = self.parts();
         let hash = parts.hasher.hash(password).await?;
         let user = user.to_owned();
-        let _guard = parts.user_guards.lock(user.as_str()).await;
-        let row = self.active_user(&self.snapshot(), &user).await.map_err(StoreError::from)?;
+        let guard = parts.user_guards.lock(user.as_str()).await;
+        let snapshot = self.snapshot();
+        let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
         let row = row.ok_or(PasswordChangeError::NoAccount)?;
         let mut batch = Batch::durable();
         batch.expect::<Users>(&user, Some(&row));
         batch.put::<Users>(&user, &UserRow { password: Some(hash), ..row });
-        parts.db.commit(batch).await.map_err(StoreError::from)?;
-        Ok(())
+        let (gone, ended) = match logout {
+            Some(which) => {
+                delete_rows(&snapshot, &mut batch, &user, which).await.map_err(StoreError::from)?
+            }
+            None => Default::default(),
+        };
+        self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
+        Ok(gone)
     }
 }

@@ -34,7 +34,7 @@ impl Accounts {
         let hash = SecretHash::of(token);
         let found = self.snapshot().get::<RefreshTokens>(&hash).await.map_err(StoreError::from)?;
         let Some(row) = found else { return Err(RefreshError::Unknown) };
-        let _guard = parts.user_guards.lock(row.user.as_str()).await;
+        let guard = parts.user_guards.lock(row.user.as_str()).await;
 
         let snapshot = self.snapshot();
         let found = snapshot.get::<RefreshTokens>(&hash).await.map_err(StoreError::from)?;
@@ -50,7 +50,7 @@ impl Accounts {
         batch.expect::<RefreshTokens>(&hash, Some(&row));
         if row.generation < device.generation {
             let ended = revoke(&mut batch, &tokens);
-            self.commit_ending(batch, &ended).await.map_err(StoreError::from)?;
+            self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
             return Err(RefreshError::Reused);
         }
         if user.locked {
@@ -70,7 +70,7 @@ impl Accounts {
         let refreshable = Some(self.refresh_lifetimes());
         let to = Issue { user: &row.user, device: &row.device, generation, now, refreshable };
         let issued = issue(&mut batch, &parts.random, &to);
-        self.commit_ending(batch, &ended).await.map_err(StoreError::from)?;
+        self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(issued)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, KeyRange, Position, ReadError, Snapshot};
+use plop_db::{Batch, Guard, KeyRange, Position, ReadError, Snapshot};
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use crate::accounts::Accounts;
@@ -106,7 +106,7 @@ impl Accounts {
         let Some(row) = snapshot.get::<AccessTokens>(&hash).await.map_err(StoreError::from)? else {
             return Err(TokenError::Unknown);
         };
-        let _guard = self.parts().user_guards.lock(row.user.as_str()).await;
+        let guard = self.parts().user_guards.lock(row.user.as_str()).await;
         let snapshot = self.snapshot();
         let found = self.read_session(&snapshot, hash).await.map_err(StoreError::from)?;
         let Some((session, device)) = found else { return Err(TokenError::Unknown) };
@@ -114,7 +114,7 @@ impl Accounts {
             return Err(TokenError::Expired);
         }
         if session.row.generation > device.generation {
-            self.first_use(&snapshot, &session.row, &device).await?;
+            self.first_use(&snapshot, &session.row, &device, &guard).await?;
         }
         let session = Arc::new(session);
         self.parts().sessions.insert(hash, session.clone());
@@ -148,12 +148,13 @@ impl Accounts {
         snapshot: &Snapshot,
         row: &AccessTokenRow,
         device: &DeviceRow,
+        guard: &Guard,
     ) -> Result<(), StoreError> {
         let key = (row.user.clone(), row.device.clone());
         let tokens = tokens_of(snapshot, KeyRange::<DeviceTokens>::prefix(&key)).await?;
         let mut batch = Batch::durable();
         let ended = begin_generation(&mut batch, &tokens, &key, device, row.generation);
-        Ok(self.commit_ending(batch, &ended).await?)
+        Ok(self.commit_ending(batch, ended, guard).await?)
     }
 
     /// Notes that the device was seen, at most once each interval. A sighting that cannot be written is no reason to refuse the request.

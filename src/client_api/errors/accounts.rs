@@ -137,7 +137,6 @@ impl From<PasswordChangeError> for ApiError {
             PasswordChangeError::Rejected(error) => error.into(),
             PasswordChangeError::Busy(error) => error.into(),
             PasswordChangeError::Store(error) => error.into(),
-            PasswordChangeError::Devices(error) => error.into(),
         }
     }
 }

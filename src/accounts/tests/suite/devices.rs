@@ -117,3 +117,34 @@ async fn a_session_that_is_loaded_while_its_device_goes_is_not_kept() {
         bed.pass(60).await;
     }
 }
+
+/// A request whose client has gone is dropped wherever it waits; what it committed stands all the same.
+#[tokio::test(start_paused = true)]
+async fn a_session_ends_with_the_commit_though_the_request_is_dropped() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    // In the cache from here on.
+    assert!(bed.is_valid(&phone.tokens.access).await);
+    let alice = actor(&phone);
+    tokio::select! {
+        biased;
+        gone = bed.accounts.logout(&alice) => panic!("it did not wait for the commit: {gone:?}"),
+        () = std::future::ready(()) => {}
+    }
+    // Commits in their order.
+    bed.user("bob").await;
+    assert!(!bed.is_valid(&phone.tokens.access).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_password_ends_the_other_sessions_in_the_same_commit() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    let thief = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
+    assert!(bed.is_valid(&thief.tokens.access).await);
+    let before = bed.db.stats().commits;
+    let gone = bed.accounts.change_password(&actor(&phone), "another one".into(), true).await;
+    assert_eq!(gone.expect("a change"), std::slice::from_ref(&thief.device));
+    assert!(!bed.is_valid(&thief.tokens.access).await && bed.is_valid(&phone.tokens.access).await);
+    assert_eq!(bed.db.stats().commits, before + 1);
+}
