@@ -137,6 +137,14 @@ impl RoomSlot {
         let _permits = self.in_flight.acquire_many(MAX_IN_FLIGHT).await;
     }
 
+    /// Waits until the head of this sequence is on disk. False when it never will be: a commit before it, or its own, was refused.
+    pub async fn settled(&self, sequence: u64) -> bool {
+        if self.landed().sequence < sequence {
+            self.drained().await;
+        }
+        self.landed().sequence >= sequence
+    }
+
     /// Room for one more batch in flight.
     pub async fn take_off(self: &Arc<Self>) -> Flight {
         // See `drained`: without a permit the batch is merely not counted.

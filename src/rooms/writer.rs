@@ -59,6 +59,11 @@ impl RoomWriter {
         self.ahead.head.as_ref().map_or(0, |head| head.sequence)
     }
 
+    /// Lets go of the guard.
+    pub(crate) fn release(self) -> Arc<RoomSlot> {
+        self.slot
+    }
+
     /// Begins to write.
     pub fn begin(&mut self) -> Operation<'_> {
         Operation::new(&self.core, &self.slot, &mut self.ahead)

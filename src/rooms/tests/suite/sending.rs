@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use plop_db::{Direction, KeyRange};
+use plop_base::Random;
+use plop_db::{Db, Direction, Hooks, KeyRange, MemoryDisk};
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use plop_state::json::Object;
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
 
-use crate::bed::{Bed, json, private_room, redaction, user};
+use crate::bed::{Bed, json, keyspaces, private_room, redaction, user};
 
 fn message(text: &str, transaction: Option<&str>) -> SendEvent {
     SendEvent {
@@ -196,6 +197,27 @@ async fn originals_of_redacted_events_are_destroyed_in_time() {
     let after = due.plus(std::time::Duration::from_millis(1));
     plop_rooms::redaction::destroy_originals(&core.db, after).await.expect("a walk");
     assert_eq!(originals().await, 0);
+}
+
+/// A repetition is acknowledged when the event is on disk and not before; on a full disk neither is.
+#[tokio::test]
+async fn a_repeated_request_waits_for_the_first_one() {
+    let disk = MemoryDisk::new();
+    let random = Random::seeded(7);
+    let db = Db::memory_on(&disk, keyspaces(), Hooks::default(), &random).expect("a database");
+    let bed = Bed::on(db, random).await;
+    let room = room(&bed).await;
+    let event = message("hello", Some("t"));
+    let alice = user("alice");
+    disk.set_full(true);
+    let (first, second) =
+        tokio::join!(bed.rooms.send(&alice, &room, &event), bed.rooms.send(&alice, &room, &event));
+    assert!(first.is_err() && second.is_err(), "{first:?} {second:?}");
+    disk.set_full(false);
+    bed.rooms.core().db.probe().await.expect("a write");
+    let (first, second) =
+        tokio::join!(bed.rooms.send(&alice, &room, &event), bed.rooms.send(&alice, &room, &event));
+    assert_eq!(first.expect("an event"), second.expect("the same"));
 }
 
 #[tokio::test]
