@@ -68,15 +68,13 @@ async fn serve(config: &Config, accept_lost_writes: bool, announce: fn(&str)) ->
 
     let db = store::open(&config.database, accept_lost_writes, &random)
         .map_err(|error| refused(Exit::DatabaseRefused, "database", &error))?;
-    tasks.spawn(TaskKind::Maintenance, "store", store::keep_writable(&db, &clock));
+    tasks.spawn(TaskKind::Store, "store", store::keep_writable(&db, &clock));
     tasks.spawn(TaskKind::Maintenance, "metrics upkeep", metrics.upkeep(&clock, &db));
 
     let process = Process { config, clock, random, tasks: tasks.clone(), metrics, db: db.clone() };
     let served = process.serve(listeners, announce).await;
-    info!(running = tasks.running().len(), "stopping");
-    for task in tasks.stop(DRAIN).await {
-        warn!(%task, "dropped: it was not finished in time");
-    }
+    // Of a start that was refused; else they have ended.
+    tasks.stop(DRAIN).await;
     db.close().await;
     served
 }
@@ -123,7 +121,11 @@ impl Process<'_> {
             announce(&token);
         }
         let exit = tasks.shutdown_requested().await;
-        domain.store().await;
+        info!(running = tasks.running().len(), "stopping");
+        for task in tasks.stop(DRAIN).await {
+            warn!(%task, "dropped: it was not finished in time");
+        }
+        domain.save().await;
         Ok(exit)
     }
 }

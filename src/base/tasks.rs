@@ -36,6 +36,8 @@ pub type TaskError = Box<dyn std::error::Error + Send + Sync>;
 pub enum TaskKind {
     /// Accepts connections on one address, or signals of the operating system.
     Listener,
+    /// Watches over the store: without one that takes writes again the process is of no use.
+    Store,
     /// Serves one accepted connection.
     Connection,
     /// Tails a stream with a stored cursor: projections, senders, pushers.
@@ -80,6 +82,7 @@ impl TaskKind {
         use OnStop::{Abort, Wait};
         let (on_error, on_stop) = match self {
             Self::Listener => (ShutDown(Exit::TaskEnded), Wait),
+            Self::Store => (ShutDown(Exit::TaskEnded), Abort),
             Self::Connection => (Log, Wait),
             Self::Follower => (Restart, Wait),
             Self::RoomWork => (Log, Abort),

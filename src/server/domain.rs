@@ -152,8 +152,8 @@ impl Domain {
         });
     }
 
-    /// Stores what may be stored late. To be called at the stop, before the database closes.
-    pub async fn store(&self) {
+    /// Saves what is saved late. To be called at the stop, after the last request and before the database closes.
+    pub async fn save(&self) {
         if let Err(error) = self.presence.store().await {
             tracing::warn!(%error, "the last presence was not stored");
         }
@@ -169,13 +169,14 @@ async fn endless<T, F: Future<Output = ()>>(
     Ok(())
 }
 
-/// Destroys, now and then, what was kept for a time only: answered transactions, originals of redacted events, messages to devices that
+/// Destroys, now and then, what was kept for a time only: originals of redacted events, answered transactions, messages to devices that
 /// are gone.
 async fn forget(db: Db, clock: Clock, to_device: ToDevice) -> Result<(), TaskError> {
     loop {
+        let destroyed = redaction::destroy_originals(&db, clock.now()).await;
         transactions::forget_old(&db, clock.now()).await?;
-        redaction::destroy_originals(&db, clock.now()).await?;
         to_device.sweep().await?;
+        destroyed?;
         clock.sleep(SWEEP_EVERY).await;
     }
 }

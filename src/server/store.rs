@@ -42,7 +42,7 @@ pub fn open(config: &Database, accept_lost_writes: bool, random: &Random) -> Res
     Db::open(options, random)
 }
 
-/// The task that makes the store take writes again once it can (a disk has room again, say).
+/// The task that makes the store take writes again once it can (a disk has room again, say). It ends, with an error, when it never can.
 pub fn keep_writable(
     db: &Db,
     clock: &Clock,
@@ -52,7 +52,7 @@ pub fn keep_writable(
         let (db, clock) = (db.clone(), clock.clone());
         Box::pin(async move {
             db.keep_writable(&clock).await;
-            Ok(())
+            Err("the store has stopped and will not take writes again".into())
         })
     }
 }
