@@ -10,6 +10,7 @@
 //! After a full disk RocksDB recovers by itself, some seconds after there is room again; other refusals last until the process starts anew.
 //! So [`RocksDb::revive`] has nothing to do: the committer's test write says how it stands.
 
+mod manifest;
 mod options;
 
 use std::path::{Path, PathBuf};
@@ -76,6 +77,8 @@ enum Found<T> {
 impl RocksDb {
     /// Opens the database in a folder, or makes it there (`create`). Recovers the log up to the first damaged record.
     pub fn open(folder: &Path, rocks_options: &RocksOptions) -> Result<RocksDb, EngineError> {
+        manifest::mend(folder)
+            .map_err(|error| EngineError(format!("the manifest cannot be read: {error}")))?;
         let (options, families, memory) = options::build(rocks_options);
         let db = DB::open_cf_descriptors(&options, folder, families).map_err(engine_error)?;
         let store = Store {

@@ -14,6 +14,7 @@ mod disk_full;
 mod durability;
 mod faults;
 mod ledger;
+mod manifest;
 mod migrations;
 mod model;
 mod powerloss;
