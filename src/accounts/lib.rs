@@ -16,6 +16,7 @@ pub mod account_data;
 mod accounts;
 mod authority;
 mod buckets;
+pub mod check;
 pub mod deactivation;
 pub mod devices;
 mod error;

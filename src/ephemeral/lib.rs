@@ -8,6 +8,7 @@
 
 mod authority;
 mod changes;
+pub mod check;
 mod deadlines;
 pub mod presence;
 pub mod receipts;

@@ -20,7 +20,15 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
 
 /// What `plop check` asks besides whether every row can be read.
 pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
-    plop_state_store::reference_checks().into_iter().chain(plop_rooms::check::reference_checks()).collect()
+    [
+        plop_state_store::reference_checks(),
+        plop_accounts::check::reference_checks(),
+        plop_rooms::check::reference_checks(),
+        plop_ephemeral::check::reference_checks(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// From schema 1 to the newest, in their order.

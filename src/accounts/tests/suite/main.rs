@@ -2,6 +2,7 @@
 
 mod account_data;
 mod bed;
+mod check;
 mod deactivation;
 mod devices;
 mod login;

@@ -1,7 +1,8 @@
 //! Receipts.
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Db, MemoryDisk, Position};
+use plop_db::{Batch, Db, MemoryDisk, Position};
+use plop_ephemeral::schema::{PrivateReceiptChanges, ReceiptChanges, ReceiptRows};
 use plop_ephemeral::{NewReceipt, Receipt, ReceiptError, ReceiptKind, Receipts, Thread, receipts};
 use plop_state_store::{EventNumber, RoomNumber};
 use ruma::{EventId, UserId};
@@ -135,4 +136,45 @@ async fn others_and_too_many_are_refused_and_the_shadow_banned_unseen() {
     assert!(matches!(refused, Err(ReceiptError::TooMany)));
     assert!(matches!(receipts.set(&shadow_banned(&alice), ROOM, &alice, &[new]).await, Ok(0)));
     assert!(room_since(&db, Position::START).await.is_empty());
+}
+
+/// What `plop check` asks: receipts and their changes lead to each other.
+#[tokio::test(start_paused = true)]
+async fn receipts_without_their_changes_are_found_and_the_reverse() {
+    let written = async || {
+        let db = database(&MemoryDisk::new());
+        let receipts = Receipts::new(db.clone());
+        for name in ["alice", "bob"] {
+            for (kind, number) in
+                [(ReceiptKind::Public, 5), (ReceiptKind::Private, 6), (ReceiptKind::Public, 8)]
+            {
+                set(&receipts, &user(name), read(kind, Thread::Main, number)).await;
+            }
+        }
+        db
+    };
+    let problems = async |db: &Db, batch: Batch| {
+        db.commit(batch).await.expect("committed");
+        let report = db.check(&plop_ephemeral::check::reference_checks()).await;
+        report.problems.into_iter().map(|problem| problem.place).collect::<Vec<_>>()
+    };
+    assert_eq!(problems(&written().await, Batch::durable()).await, [""; 0]);
+    for (kind, name) in
+        [(ReceiptKind::Public, "changes of receipts"), (ReceiptKind::Private, "changes of private receipts")]
+    {
+        let key = (ROOM, user("alice"), kind, Thread::Main);
+        let db = written().await;
+        let row = db.snapshot().get::<ReceiptRows>(&key).await.expect("read").expect("a receipt");
+        let mut batch = Batch::durable();
+        batch.delete::<ReceiptRows>(&key);
+        assert_eq!(problems(&db, batch).await, [name]);
+
+        let db = written().await;
+        let mut batch = Batch::durable();
+        match kind {
+            ReceiptKind::Public => batch.delete::<ReceiptChanges>(&(ROOM, row.position)),
+            ReceiptKind::Private => batch.delete::<PrivateReceiptChanges>(&(user("alice"), row.position)),
+        }
+        assert_eq!(problems(&db, batch).await, [name]);
+    }
 }

@@ -1,0 +1,93 @@
+//! What `plop check` asks of the accounts: that the rows which name each other agree.
+//!
+//! Owns: the references between this crate's keyspaces. Repairs nothing.
+
+use plop_db::{Keyspace, Reference, ReferenceCheck};
+use ruma::OwnedUserId;
+
+use crate::schema::{
+    AccessTokens, AccountData, AccountDataChanges, DeviceTokens, Devices, Filters, LastSeen, Profiles,
+    RefreshTokens, TokenKind, Users,
+};
+
+/// The checks of this crate's rows.
+pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
+    [owners(), devices(), tokens(), account_data()].into_iter().flatten().collect()
+}
+
+/// What an account has goes with it.
+fn owners() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        owned::<Profiles>("profiles of users", |(user, _), _| vec![user.clone()]),
+        owned::<Devices>("devices of users", |(user, _), _| vec![user.clone()]),
+        owned::<AccountData>("account data of users", |(user, ..), _| vec![user.clone()]),
+        owned::<Filters>("filters of users", |(user, _), _| vec![user.clone()]),
+    ]
+}
+
+fn owned<K: Keyspace<Key: std::fmt::Debug>>(
+    name: &'static str,
+    owner: fn(&K::Key, &K::Value) -> Vec<OwnedUserId>,
+) -> Box<dyn ReferenceCheck> {
+    Box::new(Reference::<K, Users> { name, names: owner, agrees: |_, (_, user)| user.deactivated.is_none() })
+}
+
+/// Where a device was seen and what it may do goes with it.
+fn devices() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<LastSeen, Devices>::exists("devices last seen", |key, _| vec![key.clone()])),
+        Box::new(Reference::<DeviceTokens, Devices>::exists("tokens of devices", |(user, device, _), _| {
+            vec![(user.clone(), device.clone())]
+        })),
+    ]
+}
+
+/// Tokens and the lists of them by device lead to each other.
+fn tokens() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<AccessTokens, DeviceTokens> {
+            name: "access tokens",
+            names: |token, row| vec![(row.user.clone(), row.device.clone(), *token)],
+            agrees: |(_, row), (_, listed)| {
+                listed.kind == TokenKind::Access && listed.generation == row.generation
+            },
+        }),
+        Box::new(Reference::<RefreshTokens, DeviceTokens> {
+            name: "refresh tokens",
+            names: |token, row| vec![(row.user.clone(), row.device.clone(), *token)],
+            agrees: |(_, row), (_, listed)| {
+                listed.kind == TokenKind::Refresh && listed.generation == row.generation
+            },
+        }),
+        Box::new(Reference::<DeviceTokens, AccessTokens> {
+            name: "tokens of devices",
+            names: |(_, _, token), listed| {
+                (listed.kind == TokenKind::Access).then_some(*token).into_iter().collect()
+            },
+            agrees: |((user, device, _), _), (_, row)| row.user == *user && row.device == *device,
+        }),
+        Box::new(Reference::<DeviceTokens, RefreshTokens> {
+            name: "tokens of devices",
+            names: |(_, _, token), listed| {
+                (listed.kind == TokenKind::Refresh).then_some(*token).into_iter().collect()
+            },
+            agrees: |((user, device, _), _), (_, row)| row.user == *user && row.device == *device,
+        }),
+    ]
+}
+
+/// Account data and its stream of changes lead to each other.
+fn account_data() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<AccountData, AccountDataChanges> {
+            name: "changes of account data",
+            names: |(user, ..), row| vec![(user.clone(), row.position)],
+            agrees: |((_, room, kind), _), (_, change)| (room, kind) == (&change.0, &change.1),
+        }),
+        Box::new(Reference::<AccountDataChanges, AccountData> {
+            name: "changes of account data",
+            names: |(user, _), (room, kind)| vec![(user.clone(), room.clone(), kind.clone())],
+            agrees: |((_, position), _), (_, row)| row.position == *position,
+        }),
+    ]
+}
