@@ -82,6 +82,8 @@ impl Registry {
     /// The slot of a room, loaded if need be.
     pub async fn slot(&self, number: RoomNumber) -> Result<Arc<RoomSlot>, LoadError> {
         let shared = self.shared(number);
+        // Held while the room drains and loads: whoever wants this room has to wait for both in any case, and one load serves all of them;
+        // other rooms have places of their own. What is waited for needs no place: batches end on the committer, and a load only reads.
         let mut place = shared.lock().await;
         if let Some(slot) = &*place {
             if !slot.has_failed() {
