@@ -1,12 +1,17 @@
 //! Positions of streams that live in memory.
 //!
-//! Owns: [`LivePosition`], and for each subject the position of its last change.
+//! Owns: [`LivePosition`], for each subject the position of its last change, waking those who wait for changes.
 //!
 //! Invariants: positions of one process rise with each change; a subject has one entry, moved to its newest position; at most
 //! `capacity` subjects are remembered. Whoever asks from a position that cannot be answered exactly (another process, older than
 //! what is remembered, from the future) is told so and takes the full answer.
 
 use std::collections::BTreeMap;
+
+use tokio::sync::broadcast;
+
+/// Wake-ups that a slow subscriber may be behind.
+const BACKLOG: usize = 1024;
 
 /// Which process, drawn at random when it starts: the positions of another one mean nothing to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,11 +33,25 @@ pub(crate) struct ChangeLog<K> {
     capacity: usize,
     places: BTreeMap<K, u64>,
     order: BTreeMap<u64, K>,
+    changed: broadcast::Sender<K>,
 }
 
 impl<K: Ord + Clone> ChangeLog<K> {
     pub fn new(start: ProcessStart, capacity: usize) -> Self {
-        Self { start, counter: 0, forgotten: 0, capacity, places: BTreeMap::new(), order: BTreeMap::new() }
+        Self {
+            start,
+            counter: 0,
+            forgotten: 0,
+            capacity,
+            places: BTreeMap::new(),
+            order: BTreeMap::new(),
+            changed: broadcast::Sender::new(BACKLOG),
+        }
+    }
+
+    /// Subjects that change from now on. A subscriber that lagged takes every subject as changed.
+    pub fn subscribe(&self) -> broadcast::Receiver<K> {
+        self.changed.subscribe()
     }
 
     pub fn current(&self) -> LivePosition {
@@ -52,6 +71,8 @@ impl<K: Ord + Clone> ChangeLog<K> {
             self.places.remove(&subject);
             self.forgotten = place;
         }
+        // Without subscribers there is nobody to wake.
+        let _ = self.changed.send(subject.clone());
     }
 
     /// The subjects that changed after a position, each once, oldest change first; `None` when that is not known.

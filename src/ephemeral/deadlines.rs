@@ -1,11 +1,49 @@
 //! One timer for many subjects.
 //!
-//! Owns: when which subject is due. Does not own: the waiting, or what happens then.
+//! Owns: when which subject is due ([`Deadlines`]), the waiting ([`Timer`]). Does not own: what happens then.
 //!
 //! Invariants: a subject has at most one deadline; both maps hold the same pairs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use plop_base::Clock;
+use tokio::sync::Notify;
+
+/// Waits for the next of some deadlines.
+pub(crate) struct Timer {
+    clock: Clock,
+    sooner: Notify,
+}
+
+impl Timer {
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, sooner: Notify::new() }
+    }
+
+    /// A deadline was set; `is_first` says that the timer must wake up sooner than before ([`Deadlines::set`]).
+    pub fn set(&self, is_first: bool) {
+        if is_first {
+            self.sooner.notify_one();
+        }
+    }
+
+    /// Runs for ever. `settle` does what is due and says when something is due next.
+    pub async fn run(&self, settle: impl Fn() -> Option<Duration>) {
+        loop {
+            let next = settle();
+            let sooner = self.sooner.notified();
+            match next {
+                None => sooner.await,
+                Some(at) => {
+                    let wait = at.saturating_sub(self.clock.monotonic());
+                    // Either way the deadlines are looked at again.
+                    let _ = self.clock.timeout(wait, sooner).await;
+                }
+            }
+        }
+    }
+}
 
 /// Deadlines on the monotonic clock ([`plop_base::Clock::monotonic`]).
 pub(crate) struct Deadlines<K> {

@@ -16,13 +16,13 @@ use std::time::Duration;
 use plop_base::{Actor, Clock, UnixMillis};
 use plop_db::{Batch, CommitError, Db, ReadError};
 use ruma::{OwnedUserId, UserId};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::broadcast;
 
 pub use self::entry::{ACTIVE_FOR, IDLE_AFTER, OFFLINE_AFTER, PresenceState};
 use self::entry::{Entry, Shown};
 use crate::authority::{Forbidden, is_seen_as};
 use crate::changes::{ChangeLog, LivePosition, ProcessStart};
-use crate::deadlines::Deadlines;
+use crate::deadlines::{Deadlines, Timer};
 use crate::schema::{LastPresence, PresenceRow};
 
 /// Longest status message: it goes to everyone who shares a room.
@@ -33,8 +33,6 @@ pub const MAX_USERS: usize = 100_000;
 pub const STORE_EVERY: Duration = Duration::from_secs(10);
 /// Rows of one batch.
 const ROWS_AT_ONCE: usize = 500;
-/// Wake-ups that a slow subscriber may be behind.
-const BACKLOG: usize = 1_024;
 
 /// What others may see of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +60,7 @@ pub struct Presence {
     db: Db,
     clock: Clock,
     state: Mutex<State>,
-    sooner: Notify,
-    changed: broadcast::Sender<OwnedUserId>,
+    timer: Timer,
 }
 
 struct State {
@@ -108,8 +105,7 @@ impl Presence {
             log: ChangeLog::new(start, MAX_USERS),
             unstored: BTreeSet::new(),
         };
-        let changed = broadcast::Sender::new(BACKLOG);
-        Self { db, clock, state: Mutex::new(state), sooner: Notify::new(), changed }
+        Self { db, timer: Timer::new(clock.clone()), clock, state: Mutex::new(state) }
     }
 
     /// Sets the state and the status message that goes with it; none removes the one before.
@@ -137,7 +133,7 @@ impl Presence {
         entry.status_msg = status_msg;
         state.unstored.insert(user.to_owned());
         if !self.settle(&mut state, user, now) && has_new_status {
-            self.publish(&mut state, user);
+            state.log.record(&user.to_owned());
         }
         Ok(())
     }
@@ -237,23 +233,12 @@ impl Presence {
 
     /// Users who change from now on. A subscriber that lagged takes everybody as changed.
     pub fn subscribe(&self) -> broadcast::Receiver<OwnedUserId> {
-        self.changed.subscribe()
+        self.settled().log.subscribe()
     }
 
     /// Lets users become idle and offline, for ever: for a background task.
     pub async fn run(&self) {
-        loop {
-            let next = self.settled().deadlines.first();
-            let sooner = self.sooner.notified();
-            match next {
-                None => sooner.await,
-                Some(at) => {
-                    let wait = at.saturating_sub(self.clock.monotonic());
-                    // Either way the deadlines are looked at again.
-                    let _ = self.clock.timeout(wait, sooner).await;
-                }
-            }
-        }
+        self.timer.run(|| self.settled().deadlines.first()).await;
     }
 
     /// Stores what changed every [`STORE_EVERY`], for ever: for a background task. What the store refuses waits for the next time.
@@ -316,20 +301,12 @@ impl Presence {
         let shown = entry.shown(now);
         let is_new = shown != entry.announced;
         entry.announced = shown;
-        if state.deadlines.set(&user.to_owned(), next) {
-            self.sooner.notify_one();
-        }
+        self.timer.set(state.deadlines.set(&user.to_owned(), next));
         if is_new {
             state.unstored.insert(user.to_owned());
-            self.publish(state, user);
+            state.log.record(&user.to_owned());
         }
         is_new
-    }
-
-    fn publish(&self, state: &mut State, user: &UserId) {
-        state.log.record(&user.to_owned());
-        // Without subscribers there is nobody to wake.
-        let _ = self.changed.send(user.to_owned());
     }
 }
 

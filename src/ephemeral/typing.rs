@@ -14,11 +14,11 @@ use std::time::Duration;
 use plop_base::{Actor, Clock};
 use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::broadcast;
 
 use crate::authority::{Forbidden, is_seen_as};
 use crate::changes::{ChangeLog, LivePosition, ProcessStart};
-use crate::deadlines::Deadlines;
+use crate::deadlines::{Deadlines, Timer};
 
 /// A client repeats its request every 20 to 30 seconds; what it asks for beyond this is cut to it.
 pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(120);
@@ -30,15 +30,12 @@ pub const MAX_TYPING_IN_ROOM: usize = 100;
 pub const MAX_TYPING: usize = 20_000;
 /// Rooms whose last change is remembered.
 const REMEMBERED_ROOMS: usize = 20_000;
-/// Wake-ups that a slow subscriber may be behind.
-const BACKLOG: usize = 1024;
 
 /// Who is typing where.
 pub struct Typing {
     clock: Clock,
     state: Mutex<State>,
-    sooner: Notify,
-    changed: broadcast::Sender<RoomNumber>,
+    timer: Timer,
 }
 
 struct State {
@@ -67,12 +64,7 @@ impl Typing {
             deadlines: Deadlines::new(),
             log: ChangeLog::new(start, REMEMBERED_ROOMS),
         };
-        Self {
-            clock,
-            state: Mutex::new(state),
-            sooner: Notify::new(),
-            changed: broadcast::Sender::new(BACKLOG),
-        }
+        Self { timer: Timer::new(clock.clone()), clock, state: Mutex::new(state) }
     }
 
     /// The user types in the room for this long from now on; a timeout of zero is the same as [`Typing::stop`]. When too many type already,
@@ -98,12 +90,10 @@ impl Typing {
             return Ok(());
         }
         let until = self.clock.monotonic().saturating_add(timeout.min(LONGEST_TIMEOUT));
-        if state.deadlines.set(&(room, user.to_owned()), Some(until)) {
-            self.sooner.notify_one();
-        }
+        self.timer.set(state.deadlines.set(&(room, user.to_owned()), Some(until)));
         if !is_typing {
             state.rooms.entry(room).or_default().insert(user.to_owned());
-            self.publish(&mut state, room);
+            state.log.record(&room);
         }
         Ok(())
     }
@@ -114,7 +104,7 @@ impl Typing {
         let mut state = self.settled();
         if state.remove(room, user) {
             state.deadlines.set(&(room, user.to_owned()), None);
-            self.publish(&mut state, room);
+            state.log.record(&room);
         }
         Ok(())
     }
@@ -137,23 +127,12 @@ impl Typing {
 
     /// Rooms whose list changes from now on. A subscriber that lagged takes every room as changed.
     pub fn subscribe(&self) -> broadcast::Receiver<RoomNumber> {
-        self.changed.subscribe()
+        self.settled().log.subscribe()
     }
 
     /// Ends what has expired, for ever: for a background task.
     pub async fn run(&self) {
-        loop {
-            let next = self.settled().deadlines.first();
-            let sooner = self.sooner.notified();
-            match next {
-                None => sooner.await,
-                Some(at) => {
-                    let wait = at.saturating_sub(self.clock.monotonic());
-                    // Either way the deadlines are looked at again.
-                    let _ = self.clock.timeout(wait, sooner).await;
-                }
-            }
-        }
+        self.timer.run(|| self.settled().deadlines.first()).await;
     }
 
     /// The state without what has expired.
@@ -167,14 +146,8 @@ impl Typing {
             }
         }
         for room in changed {
-            self.publish(&mut state, room);
+            state.log.record(&room);
         }
         state
-    }
-
-    fn publish(&self, state: &mut State, room: RoomNumber) {
-        state.log.record(&room);
-        // Without subscribers there is nobody to wake.
-        let _ = self.changed.send(room);
     }
 }
