@@ -23,8 +23,10 @@ pub(crate) fn own_account(actor: &Actor) -> Result<&UserId, Forbidden> {
 pub(crate) fn managing_accounts(actor: &Actor) -> Result<(), Forbidden> {
     match actor {
         Actor::Server | Actor::AdminAs { .. } => Ok(()),
-        Actor::User { .. } | Actor::AppService { .. } | Actor::Guest { .. } | Actor::ShadowBanned { .. } => {
-            Err(Forbidden)
-        }
+        Actor::User { .. }
+        | Actor::AppService { .. }
+        | Actor::Guest { .. }
+        | Actor::ShadowBanned { .. }
+        | Actor::ServerAs { .. } => Err(Forbidden),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What a user had on the server goes in one batch: devices, tokens, profile, account data, filters. What stays is the name, so that
 //! nobody else gets it; the password's hash, so that only its owner is told that the account is deactivated; and whether erasure
-//! was asked for, which readers of rooms honour. Rooms are left by the edge.
+//! was asked for, which readers of rooms honour. Rooms are left afterwards ([`crate::member_updates`]).
 
 use plop_base::Actor;
 use plop_db::{Batch, KeyRange, ReadError};
@@ -11,6 +11,7 @@ use ruma::UserId;
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, own_account};
 use crate::error::StoreError;
+use crate::member_updates::note_member_update;
 use crate::schema::{
     AccountData, AccountDataChanges, DeactivationRow, DeviceTokens, Devices, Filters, LastSeen, Profiles,
     UserRow, Users,
@@ -51,6 +52,7 @@ impl Accounts {
         batch.delete_range(KeyRange::<AccountData>::prefix(&user));
         batch.delete_range(KeyRange::<AccountDataChanges>::prefix(&user));
         batch.delete_range(KeyRange::<Filters>::prefix(&user));
+        note_member_update(&mut batch, &user);
         self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(())
     }

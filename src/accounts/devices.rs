@@ -109,7 +109,8 @@ impl Accounts {
                 | Actor::Guest { .. }
                 | Actor::AdminAs { .. }
                 | Actor::ShadowBanned { .. }
-                | Actor::Server => return Err(DeviceError::NotFound),
+                | Actor::Server
+                | Actor::ServerAs { .. } => return Err(DeviceError::NotFound),
             },
         };
         batch.put::<Devices>(&key, &row);

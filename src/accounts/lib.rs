@@ -4,8 +4,7 @@
 //! users keep on the server: profile, account data, tags, push rules, filters. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
-//! Does not own: rooms (the edge leaves them when an account is deactivated, and tells them about a changed profile), keys,
-//! pushers, HTTP.
+//! Does not own: rooms (they follow the accounts: [`member_updates`]), keys, pushers, HTTP.
 //!
 //! Invariants: the only writer of its keyspaces ([`schema`]). Operations that write one user's rows run one after the other, under
 //! that user's guard, which is never held over a password hash and is taken before that of a registration token; preconditions of
@@ -27,6 +26,7 @@ pub mod invite_permission;
 pub mod limits;
 pub mod login;
 pub mod login_tokens;
+pub mod member_updates;
 pub mod moderation;
 pub mod parameters;
 pub mod password_change;

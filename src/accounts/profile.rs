@@ -1,7 +1,7 @@
 //! Profiles of local users (client-server API, "Profiles").
 //!
-//! Owns: reading and writing the fields. Does not own: the member events and presence that a changed name or picture leads to (the edge
-//! asks rooms for them), who may look (the edge knows who shares a room).
+//! Owns: reading and writing the fields. Does not own: the member events that a changed name or picture leads to (rooms follow:
+//! [`crate::member_updates`]), who may look (the edge).
 //!
 //! Invariants: a stored field is valid JSON under a valid name; `displayname` and `avatar_url` are non-empty strings; all fields of a user
 //! together are below [`MAX_PROFILE_BYTES`].
@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, acting_for};
 use crate::error::StoreError;
+use crate::member_updates::note_member_update;
 use crate::rows::all_rows;
 use crate::schema::{Profiles, Users};
 
@@ -51,7 +52,7 @@ pub async fn member_profile(snapshot: &Snapshot, user: &UserId) -> Result<Member
 }
 
 /// Whether a change of this field changes member events too.
-pub fn is_in_member_events(field: &str) -> bool {
+fn is_in_member_events(field: &str) -> bool {
     matches!(field, DISPLAY_NAME | AVATAR_URL)
 }
 
@@ -150,6 +151,9 @@ impl Accounts {
                 }
                 batch.put::<Profiles>(&key, &Tail(value));
             }
+        }
+        if is_in_member_events(field) {
+            note_member_update(&mut batch, &user);
         }
         self.parts().db.commit(batch).await.map_err(StoreError::from)?;
         Ok(())

@@ -56,6 +56,11 @@ plop_db::keyspaces! {
     /// Filters, as JSON text, under an identifier made of their content. Written once; read by sync and history requests; deleted with the
     /// account. Redactions do not touch it.
     pub Filters = 70 "filters" Scan { (OwnedUserId, String) => Tail<String> }
+
+    /// Users whose rooms do not show yet what has become of them: another name or picture, or the end of the account. Written with that
+    /// change, in its batch; read by the upkeep of rooms, and deleted when that is done, unless there was another change meanwhile: the value is
+    /// the place of the last one. Redactions do not touch it.
+    pub MemberUpdates = 71 "member_updates" Queue { OwnedUserId => Position } stream ()
 }
 
 tags! {

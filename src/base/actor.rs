@@ -23,6 +23,8 @@ pub enum Actor {
     ShadowBanned { user: OwnedUserId, device: OwnedDeviceId },
     /// This server itself: notices, repairs, expiry.
     Server,
+    /// This server in the name of one of its users: what follows from something that the user has done, such as the new name in each room.
+    ServerAs { user: OwnedUserId },
 }
 
 impl Actor {
@@ -33,7 +35,8 @@ impl Actor {
             | Self::AppService { user, .. }
             | Self::Guest { user, .. }
             | Self::AdminAs { user, .. }
-            | Self::ShadowBanned { user, .. } => Some(user),
+            | Self::ShadowBanned { user, .. }
+            | Self::ServerAs { user } => Some(user),
             Self::Server => None,
         }
     }
@@ -45,7 +48,7 @@ impl Actor {
                 Some(device)
             }
             Self::AppService { device, .. } => device.as_deref(),
-            Self::AdminAs { .. } | Self::Server => None,
+            Self::AdminAs { .. } | Self::Server | Self::ServerAs { .. } => None,
         }
     }
 }

@@ -18,7 +18,8 @@ pub(crate) fn is_seen_as(actor: &Actor, user: &UserId) -> Result<bool, Forbidden
         Actor::User { user, .. }
         | Actor::AppService { user, .. }
         | Actor::Guest { user, .. }
-        | Actor::AdminAs { user, .. } => (user, true),
+        | Actor::AdminAs { user, .. }
+        | Actor::ServerAs { user } => (user, true),
         Actor::ShadowBanned { user, .. } => (user, false),
     };
     if acting == user { Ok(seen) } else { Err(Forbidden) }

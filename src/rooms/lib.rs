@@ -36,5 +36,6 @@ pub mod state_change;
 pub mod summary;
 pub mod thread;
 pub mod totals;
+pub mod upkeep;
 pub mod view;
 pub mod writer;

@@ -24,6 +24,7 @@ use plop_rooms::identity::{self, IdentityError};
 use plop_rooms::ops::transactions;
 use plop_rooms::redaction;
 use plop_rooms::rooms::Rooms;
+use plop_rooms::upkeep::Upkeep;
 use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
 
@@ -141,6 +142,11 @@ impl Domain {
         tasks.spawn(TaskKind::Maintenance, "presence storing", move || {
             endless(presence.clone(), async |presence| presence.run_storing().await)
         });
+        let upkeep = Upkeep::new(self.rooms.clone(), self.accounts.clone());
+        let stopping = tasks.clone();
+        tasks.spawn(TaskKind::Follower, "rooms follow accounts", move || {
+            follow_accounts(upkeep.clone(), stopping.clone())
+        });
         let sync = self.sync.clone();
         tasks.spawn(TaskKind::Follower, "sync", move || {
             let sync = sync.clone();
@@ -167,6 +173,14 @@ async fn endless<T, F: Future<Output = ()>>(
 ) -> Result<(), TaskError> {
     run(part).await;
     Ok(())
+}
+
+/// Until the process stops; what is then undone is on the list still.
+async fn follow_accounts(upkeep: Upkeep, tasks: Tasks) -> Result<(), TaskError> {
+    tokio::select! {
+        ended = upkeep.run() => Ok(ended?),
+        _ = tasks.shutdown_requested() => Ok(()),
+    }
 }
 
 /// Destroys, now and then, what was kept for a time only: originals of redacted events, answered transactions, messages to devices that

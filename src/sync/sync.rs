@@ -80,7 +80,8 @@ fn syncing_user(actor: &Actor) -> Result<&UserId, SyncError> {
         | Actor::AppService { user, .. }
         | Actor::Guest { user, .. }
         | Actor::AdminAs { user, .. }
-        | Actor::ShadowBanned { user, .. } => Ok(user),
+        | Actor::ShadowBanned { user, .. }
+        | Actor::ServerAs { user } => Ok(user),
         Actor::Server => Err(SyncError::NoUser),
     }
 }

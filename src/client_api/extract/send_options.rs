@@ -35,7 +35,8 @@ impl SendOptions {
             | Actor::Guest { .. }
             | Actor::AdminAs { .. }
             | Actor::ShadowBanned { .. }
-            | Actor::Server => match self.ts {
+            | Actor::Server
+            | Actor::ServerAs { .. } => match self.ts {
                 None => Ok(None),
                 Some(_) => Err(ApiError::forbidden("Only application services choose the time of an event.")),
             },

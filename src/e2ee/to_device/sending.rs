@@ -110,7 +110,7 @@ fn sender(actor: &Actor) -> Result<Sender<'_>, SendError> {
     let (user, device, reaches_others) = match actor {
         Actor::User { user, device } | Actor::Guest { user, device } => (user, Some(device), true),
         Actor::AppService { user, device, .. } => (user, device.as_ref(), true),
-        Actor::AdminAs { user, .. } => (user, None, true),
+        Actor::AdminAs { user, .. } | Actor::ServerAs { user } => (user, None, true),
         Actor::ShadowBanned { user, device } => (user, Some(device), false),
         Actor::Server => return Err(SendError::NoUser),
     };

@@ -338,7 +338,8 @@ fn joining_user(actor: &Actor) -> Result<&UserId, JoinError> {
         Actor::User { user, .. }
         | Actor::AppService { user, .. }
         | Actor::AdminAs { user, .. }
-        | Actor::ShadowBanned { user, .. } => Ok(user),
+        | Actor::ShadowBanned { user, .. }
+        | Actor::ServerAs { user } => Ok(user),
         Actor::Guest { .. } => Err(JoinError::Guest),
         Actor::Server => Err(JoinError::NotOurUser),
     }

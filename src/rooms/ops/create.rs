@@ -262,7 +262,8 @@ fn creator(actor: &Actor) -> Result<&UserId, CreateError> {
         Actor::User { user, .. }
         | Actor::AppService { user, .. }
         | Actor::AdminAs { user, .. }
-        | Actor::ShadowBanned { user, .. } => Ok(user),
+        | Actor::ShadowBanned { user, .. }
+        | Actor::ServerAs { user } => Ok(user),
         Actor::Guest { .. } => Err(CreateError::Guest),
         Actor::Server => Err(CreateError::NoCreator),
     }

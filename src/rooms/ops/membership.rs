@@ -292,7 +292,8 @@ fn check_guest(actor: &Actor, view: &RoomView, step: Step, now: Option<Membershi
         | Actor::AppService { .. }
         | Actor::AdminAs { .. }
         | Actor::ShadowBanned { .. }
-        | Actor::Server => return Ok(()),
+        | Actor::Server
+        | Actor::ServerAs { .. } => return Ok(()),
         Actor::Guest { .. } => {}
     }
     match step {

@@ -140,7 +140,8 @@ pub fn sender(actor: &Actor, guests: Guests) -> Result<&UserId, Refusal> {
         Actor::User { user, .. }
         | Actor::AppService { user, .. }
         | Actor::AdminAs { user, .. }
-        | Actor::ShadowBanned { user, .. } => Ok(user),
+        | Actor::ShadowBanned { user, .. }
+        | Actor::ServerAs { user } => Ok(user),
         Actor::Guest { user, .. } => match guests {
             Guests::May => Ok(user),
             Guests::MayNot => Err(Refusal::Guest),

@@ -187,7 +187,8 @@ fn reading_user(actor: &Actor) -> Result<&UserId, ReadRefusal> {
         | Actor::AppService { user, .. }
         | Actor::Guest { user, .. }
         | Actor::AdminAs { user, .. }
-        | Actor::ShadowBanned { user, .. } => Ok(user),
+        | Actor::ShadowBanned { user, .. }
+        | Actor::ServerAs { user } => Ok(user),
         Actor::Server => Err(ReadRefusal::NoUser),
     }
 }

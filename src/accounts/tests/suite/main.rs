@@ -6,6 +6,7 @@ mod check;
 mod deactivation;
 mod devices;
 mod login;
+mod member_updates;
 mod moderation;
 mod profiles;
 mod push_rules;

@@ -15,3 +15,4 @@ mod sim_network;
 mod sim_room;
 mod sim_scene;
 mod upgrading;
+mod upkeep;

@@ -1,0 +1,41 @@
+use plop_accounts::member_updates::MemberUpdate;
+use serde_json::json;
+
+use crate::bed::{Bed, actor, id};
+
+async fn listed(bed: &Bed) -> Vec<MemberUpdate> {
+    bed.accounts.member_updates(10).await.expect("read")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_is_listed_once_for_all_changes_that_rooms_show() {
+    let bed = Bed::new();
+    let (alice, user) = (actor(&bed.user("alice").await), id("alice"));
+    bed.accounts.set_profile_field(&alice, &user, "m.tz", &json!("Europe/London")).await.expect("set");
+    assert_eq!(listed(&bed).await, []);
+    bed.accounts.set_profile_field(&alice, &user, "displayname", &json!("Alice")).await.expect("set");
+    bed.accounts.delete_profile_field(&alice, &user, "avatar_url").await.expect("deleted");
+    bed.accounts.deactivate(&alice, false).await.expect("deactivated");
+    let users: Vec<_> = listed(&bed.restarted()).await.into_iter().map(|update| update.user).collect();
+    assert_eq!(users, [user]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_comes_while_the_rooms_follow_stays_on_the_list() {
+    let bed = Bed::new();
+    let (alice, user) = (actor(&bed.user("alice").await), id("alice"));
+    let rename = |name: &'static str| {
+        let (accounts, alice, user) = (&bed.accounts, &alice, &user);
+        async move { accounts.set_profile_field(alice, user, "displayname", &json!(name)).await.expect("set") }
+    };
+    rename("Alice").await;
+    let [first] = listed(&bed).await.try_into().expect("one");
+    rename("Alicia").await;
+    bed.accounts.finish_member_update(&first).await.expect("finished");
+    let [second] = listed(&bed).await.try_into().expect("one");
+    assert_ne!(first, second);
+    for _ in 0..2 {
+        bed.accounts.finish_member_update(&second).await.expect("finished");
+        assert_eq!(listed(&bed).await, []);
+    }
+}
