@@ -19,6 +19,7 @@ use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
 use plop_rooms::rooms::Rooms;
+use plop_rooms::upkeep::Upkeep;
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
@@ -162,6 +163,11 @@ impl Bed {
         let registered = self.api.accounts.create_account(&Actor::Server, account, false).await;
         let login = registered.expect("an account").login.expect("a session");
         User { id: login.user, device: login.device, token: login.tokens.access }
+    }
+
+    /// The work by which rooms follow accounts; nobody else does it here.
+    pub fn upkeep(&self) -> Upkeep {
+        Upkeep::new(self.api.rooms.clone(), self.api.accounts.clone())
     }
 
     pub fn call(&self, method: Method, path: &str) -> Call {

@@ -1,11 +1,17 @@
 //! The API, through its real router.
 
+mod account;
+mod account_data;
+mod authentication;
 mod bed;
 mod call;
 mod chat;
 mod discovery;
 mod ephemeral;
 mod events;
+mod presence;
+mod profile;
+mod registration;
 mod rooms;
 mod session;
 mod syncing;

@@ -1,0 +1,200 @@
+//! Who may call what: every endpoint is in this table, so that a new one without a row fails here.
+
+use http::Method;
+use plop_accounts::moderation::Decision;
+use plop_base::Actor;
+
+use crate::bed::{Bed, User};
+use crate::call::Answer;
+
+/// What an endpoint asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    /// Nothing: an access token is not looked at.
+    Nothing,
+    /// A session of any account that is there.
+    AnySession,
+    /// A session of an account that is not locked.
+    Session,
+    /// A session of an account that is neither locked nor suspended.
+    ActiveSession,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is let in; what the endpoint then says of it is not this table's.
+    LetIn,
+    /// This status and error code.
+    Refused(u16, &'static str),
+}
+
+use Outcome::{LetIn, Refused};
+
+const NO_TOKEN: Outcome = Refused(401, "M_MISSING_TOKEN");
+const UNKNOWN: Outcome = Refused(401, "M_UNKNOWN_TOKEN");
+const LOCKED: Outcome = Refused(401, "M_USER_LOCKED");
+const SUSPENDED: Outcome = Refused(403, "M_USER_SUSPENDED");
+
+/// What a request without a token, with an unknown one, of a locked, a suspended, a deactivated and an ordinary user becomes.
+fn expected(asks: Asks) -> [Outcome; 6] {
+    match asks {
+        Asks::Nothing => [LetIn; 6],
+        Asks::AnySession => [NO_TOKEN, UNKNOWN, LetIn, LetIn, UNKNOWN, LetIn],
+        Asks::Session => [NO_TOKEN, UNKNOWN, LOCKED, LetIn, UNKNOWN, LetIn],
+        Asks::ActiveSession => [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED, UNKNOWN, LetIn],
+    }
+}
+
+/// The table.
+const ENDPOINTS: &[(&str, &str, Asks)] = &[
+    ("GET", "/_matrix/client/versions", Asks::Nothing),
+    ("GET", "/.well-known/matrix/client", Asks::Nothing),
+    ("GET", "/_matrix/client/v3/capabilities", Asks::Session),
+    ("GET", "/_matrix/client/v3/login", Asks::Nothing),
+    ("POST", "/_matrix/client/v3/login", Asks::Nothing),
+    ("POST", "/_matrix/client/v1/login/get_token", Asks::Session),
+    ("POST", "/_matrix/client/v3/refresh", Asks::Nothing),
+    ("POST", "/_matrix/client/v3/logout", Asks::AnySession),
+    ("POST", "/_matrix/client/v3/logout/all", Asks::AnySession),
+    ("POST", "/_matrix/client/v3/register", Asks::Nothing),
+    ("GET", "/_matrix/client/v3/register/available", Asks::Nothing),
+    ("GET", "/_matrix/client/v1/register/m.login.registration_token/validity", Asks::Nothing),
+    ("GET", "/_synapse/admin/v1/register", Asks::Nothing),
+    ("POST", "/_synapse/admin/v1/register", Asks::Nothing),
+    ("GET", "/_matrix/client/v3/account/whoami", Asks::Session),
+    ("POST", "/_matrix/client/v3/account/password", Asks::Session),
+    ("POST", "/_matrix/client/v3/account/deactivate", Asks::Session),
+    ("GET", "/_matrix/client/v3/devices", Asks::Session),
+    ("GET", "/_matrix/client/v3/devices/{deviceId}", Asks::Session),
+    ("PUT", "/_matrix/client/v3/devices/{deviceId}", Asks::Session),
+    ("DELETE", "/_matrix/client/v3/devices/{deviceId}", Asks::Session),
+    ("POST", "/_matrix/client/v3/delete_devices", Asks::Session),
+    ("GET", "/_matrix/client/v3/profile/{userId}", Asks::Nothing),
+    ("GET", "/_matrix/client/v3/profile/{userId}/{keyName}", Asks::Nothing),
+    ("PUT", "/_matrix/client/v3/profile/{userId}/{keyName}", Asks::ActiveSession),
+    ("DELETE", "/_matrix/client/v3/profile/{userId}/{keyName}", Asks::ActiveSession),
+    ("GET", "/_matrix/client/v3/user/{userId}/account_data/{type}", Asks::Session),
+    ("PUT", "/_matrix/client/v3/user/{userId}/account_data/{type}", Asks::Session),
+    ("GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", Asks::Session),
+    ("PUT", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", Asks::Session),
+    ("GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags", Asks::Session),
+    ("PUT", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", Asks::Session),
+    ("DELETE", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", Asks::Session),
+    ("POST", "/_matrix/client/v3/user/{userId}/filter", Asks::Session),
+    ("GET", "/_matrix/client/v3/user/{userId}/filter/{filterId}", Asks::Session),
+    ("GET", "/_matrix/client/v3/presence/{userId}/status", Asks::Session),
+    ("PUT", "/_matrix/client/v3/presence/{userId}/status", Asks::ActiveSession),
+    ("GET", "/_matrix/client/v3/sync", Asks::Session),
+    ("POST", "/_matrix/client/v3/createRoom", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/upgrade", Asks::ActiveSession),
+    ("GET", "/_matrix/client/v3/joined_rooms", Asks::Session),
+    ("POST", "/_matrix/client/v3/join/{roomIdOrAlias}", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/join", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/invite", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/leave", Asks::Session),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/kick", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/ban", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/unban", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/forget", Asks::Session),
+    ("GET", "/_matrix/client/v3/directory/room/{roomAlias}", Asks::Nothing),
+    ("PUT", "/_matrix/client/v3/directory/room/{roomAlias}", Asks::ActiveSession),
+    ("DELETE", "/_matrix/client/v3/directory/room/{roomAlias}", Asks::ActiveSession),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/aliases", Asks::Session),
+    ("GET", "/_matrix/client/v3/directory/list/room/{roomId}", Asks::Nothing),
+    ("PUT", "/_matrix/client/v3/directory/list/room/{roomId}", Asks::ActiveSession),
+    ("GET", "/_matrix/client/v3/publicRooms", Asks::Nothing),
+    ("POST", "/_matrix/client/v3/publicRooms", Asks::Session),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", Asks::ActiveSession),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", Asks::Session),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}", Asks::ActiveSession),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", Asks::ActiveSession),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", Asks::ActiveSession),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/state", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/event/{eventId}", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/members", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/joined_members", Asks::Session),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/typing/{userId}", Asks::ActiveSession),
+];
+
+/// Each kind of caller; the users' sessions are made anew for each endpoint, for some endpoints end them.
+async fn callers(bed: &Bed, number: usize) -> [Option<String>; 6] {
+    let user = async |kind: &str| bed.user(&format!("{kind}{number}")).await;
+    let decide = async |user: &User, decision| {
+        bed.api.accounts.decide(&Actor::Server, &user.id, decision).await.expect("decided");
+    };
+    let (locked, suspended) = (user("locked").await, user("suspended").await);
+    decide(&locked, Decision::Locked(true)).await;
+    decide(&suspended, Decision::Suspended(true)).await;
+    let deactivated = user("deactivated").await;
+    bed.api.accounts.deactivate(&deactivated.actor(), false).await.expect("deactivated");
+    let ordinary = user("ordinary").await;
+    let tokens = [locked, suspended, deactivated, ordinary].map(|user| Some(user.token));
+    let [locked, suspended, deactivated, ordinary] = tokens;
+    [None, Some("made up".to_owned()), locked, suspended, deactivated, ordinary]
+}
+
+/// A path of the table with parameters that are well formed and name nothing.
+fn path(template: &str) -> String {
+    let parameters = [
+        ("{userId}", "@nobody:plop.example"),
+        ("{roomId}", "!nowhere:plop.example"),
+        ("{roomIdOrAlias}", "!nowhere:plop.example"),
+        ("{roomAlias}", "%23nowhere:plop.example"),
+        ("{eventId}", "$nothing"),
+    ];
+    let path = parameters.iter().fold(template.to_owned(), |path, (name, value)| path.replace(name, value));
+    let mut parts = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |path, part| format!("{path}/{part}"))
+}
+
+fn outcome(answer: &Answer) -> Outcome {
+    let refusals = [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED];
+    let is = |refusal: &Outcome| match *refusal {
+        Refused(status, errcode) => answer.status == status && answer.body["errcode"] == errcode,
+        LetIn => false,
+    };
+    refusals.into_iter().find(is).unwrap_or(LetIn)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_endpoint_lets_in_whom_the_table_says() {
+    let bed = Bed::new().await;
+    for (number, (method, template, asks)) in ENDPOINTS.iter().enumerate() {
+        let callers = callers(&bed, number).await;
+        let names = ["nobody", "unknown", "locked", "suspended", "deactivated", "ordinary"];
+        for ((caller, name), expected) in callers.into_iter().zip(names).zip(expected(*asks)) {
+            let call = bed.call(Method::from_bytes(method.as_bytes()).expect("a method"), &path(template));
+            let call = if *method == "GET" { call } else { call.text("{}") };
+            let answer = match caller {
+                Some(token) => call.token(&token).await,
+                None => call.await,
+            };
+            assert_eq!(outcome(&answer), expected, "{method} {template} by {name}: {answer:?}");
+            assert!(!answer.status.is_server_error(), "{method} {template} by {name}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn every_endpoint_is_in_the_table_once() {
+    let listed = plop_client_api::table();
+    let mut listed: Vec<String> =
+        listed.listed().iter().map(|(method, path)| format!("{method} {path}")).collect();
+    let mut rows: Vec<String> =
+        ENDPOINTS.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    listed.sort();
+    rows.sort();
+    for pair in rows.windows(2) {
+        assert_ne!(pair[0], pair[1], "twice in the table");
+    }
+    let without: Vec<_> = listed.iter().filter(|endpoint| !rows.contains(endpoint)).collect();
+    assert!(without.is_empty(), "not in the table of tests/suite/authentication.rs: {without:#?}");
+    let gone: Vec<_> = rows.iter().filter(|row| !listed.contains(row)).collect();
+    assert!(gone.is_empty(), "in the table, but no endpoint: {gone:#?}");
+}
