@@ -13,7 +13,8 @@
  *   - A change of a directory is journalled AFTER it happened (killed in between: it counts as lost).
  *   - A sync is journalled after it succeeded, with the journal's place at the time it began.
  *   - A file that loses a name first gets another one in the stash, so that its bytes can be brought back and its
- *     inode number names it for the whole run.
+ *     inode number names it for the whole run. A directory that is removed stays open for the latter reason: else a new file may
+ *     get its number, and is then taken for a directory.
  *
  * Not journalled: bytes written through stdio (RocksDB's text log only). A shared writable mapping ends the
  * process loudly, as it could not be followed.
@@ -488,6 +489,8 @@ int unlinkat(int dirfd, const char *p, int flags) {
     pthread_mutex_lock(&lock);
     uint64_t file = inode(path), dir = parent_inode(path);
     if (!(flags & AT_REMOVEDIR)) keep_in_stash(path);
+    /* It is never closed. */
+    else if (syscall(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC) < 0 && errno != ENOENT) die("cannot keep a directory");
     int r = syscall(SYS_unlinkat, AT_FDCWD, path, flags), error = errno;
     if (!r) {
         struct record n = {.kind = flags & AT_REMOVEDIR ? RMDIR : UNLINK, .file = file, .dir = dir,

@@ -46,9 +46,25 @@ fn child() {
     std::process::abort();
 }
 
-fn after_cut(cut: Cut, seed: u64) -> Lab {
+#[test]
+#[ignore = "a child of the tests below"]
+fn removing_child() {
+    let Some(dir) = child_folder() else { return };
+    let dir = dir.parent().unwrap();
+    fs::create_dir(dir.join("removed")).unwrap();
+    fs::remove_dir(dir.join("removed")).unwrap();
+    for i in 0..64 {
+        fs::write(dir.join(format!("file{i}")), "bytes").unwrap();
+        File::open(dir.join(format!("file{i}"))).unwrap().sync_all().unwrap();
+    }
+    sync_dir(dir);
+    println!("\ndone");
+    std::process::abort();
+}
+
+fn after_cut(child: &str, cut: Cut, seed: u64) -> Lab {
     let mut lab = Lab::new();
-    let output = lab.child("powerloss::tool::child").output().unwrap();
+    let output = lab.child(child).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("\ndone\n"), "{said}{}", String::from_utf8_lossy(&output.stderr));
     lab.cut_power(cut, &mut Dice(seed));
@@ -64,7 +80,7 @@ fn listing(dir: &Path) -> Vec<String> {
 
 #[test]
 fn a_cut_of_all_leaves_what_was_synced() {
-    let lab = after_cut(Cut::All, 1);
+    let lab = after_cut("powerloss::tool::child", Cut::All, 1);
     let dir = lab.watched();
     assert_eq!(listing(&dir), ["gone", "kept", "old", "replaced", "sub"]);
     assert_eq!(fs::read(dir.join("kept")).unwrap(), [1; 3000]);
@@ -73,11 +89,22 @@ fn a_cut_of_all_leaves_what_was_synced() {
     assert_eq!(listing(&dir.join("sub")), [""; 0]);
 }
 
+/// The file system gives the number of a directory that is gone to one of the files.
+#[test]
+fn a_new_file_is_not_taken_for_a_removed_directory() {
+    let lab = after_cut("powerloss::tool::removing_child", Cut::All, 1);
+    assert_eq!(listing(&lab.watched()).len(), 64);
+    for i in 0..64 {
+        assert_eq!(fs::read(lab.watched().join(format!("file{i}"))).unwrap(), b"bytes");
+    }
+}
+
 #[test]
 fn cuts_of_some_and_torn_differ_by_seed_and_never_lose_what_was_synced() {
     let mut outcomes = std::collections::BTreeSet::new();
     for seed in 0..16 {
-        let lab = after_cut(if seed % 2 == 0 { Cut::Some } else { Cut::Torn }, seed);
+        let cut = if seed % 2 == 0 { Cut::Some } else { Cut::Torn };
+        let lab = after_cut("powerloss::tool::child", cut, seed);
         let dir = lab.watched();
         let kept = fs::read(dir.join("kept")).unwrap();
         assert_eq!(kept[..500], [1; 500]);
