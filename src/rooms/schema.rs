@@ -233,6 +233,9 @@ record! {
         pub state: Root,
         /// Joined members in that state.
         pub joined: u64,
+        /// In graph order right above every live event so far, this one included: whoever reads back from here finds them all. An event that was
+        /// missing and came later stands further down itself.
+        pub top: Rank,
         /// The root of the thread that the event is in ([`crate::thread`]).
         pub thread: Option<OwnedEventId>,
         /// With the event.

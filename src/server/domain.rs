@@ -27,9 +27,13 @@ use plop_rooms::rooms::Rooms;
 use plop_rooms::upkeep::Upkeep;
 use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
+use plop_unread::Unread;
 
 /// Between two walks over what is to be forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// What is remembered of users with push rules of their own.
+const UNREAD_CACHE_BYTES: u64 = 8 << 20;
 
 /// Names that nobody can register: administrators would be taken for somebody else.
 const RESERVED_NAMES: [&str; 4] = ["admin", "administrator", "root", "server"];
@@ -98,6 +102,8 @@ impl Domain {
             accounts: accounts.clone(),
             typing: Arc::clone(&typing),
             presence: Arc::clone(&presence),
+            to_device: to_device.clone(),
+            unread: Unread::new(rooms.clone(), UNREAD_CACHE_BYTES),
         });
         let receipts = Arc::new(Receipts::new(db.clone()));
         Ok(Self { accounts, rooms, to_device, receipts, typing, presence, sync })

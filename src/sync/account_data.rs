@@ -8,10 +8,12 @@
 use std::collections::BTreeMap;
 
 use plop_accounts::account_data::{self, AccountDataItem};
-use plop_db::{Position, ReadError, Snapshot};
+use plop_accounts::push_rules;
+use plop_db::{Db, Position, ReadError, Snapshot};
 use plop_rooms::reader::filter::EventFilter;
 use plop_state::json::write_string;
 use ruma::{OwnedRoomId, UserId};
+use serde_json::Value;
 
 use crate::response::Events;
 
@@ -59,6 +61,31 @@ pub async fn changes(
             _ => return Ok(data),
         }
     }
+}
+
+/// Puts the user's push rules as they are in the place of what a row says of them; everybody has some (client-server API, "Push Rules: Events").
+/// `all`: whether they are told even if they did not change.
+pub async fn put_push_rules(
+    db: &Db,
+    user: &UserId,
+    data: &mut AccountData,
+    all: bool,
+) -> Result<(), ReadError> {
+    let told = data.global.iter().position(|item| item.kind == push_rules::KIND);
+    if told.is_none() && !all {
+        return Ok(());
+    }
+    let rules = push_rules::push_rules(&db.snapshot(), user).await?;
+    let content = Value::Object(rules.content()).to_string();
+    match told.and_then(|index| data.global.get_mut(index)) {
+        Some(item) => item.content = content,
+        None => {
+            let position = rules.changed.unwrap_or(Position::START);
+            let kind = push_rules::KIND.to_owned();
+            data.global.push(AccountDataItem { room: None, kind, content, position });
+        }
+    }
+    Ok(())
 }
 
 /// The form that clients get.

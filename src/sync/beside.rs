@@ -5,6 +5,8 @@
 //! Invariants: none of it needs the room itself, so somebody typing in a large room loads nothing of it.
 
 use plop_accounts::account_data::all_account_data;
+use plop_db::ReadError;
+use plop_ephemeral::receipts::Receipt;
 use plop_rooms::operation::StoreFault;
 
 use crate::account_data;
@@ -17,28 +19,28 @@ use crate::scene::Place;
 use crate::typing::{self, TYPING};
 
 /// Receipts and typing.
+pub struct Ephemeral {
+    pub events: Events,
+    /// The user has read further, which changes what is unread.
+    pub has_read: bool,
+}
+
+/// Receipts and typing.
 pub async fn ephemeral(
     asking: &Asking<'_>,
     place: &Place<'_>,
     part: Part,
     news: &RoomNews,
-) -> Result<Events, StoreFault> {
+) -> Result<Ephemeral, StoreFault> {
     let filter = &asking.filter.ephemeral;
     let mut events = Events::new();
+    let moved = receipts(asking, place, part, news).await?;
+    let has_read = moved.iter().any(|receipt| receipt.user == asking.user);
     if !filter.keeps_room(place.id) {
-        return Ok(events);
+        return Ok(Ephemeral { events, has_read });
     }
     if filter.keeps_unsent(RECEIPT) {
-        let found = match part.since {
-            None => receipts::full(place.snapshot, place.room, asking.user, part.to).await?,
-            Some(since) if news.receipts => {
-                let mut found = receipts::changes(place.snapshot, place.room, since, part.to).await?;
-                found.extend(news.private_receipts.iter().cloned());
-                found
-            }
-            Some(_) => news.private_receipts.clone(),
-        };
-        events.extend(receipts::events(&found, &asking.ignored));
+        events.extend(receipts::events(&moved, &asking.ignored));
     }
     if filter.keeps_unsent(TYPING) {
         let users = typing::users(&asking.core.parts.typing, place.room, &asking.ignored);
@@ -47,7 +49,23 @@ pub async fn ephemeral(
             events.push(typing::list(&users));
         }
     }
-    Ok(events)
+    Ok(Ephemeral { events, has_read })
+}
+
+/// The receipts that are told of.
+async fn receipts(
+    asking: &Asking<'_>,
+    place: &Place<'_>,
+    part: Part,
+    news: &RoomNews,
+) -> Result<Vec<Receipt>, ReadError> {
+    let mut moved = match part.since {
+        None => receipts::full(place.snapshot, place.room, asking.user, part.to).await?,
+        Some(since) if news.receipts => receipts::changes(place.snapshot, place.room, since, part.to).await?,
+        Some(_) => Vec::new(),
+    };
+    moved.extend(news.private_receipts.iter().cloned());
+    Ok(moved)
 }
 
 /// The user's account data of the room: all of it, or what changed.

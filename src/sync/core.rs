@@ -7,8 +7,10 @@ use std::sync::Arc;
 use plop_accounts::Accounts;
 use plop_base::{Clock, Tasks};
 use plop_db::Db;
+use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Typing};
 use plop_rooms::rooms::Rooms;
+use plop_unread::Unread;
 
 use crate::changes::SharedChanges;
 use crate::filter::SyncFilters;
@@ -30,6 +32,8 @@ pub struct Parts {
     pub accounts: Accounts,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
+    pub to_device: ToDevice,
+    pub unread: Unread,
 }
 
 /// The parts, and what is remembered.

@@ -66,6 +66,10 @@ impl Frame {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.rooms.is_empty() && self.unclear.is_empty()
+    }
+
     /// Takes in the invites that stand, whenever they came.
     pub fn add_invites(&mut self, span: Span, rooms: &UserRoomSet) {
         let invites = rooms.others.iter().filter(|(_, standing)| standing.membership == Membership::Invite);

@@ -1,22 +1,18 @@
 //! Users whose messages a user does not want to see (client-server API, "Ignoring Users").
 //!
-//! Owns: reading `m.ignored_user_list`, and a bounded cache of it. Does not own: what is left out because of it.
+//! Owns: a bounded cache of their lists. Does not own: reading them ([`plop_accounts::ignored_users`]), what is left out because of them.
 //!
 //! Invariants: no older than the last change that was acknowledged before it is asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plop_accounts::schema::AccountData;
+use plop_accounts::ignored_users;
 use plop_db::{Db, Position, ReadError};
 use quick_cache::sync::Cache;
 use ruma::{OwnedUserId, UserId};
-use serde_json::Value;
 
 use crate::changes::SharedChanges;
-
-/// The type of the account data.
-pub const IGNORED_USERS: &str = "m.ignored_user_list";
 
 /// Lists that are kept. Most are empty.
 const CACHED: usize = 20_000;
@@ -51,32 +47,12 @@ impl IgnoredUsers {
             return Ok(Arc::clone(&known.users));
         }
         let snapshot = self.db.snapshot();
-        let key = (user, None, IGNORED_USERS.to_owned());
-        let row = snapshot.get::<AccountData>(&key).await?;
-        let users = Arc::new(row.map(|row| ignored(&row.content.0)).unwrap_or_default());
+        let mut users = ignored_users::ignored_users(&snapshot, &user).await?.users;
+        // Nobody loses sight of what they send themselves.
+        users.remove(&user);
+        let users = Arc::new(users);
         let known = Known { as_of: snapshot.position(), users: Arc::clone(&users) };
-        self.cache.insert(key.0, Arc::new(known));
+        self.cache.insert(user, Arc::new(known));
         Ok(users)
-    }
-}
-
-/// What a client wrote may be anything; a list that is none ignores nobody.
-fn ignored(content: &str) -> BTreeSet<OwnedUserId> {
-    let content: BTreeMap<String, Value> = serde_json::from_str(content).unwrap_or_default();
-    let users = content.get("ignored_users").and_then(Value::as_object);
-    users.into_iter().flatten().filter_map(|(user, _)| OwnedUserId::try_from(user.as_str()).ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_no_list_ignores_nobody() {
-        let read = |text| ignored(text).into_iter().map(|user| user.to_string()).collect::<Vec<_>>();
-        assert_eq!(read(r#"{"ignored_users":{"@a:b":{},"@c:d":1}}"#), ["@a:b", "@c:d"]);
-        for text in ["", "[]", "{}", r#"{"ignored_users":["@a:b"]}"#, r#"{"ignored_users":{"a":{}}}"#] {
-            assert_eq!(read(text), Vec::<String>::new(), "{text}");
-        }
     }
 }

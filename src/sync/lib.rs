@@ -37,8 +37,10 @@ mod summary;
 mod sync;
 mod tails;
 mod timeline;
+mod to_device;
 pub mod token;
 mod typing;
+mod unread;
 mod waiters;
 mod wake;
 

@@ -6,7 +6,9 @@
 //! neither.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use plop_accounts::ignored_users;
 use plop_base::Actor;
 use plop_db::Position;
 use plop_rooms::operation::StoreFault;
@@ -18,14 +20,13 @@ use crate::asking::Asking;
 use crate::core::{Core, Parts};
 use crate::filter::SyncFilter;
 use crate::frame::{self, Frame, Part, RoomFrame, Span};
-use crate::ignored::IGNORED_USERS;
 use crate::memberships::{Standing, UserRoomSet};
 use crate::news::{self, News, RoomNews, Since};
 use crate::request::{SyncError, SyncRequest};
 use crate::response::{LeftRoom, SyncResponse};
 use crate::scene::{Place, Scene};
 use crate::token::{Holder, SyncToken};
-use crate::{account_data, outside, presence, rooms};
+use crate::{account_data, outside, presence, rooms, to_device, unread};
 
 /// A request that looks.
 pub struct Look<'a> {
@@ -57,14 +58,15 @@ impl Look<'_> {
     /// What is new now.
     pub async fn once(&self, since: Option<SyncToken>) -> Result<Looked, SyncError> {
         let core = self.core;
-        let next = self.next_token();
+        let mut next = self.next_token();
         let since = since.filter(|since| since.is_known_to(next.database, next.position));
+        let messages = self.to_device(since, &mut next).await?;
         let user_rooms = match since {
             Some(_) => core.memberships.of(self.user, &core.changes).await?,
             None => core.memberships.read(self.user).await?,
         };
         let with_presence = presence::is_wanted(&self.filter.presence);
-        let news = match since {
+        let mut news = match since {
             Some(token) => {
                 let span = Since { user: self.user, token, to: next.position, with_presence };
                 news::since(core, span, &user_rooms).await?
@@ -74,6 +76,8 @@ impl Look<'_> {
                 ..News::default()
             },
         };
+        let (db, account_data) = (&core.parts.db, &mut news.account_data);
+        account_data::put_push_rules(db, self.user, account_data, since.is_none()).await?;
         let mut draft = self.draft(since.map(|since| since.position), next, news).await?;
         let span = Span {
             since: since.map(|since| since.position),
@@ -86,7 +90,8 @@ impl Look<'_> {
         if with_presence {
             self.add_presence(&mut draft).await?;
         }
-        let response = draft.response;
+        let mut response = draft.response;
+        response.to_device = messages;
         let is_news = since.is_none() || self.request.full_state || !response.is_empty();
         Ok(Looked { response, next, is_news })
     }
@@ -97,10 +102,23 @@ impl Look<'_> {
         SyncToken {
             database: db.identity(),
             position,
+            to_device: position,
             typing: typing.position(),
             presence: presence.position(),
             holder: Holder::new(self.user, self.actor.device_id()),
         }
+    }
+
+    /// Messages to the device; the next token goes as far as they do.
+    async fn to_device(
+        &self,
+        since: Option<SyncToken>,
+        next: &mut SyncToken,
+    ) -> Result<Vec<Arc<str>>, SyncError> {
+        let from = to_device::since(since, next.holder);
+        let page = to_device::page(self.core, self.actor, from, next.position).await?;
+        next.to_device = page.end;
+        Ok(page.messages)
     }
 
     async fn draft(
@@ -118,6 +136,7 @@ impl Look<'_> {
             full_state: self.request.full_state,
             ignored: self.core.ignored.of(self.user, &self.core.changes).await?,
             sent_members,
+            notified: None,
             core: self.core,
         };
         let response = SyncResponse {
@@ -141,9 +160,14 @@ impl Look<'_> {
         };
         let mut frame = Frame::new(span, user_rooms, &changed);
         let mut ignore_list = draft.news.account_data.global.iter();
-        if span.since.is_some() && ignore_list.any(|item| item.kind == IGNORED_USERS) {
+        if span.since.is_some() && ignore_list.any(|item| item.kind == ignored_users::KIND) {
             // Invites of somebody who is not ignored any more are shown.
             frame.add_invites(span, user_rooms);
+        }
+        if !frame.is_empty() {
+            let Parts { db, unread, .. } = &self.core.parts;
+            let reader = unread.reader(&db.snapshot(), self.user).await;
+            draft.asking.notified = Some(reader.map_err(unread::fault)?);
         }
         for (index, (room, standing)) in frame.unclear.into_iter().enumerate() {
             take_turns(index).await;

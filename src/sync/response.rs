@@ -6,8 +6,10 @@
 //! news is a token and no more.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use plop_state::json::write_string;
+use plop_unread::{Counts, RoomCounts};
 use ruma::{OwnedRoomId, OwnedUserId};
 
 use crate::request::StateAt;
@@ -21,6 +23,8 @@ pub struct SyncResponse {
     pub next_batch: String,
     pub account_data: Events,
     pub presence: Events,
+    /// Messages to this device, each a JSON text.
+    pub to_device: Vec<Arc<str>>,
     pub joined: BTreeMap<OwnedRoomId, JoinedRoom>,
     /// Stripped state.
     pub invited: BTreeMap<OwnedRoomId, Events>,
@@ -57,6 +61,14 @@ pub struct JoinedRoom {
     pub timeline: Timeline,
     pub ephemeral: Events,
     pub account_data: Events,
+    pub unread: Option<UnreadNotifications>,
+}
+
+/// How much the user has not read.
+#[derive(Debug)]
+pub enum UnreadNotifications {
+    InRoom(Counts),
+    ByThread(RoomCounts),
 }
 
 /// News of a room that the user has left.
@@ -75,6 +87,7 @@ impl JoinedRoom {
             && !self.timeline.limited
             && self.ephemeral.is_empty()
             && self.account_data.is_empty()
+            && self.unread.is_none()
     }
 }
 
@@ -83,6 +96,7 @@ impl SyncResponse {
     pub fn is_empty(&self) -> bool {
         self.account_data.is_empty()
             && self.presence.is_empty()
+            && self.to_device.is_empty()
             && self.joined.is_empty()
             && self.invited.is_empty()
             && self.knocked.is_empty()
@@ -110,6 +124,7 @@ impl SyncResponse {
             out.rooms("leave", &self.left, |out, room| self.left_room(out, room));
             out.close();
         }
+        out.events("to_device", &self.to_device);
         out.close();
         out.out
     }
@@ -123,6 +138,9 @@ impl SyncResponse {
         out.timeline(&room.timeline);
         out.events("ephemeral", &room.ephemeral);
         out.events("account_data", &room.account_data);
+        if let Some(unread) = &room.unread {
+            out.unread(unread);
+        }
         out.close();
     }
 
@@ -166,26 +184,26 @@ impl Writer {
         self.out.push_str(&value.to_string());
     }
 
-    fn list(&mut self, key: &str, items: &[String]) {
+    fn list(&mut self, key: &str, items: &[impl AsRef<str>]) {
         self.key(key);
         self.out.push('[');
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
                 self.out.push(',');
             }
-            self.out.push_str(item);
+            self.out.push_str(item.as_ref());
         }
         self.out.push(']');
     }
 
     /// `{"events": …}` under a key, if there are any.
-    fn events(&mut self, key: &str, events: &[String]) {
+    fn events(&mut self, key: &str, events: &[impl AsRef<str>]) {
         if !events.is_empty() {
             self.all_events(key, events);
         }
     }
 
-    fn all_events(&mut self, key: &str, events: &[String]) {
+    fn all_events(&mut self, key: &str, events: &[impl AsRef<str>]) {
         self.key(key);
         self.open();
         self.list("events", events);
@@ -238,6 +256,31 @@ impl Writer {
             self.key("prev_batch");
             write_string(&mut self.out, token);
         }
+        self.close();
+    }
+
+    fn unread(&mut self, unread: &UnreadNotifications) {
+        match unread {
+            UnreadNotifications::InRoom(counts) => self.counts("unread_notifications", *counts),
+            UnreadNotifications::ByThread(counts) => {
+                self.counts("unread_notifications", counts.main);
+                if !counts.threads.is_empty() {
+                    self.key("unread_thread_notifications");
+                    self.open();
+                    for (root, counts) in &counts.threads {
+                        self.counts(root.as_str(), *counts);
+                    }
+                    self.close();
+                }
+            }
+        }
+    }
+
+    fn counts(&mut self, key: &str, counts: Counts) {
+        self.key(key);
+        self.open();
+        self.number("highlight_count", counts.highlight_count);
+        self.number("notification_count", counts.notification_count);
         self.close();
     }
 

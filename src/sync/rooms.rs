@@ -18,10 +18,11 @@ use crate::beside;
 use crate::frame::{self, Part};
 use crate::news::RoomNews;
 use crate::response::{Events, JoinedRoom, LeftRoom, Timeline};
-use crate::scene::{Place, Scene, member};
+use crate::scene::{self, Place, Scene, member};
 use crate::state::{self, Members};
 use crate::summary::summary;
 use crate::timeline::{self, Span, Wanted};
+use crate::unread;
 
 /// A room of the answer, and whom one may see now because of it.
 pub struct Told<T> {
@@ -41,8 +42,13 @@ pub async fn joined(
     let whole = is_new || asking.full_state;
     let changed = state::about_members(scene, &span).await?;
     let with_summary = whole || changed.concerns_summary;
-    let mut room = beside(asking, &scene.place(), part, news).await?;
-    room.summary = with_summary.then(|| summary(&scene.view, asking.user));
+    let mut room = JoinedRoom {
+        ephemeral: beside::ephemeral(asking, &scene.place(), part, news).await?.events,
+        account_data: beside::account_data(asking, &scene.place(), part, news).await?,
+        summary: with_summary.then(|| summary(&scene.view, asking.user)),
+        unread: unread::counts(asking, &scene.snapshot, &scene.view, part.to).await?,
+        ..JoinedRoom::default()
+    };
     let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());
     let members = asking.members(&span, heroes.cloned(), whole);
     room.state = asking.state(scene, &span, &members, (whole, part.to)).await?;
@@ -58,11 +64,18 @@ pub async fn beside(
     part: Part,
     news: &RoomNews,
 ) -> Result<JoinedRoom, StoreFault> {
-    Ok(JoinedRoom {
-        ephemeral: beside::ephemeral(asking, place, part, news).await?,
+    let ephemeral = beside::ephemeral(asking, place, part, news).await?;
+    let mut room = JoinedRoom {
+        ephemeral: ephemeral.events,
         account_data: beside::account_data(asking, place, part, news).await?,
         ..JoinedRoom::default()
-    })
+    };
+    if ephemeral.has_read
+        && let Some(view) = scene::view(&asking.core.parts.rooms, place.room).await?
+    {
+        room.unread = unread::counts(asking, place.snapshot, &view, part.to).await?;
+    }
+    Ok(room)
 }
 
 /// News of a room that the user has left.

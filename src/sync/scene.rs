@@ -33,6 +33,19 @@ pub struct Place<'a> {
     pub snapshot: &'a Snapshot,
 }
 
+/// The picture of a room; `None` for one that is not here.
+pub async fn view(rooms: &Rooms, number: RoomNumber) -> Result<Option<Arc<RoomView>>, StoreFault> {
+    match rooms.view(number).await {
+        Ok(view) => Ok(Some(view)),
+        Err(LoadError::NotHere) => Ok(None),
+        Err(LoadError::UnknownVersion(version)) => {
+            tracing::warn!(?number, version, "a room of an unknown version is left out");
+            Ok(None)
+        }
+        Err(LoadError::Store(fault)) => Err(fault),
+    }
+}
+
 /// A room, read for one user.
 pub struct Scene<'a> {
     pub core: &'a Core,
@@ -50,15 +63,7 @@ impl<'a> Scene<'a> {
         number: RoomNumber,
     ) -> Result<Option<Self>, StoreFault> {
         let core = rooms.core();
-        let view = match rooms.view(number).await {
-            Ok(view) => view,
-            Err(LoadError::NotHere) => return Ok(None),
-            Err(LoadError::UnknownVersion(version)) => {
-                tracing::warn!(?number, version, "a room of an unknown version is left out");
-                return Ok(None);
-            }
-            Err(LoadError::Store(fault)) => return Err(fault),
-        };
+        let Some(view) = view(rooms, number).await? else { return Ok(None) };
         let snapshot = core.db.snapshot();
         let reader =
             RoomReader::new(core, Arc::clone(&view), snapshot.clone(), user, actor.device_id()).await?;

@@ -16,8 +16,8 @@ use crate::core::{Core, Parts};
 use crate::look::Look;
 use crate::request::{MAX_TIMEOUT, SyncError, SyncRequest};
 use crate::response::SyncResponse;
-use crate::token::SyncToken;
-use crate::wake;
+use crate::token::{Holder, SyncToken};
+use crate::{to_device, wake};
 
 /// The sync of this server. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ impl Syncing {
         let since = since.map(str::parse::<SyncToken>).transpose().map_err(|_| SyncError::NoToken)?;
         // The user is there as long as the request is.
         let _connection = core.parts.presence.connect(actor, user, request.set_presence).await?;
+        let position = to_device::since(since, Holder::new(user, actor.device_id()));
+        to_device::acknowledge(core, actor, position).await;
         self.answer(&Look { core, actor, user, filter: &filter, request }, since).await
     }
 

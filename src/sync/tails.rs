@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange, Position, ReadError, Snapshot};
+use plop_rooms::rank::Rank;
 use plop_rooms::schema::{Timeline, TimelineRow};
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, RoomNumber};
@@ -29,11 +30,13 @@ pub struct Row {
     pub event: EventNumber,
     /// The room's state after it.
     pub state: Root,
+    /// Above every live event so far, in graph order.
+    pub top: Rank,
 }
 
 impl Row {
     pub fn new(position: Position, row: &TimelineRow) -> Self {
-        Self { position, event: row.event, state: row.state }
+        Self { position, event: row.event, state: row.state, top: row.top }
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use plop_db::{Direction, KeyRange, Position};
 use plop_rooms::event::RoomEvent;
 use plop_rooms::operation::StoreFault;
+use plop_rooms::rank::Rank;
 use plop_rooms::reader::filter::EventFilter;
 use plop_rooms::reader::token::HistoryToken;
 use plop_rooms::schema::{Gaps, History, Timeline};
@@ -68,11 +69,9 @@ pub struct Span {
 }
 
 /// A row of the live stream with its event.
-#[derive(Clone)]
 struct Arrival {
+    row: Row,
     event: Arc<RoomEvent>,
-    /// The room's state after it.
-    state: Root,
 }
 
 /// Rows from newest to oldest: those of the tail first, then from the database.
@@ -122,7 +121,7 @@ impl Walk {
 async fn arrivals(scene: &Scene<'_>, rows: &[Row]) -> Result<Vec<Arrival>, StoreFault> {
     let numbers: Vec<EventNumber> = rows.iter().map(|row| row.event).collect();
     let events = scene.events(&numbers).await?;
-    Ok(rows.iter().zip(events).map(|(row, event)| Arrival { event, state: row.state }).collect())
+    Ok(rows.iter().zip(events).map(|(row, event)| Arrival { row: *row, event }).collect())
 }
 
 /// What was walked over, newest first.
@@ -151,21 +150,21 @@ pub async fn span(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Re
     let mut walked = walk(scene, tail, wanted).await?;
     let since = match wanted.after {
         Some(after) => match tail.row_at(after) {
-            Some(row) => arrivals(scene, &[row]).await?.pop(),
-            None => arrival_at(scene, after).await?,
+            Some(row) => Some(row),
+            None => row_at(scene, after).await?,
         },
         None => None,
     };
-    cut_at_gap(scene, &mut walked).await?;
+    let gap = cut_at_gap(scene, &mut walked).await?;
     if !walked.limited && wanted.after.is_none() && wanted.filter.is_some() {
         walked.limited = has_older(scene, walked.first_given()).await?;
     }
-    let newest = walked.arrivals.first().or(since.as_ref());
-    let before = walked.before_given().or(since.as_ref());
-    let state = |arrival: Option<&Arrival>| arrival.map_or(Root::EMPTY, |arrival| arrival.state);
+    let newest = walked.arrivals.first().map(|arrival| arrival.row).or(since);
+    let before = walked.before_given().map(|arrival| arrival.row).or(since);
+    let state = |row: Option<Row>| row.map_or(Root::EMPTY, |row| row.state);
     let end = state(newest);
     let start = if walked.given.is_empty() { end } else { state(before) };
-    let prev_batch = match place_before(walked.first_given(), before) {
+    let prev_batch = match way_back(walked.first_given(), before, gap) {
         Some(place) => place,
         None => scene.reader.token_at(wanted.to).await?,
     };
@@ -174,7 +173,7 @@ pub async fn span(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Re
         events: given.map(|arrival| Arc::clone(&arrival.event)).collect(),
         limited: walked.limited,
         prev_batch,
-        states: States { since: state(since.as_ref()), start, end },
+        states: States { since: state(since), start, end },
     })
 }
 
@@ -200,51 +199,47 @@ async fn walk(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Result
     Ok(walked)
 }
 
-/// Leaves out what came before a gap in history: the client closes it by paging back, which fetches what is missing. A room without other servers
-/// has none.
-async fn cut_at_gap(scene: &Scene<'_>, walked: &mut Walked) -> Result<(), StoreFault> {
-    let ranks = walked.given.iter().filter_map(|place| walked.arrivals.get(*place)?.event.facts.rank);
-    let (Some(lowest), Some(highest)) = (ranks.clone().min(), ranks.max()) else { return Ok(()) };
+/// Leaves out what came before a gap in history: the client closes it by paging back, which fetches what is missing. Returns where the gap is. A
+/// room without other servers has none.
+async fn cut_at_gap(scene: &Scene<'_>, walked: &mut Walked) -> Result<Option<Rank>, StoreFault> {
+    let rank = |place: &usize| walked.arrivals.get(*place)?.event.facts.rank;
+    let ranks = walked.given.iter().filter_map(rank);
+    let (Some(lowest), Some(highest)) = (ranks.clone().min(), ranks.max()) else { return Ok(None) };
     if scene.view.members.servers().nth(1).is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let room = scene.number();
     let gaps = KeyRange::<Gaps>::prefix(&room).from(&(room, lowest)).to(&(room, highest));
     let gaps = scene.snapshot.scan(gaps, Direction::Backward, 1).await?;
-    let Some(((_, gap), _)) = gaps.rows.first() else { return Ok(()) };
-    // Newest first: those that came after the event above the gap, and that event.
-    let above = |place: &usize| {
-        walked
-            .arrivals
-            .get(*place)
-            .and_then(|arrival| arrival.event.facts.rank)
-            .is_some_and(|rank| rank >= *gap)
-    };
-    let kept = walked.given.iter().rposition(above).map_or(0, |last| last + 1);
-    walked.given.truncate(kept);
+    let Some(((_, gap), _)) = gaps.rows.first() else { return Ok(None) };
+    // The event above the gap, and those that came after it.
+    let last = walked.given.iter().rposition(|place| rank(place).is_some_and(|rank| rank >= *gap));
+    walked.given.truncate(last.map_or(0, |last| last + 1));
     walked.limited = true;
-    Ok(())
+    Ok(Some(*gap))
 }
 
 /// The room's state at a position; `None` before its first live event.
 pub async fn state_at(scene: &Scene<'_>, position: Position) -> Result<Option<Root>, StoreFault> {
-    Ok(arrival_at(scene, position).await?.map(|arrival| arrival.state))
+    Ok(row_at(scene, position).await?.map(|row| row.state))
 }
 
 /// The row that stood last at a position.
-async fn arrival_at(scene: &Scene<'_>, position: Position) -> Result<Option<Arrival>, StoreFault> {
+async fn row_at(scene: &Scene<'_>, position: Position) -> Result<Option<Row>, StoreFault> {
     let room = scene.number();
     let rows = KeyRange::<Timeline>::prefix(&room).to(&(room, position));
     let page = scene.snapshot.scan(rows, Direction::Backward, 1).await?;
-    let rows = page.rows.iter().map(|((_, position), row)| Row::new(*position, row));
-    Ok(arrivals(scene, &rows.collect::<Vec<_>>()).await?.pop())
+    Ok(page.rows.first().map(|((_, position), row)| Row::new(*position, row)))
 }
 
-/// The place in history before the first event of a timeline and after the last one that was left out.
-fn place_before(first: Option<&Arrival>, last_before: Option<&Arrival>) -> Option<HistoryToken> {
-    let below = first.and_then(|arrival| arrival.event.facts.rank).map(HistoryToken::below);
-    let above = last_before.and_then(|arrival| arrival.event.facts.rank).map(HistoryToken::above);
-    below.max(above)
+/// The place in history from which paging back finds everything that came before the first event of a timeline.
+fn way_back(first: Option<&Arrival>, before: Option<Row>, gap: Option<Rank>) -> Option<HistoryToken> {
+    let rank = first.and_then(|arrival| arrival.event.facts.rank);
+    let below = rank.map(|rank| {
+        // A page that begins right below a gap has met it before: this one is to meet it, and has the event above it once more.
+        if gap == Some(rank) { HistoryToken::above(rank) } else { HistoryToken::below(rank) }
+    });
+    below.max(before.map(|row| HistoryToken::below(row.top)))
 }
 
 /// Whether a room's history goes on below its first live event.

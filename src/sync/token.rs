@@ -46,6 +46,8 @@ pub struct SyncToken {
     pub database: Identity,
     /// Streams of the database.
     pub position: Position,
+    /// To-device messages come in pages, so they may be behind.
+    pub to_device: Position,
     pub typing: LivePosition,
     pub presence: LivePosition,
     pub holder: Holder,
@@ -59,16 +61,17 @@ pub struct NoToken;
 impl SyncToken {
     /// Whether a client can go on from here: the database is the same, and it has come as far.
     pub fn is_known_to(&self, database: Identity, published: Position) -> bool {
-        self.database == database && self.position <= published
+        self.database == database && self.position.max(self.to_device) <= published
     }
 }
 
 impl fmt::Display for SyncToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = Vec::with_capacity(72);
+        let mut bytes = Vec::with_capacity(88);
         bytes.extend_from_slice(&self.database.database_id);
         bytes.extend_from_slice(&self.database.restore_generation.to_be_bytes());
         bytes.extend_from_slice(&self.position.to_bytes());
+        bytes.extend_from_slice(&self.to_device.to_bytes());
         bytes.extend_from_slice(&self.typing.start.0.to_be_bytes());
         bytes.extend_from_slice(&self.typing.counter.to_be_bytes());
         bytes.extend_from_slice(&self.presence.start.0.to_be_bytes());
@@ -89,10 +92,11 @@ impl FromStr for SyncToken {
         let database =
             Identity { database_id: rest.take()?, restore_generation: u16::from_be_bytes(rest.take()?) };
         let position = Position::from_bytes(rest.take()?);
+        let to_device = Position::from_bytes(rest.take()?);
         let (typing, presence) = (rest.live()?, rest.live()?);
         let holder = Holder(rest.take()?);
         if rest.0.is_empty() {
-            Ok(Self { database, position, typing, presence, holder })
+            Ok(Self { database, position, to_device, typing, presence, holder })
         } else {
             Err(NoToken)
         }
@@ -159,6 +163,7 @@ mod tests {
         SyncToken {
             database: Identity { database_id: [9; 16], restore_generation: 3 },
             position: Position::from_bytes([1; 12]),
+            to_device: Position::from_bytes([2; 12]),
             typing: live(4),
             presence: live(u64::MAX),
             holder: Holder::new(user_id!("@a:b"), Some(device_id!("D"))),

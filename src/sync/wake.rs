@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use plop_db::Publication;
+use plop_e2ee::schema::ToDeviceMessages;
 use plop_ephemeral::schema::ReceiptChanges;
 use plop_rooms::loading::LoadError;
 use plop_rooms::schema::Timeline;
@@ -90,6 +91,10 @@ async fn published(core: &Core, publication: &Publication) {
     }
     let mut woken: Vec<RoomNumber> = Vec::new();
     for notice in &publication.notices {
+        if let Some((user, _)) = notice.subject::<ToDeviceMessages>() {
+            core.waiters.wake(&user);
+            continue;
+        }
         if let Some(user) = user_of(notice) {
             core.waiters.wake(&user);
             continue;

@@ -214,7 +214,7 @@ impl RoomReader<'_> {
         Ok(oldest.rows.first().map_or(Rank::FIRST, |((_, rank), _)| *rank))
     }
 
-    /// Where a position of the live stream is in graph order: right above the last live event up to it. A position from the future is
+    /// Where a position of the live stream is in graph order: right above every live event up to it. A position from the future is
     /// as good as now.
     pub async fn token_at(&self, position: Position) -> Result<HistoryToken, StoreFault> {
         let room = self.view.number;
@@ -222,10 +222,7 @@ impl RoomReader<'_> {
         let rows = KeyRange::<Timeline>::prefix(&room).to(&(room, position));
         let last = self.snapshot.scan(rows, Direction::Backward, 1).await?;
         if let Some((_, row)) = last.rows.first() {
-            let event = self.event_by_number(row.event).await?;
-            if let Some(rank) = event.facts.rank {
-                return Ok(HistoryToken::above(rank));
-            }
+            return Ok(HistoryToken::below(row.top));
         }
         // Before the first live event; what may be below it came later.
         Ok(HistoryToken::below(self.bottom().await?))

@@ -15,6 +15,7 @@ use plop_accounts::{Accounts, Parameters};
 use plop_base::{Actor, Clock, Random, TaskKind, Tasks, UnixMillis};
 use plop_client_api::{Api, Settings};
 use plop_db::{Db, KeyspaceInfo};
+use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
@@ -23,6 +24,7 @@ use plop_rooms::upkeep::Upkeep;
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
+use plop_unread::Unread;
 use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId, owned_server_name};
 
 use crate::call::Call;
@@ -113,7 +115,7 @@ impl Bed {
             redaction_retention: Duration::from_secs(7 * 24 * 60 * 60),
         };
         let parameters = choices.parameters.clone();
-        let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server, parameters);
+        let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server.clone(), parameters);
         let accounts = accounts.expect("accounts");
         let rooms = Rooms::open(core, 1 << 24).await.expect("rooms");
         let start = ProcessStart(seed);
@@ -127,6 +129,8 @@ impl Bed {
             accounts: accounts.clone(),
             typing: Arc::clone(&typing),
             presence: Arc::clone(&presence),
+            to_device: ToDevice::new(db.clone(), clock.clone(), server),
+            unread: Unread::new(rooms.clone(), 1 << 20),
         });
         let follower = sync.clone();
         tasks.spawn(TaskKind::Follower, "sync", move || {

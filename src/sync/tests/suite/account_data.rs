@@ -1,9 +1,11 @@
 //! Account data of the user and of rooms.
 
 use plop_db::Position;
-use serde_json::json as value;
+use plop_sync::SyncRequest;
+use ruma::push::RuleKind;
+use serde_json::{Value, json as value};
 
-use crate::bed::{Bed, json, keys};
+use crate::bed::{Bed, id, json, keys, user};
 
 #[tokio::test(start_paused = true)]
 async fn account_data_comes_with_the_first_answer_and_when_it_changes() {
@@ -65,6 +67,32 @@ async fn account_data_of_a_left_room_comes_with_the_leave() {
     let answer = bob.sync().await;
     let left = &answer["rooms"]["leave"][room.as_str()];
     assert_eq!(left["account_data"]["events"], value!([{"type": "m.tag", "content": {"tags": {}}}]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn push_rules_are_told_as_they_are() {
+    let bed = Bed::new().await;
+    bed.register("alice").await;
+    let rules = async |since: Option<String>| {
+        let request = SyncRequest { since, ..SyncRequest::default() };
+        let answer = bed.sync.sync(&user("alice"), &request).await.expect("an answer");
+        let text: Value = serde_json::from_str(&answer.to_json()).expect("JSON");
+        let events = text["account_data"]["events"].as_array().cloned().unwrap_or_default();
+        let told = events.into_iter().find(|event| event["type"] == "m.push_rules");
+        (answer.next_batch, told.map(|event| event["content"]["global"].clone()))
+    };
+    let (since, first) = rules(None).await;
+    let first = first.expect("everybody has some");
+    assert!(first["override"].as_array().is_some_and(|rules| rules.len() > 3));
+    let (since, none) = rules(Some(since)).await;
+    assert_eq!(none, None);
+    let (actor, id) = (user("alice"), id("alice"));
+    let changed = bed.accounts.set_push_rule_enabled(&actor, &id, RuleKind::Override, ".m.rule.master", true);
+    changed.await.expect("a change");
+    let (_, second) = rules(Some(since)).await;
+    let second = second.expect("it changed");
+    assert_eq!(second["override"].as_array().map(Vec::len), first["override"].as_array().map(Vec::len));
+    assert_ne!(second, first);
 }
 
 /// More changes than are read at once, all of them told.

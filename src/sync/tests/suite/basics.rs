@@ -26,7 +26,7 @@ async fn the_first_answer_has_the_room_and_the_next_what_is_new() {
     let hello = bed.say("alice", &room, "hello").await;
     let next = alice.sync().await;
     let joined = &next["rooms"]["join"][room.as_str()];
-    assert_eq!(keys(joined), ["timeline"]);
+    assert_eq!(keys(joined), ["timeline", "unread_notifications"]);
     assert_eq!(ids(&joined["timeline"]["events"]), [hello.as_str()]);
     assert_eq!(joined["timeline"]["limited"], false);
 }

@@ -14,7 +14,8 @@ use crate::bed::{Bed, id, keys, user};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-async fn read(bed: &Bed, name: &str, room: &RoomId, event: &EventId, kind: ReceiptKind, thread: Thread) {
+/// The user has read a room up to an event.
+pub async fn read(bed: &Bed, name: &str, room: &RoomId, event: &EventId, kind: ReceiptKind, thread: Thread) {
     let number = bed.rooms.number(room).await.expect("a read").expect("a room");
     let core = bed.rooms.core();
     let snapshot = bed.db.snapshot();

@@ -10,6 +10,8 @@ mod lazy_loading;
 mod memberships;
 mod model;
 mod state;
+mod to_device;
 mod tokens;
+mod unread;
 mod visibility;
 mod waiting;

@@ -74,7 +74,7 @@ async fn a_room_that_is_joined_comes_as_a_whole() {
     assert_eq!(joined["summary"]["m.heroes"], value!(["@alice:plop.example"]));
     bed.say("alice", &room, "after").await;
     let answer = bob.sync().await;
-    assert_eq!(keys(&answer["rooms"]["join"][room.as_str()]), ["timeline"]);
+    assert_eq!(keys(&answer["rooms"]["join"][room.as_str()]), ["timeline", "unread_notifications"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,7 +56,7 @@ async fn state_after_is_there_even_if_it_is_empty() {
         let answer = alice.sync_with(at(state_at)).await;
         let joined = &answer["rooms"]["join"][room.as_str()];
         assert_eq!(joined[key]["events"], value!([]));
-        assert_eq!(keys(joined), [key, "timeline"]);
+        assert_eq!(keys(joined), [key, "timeline", "unread_notifications"]);
     }
 }
 

@@ -1,0 +1,39 @@
+//! How much a user has not read of a room (client-server API, "Receiving notifications").
+//!
+//! Owns: when threads are counted for themselves. Does not own: counting ([`plop_unread`]).
+//!
+//! Invariants: a count is exact at the answer's position, so it fits the events that the answer shows.
+
+use plop_db::{Position, Snapshot};
+use plop_rooms::operation::StoreFault;
+use plop_rooms::view::RoomView;
+use plop_unread::UnreadError;
+
+use crate::asking::Asking;
+use crate::response::UnreadNotifications;
+
+/// The counts of a room. The picture was taken after the position was published.
+pub async fn counts(
+    asking: &Asking<'_>,
+    snapshot: &Snapshot,
+    view: &RoomView,
+    to: Position,
+) -> Result<Option<UnreadNotifications>, StoreFault> {
+    let Some(reader) = &asking.notified else { return Ok(None) };
+    let unread = &asking.core.parts.unread;
+    Ok(Some(if asking.filter.timeline.unread_by_thread {
+        let counts = unread.counts_by_thread(snapshot, reader, view, to).await;
+        UnreadNotifications::ByThread(counts.map_err(fault)?)
+    } else {
+        UnreadNotifications::InRoom(unread.counts(snapshot, reader, view, to).await.map_err(fault)?)
+    }))
+}
+
+/// Counting is reading.
+pub fn fault(error: UnreadError) -> StoreFault {
+    match error {
+        UnreadError::Read(error) => error.into(),
+        UnreadError::Event(error) => error.into(),
+        UnreadError::State(error) => error.into(),
+    }
+}
