@@ -7,6 +7,7 @@ mod directory;
 mod forgetting;
 mod membership;
 mod reading;
+mod schema;
 mod sending;
 mod sim_converge;
 mod sim_hostile;
