@@ -22,6 +22,7 @@ mod events;
 pub mod extract;
 mod presence;
 mod profile;
+mod push_rules;
 mod registration;
 mod rooms;
 pub mod routes;
@@ -44,6 +45,7 @@ pub fn table() -> Routes {
         .and(devices::routes())
         .and(profile::routes())
         .and(account_data::routes())
+        .and(push_rules::routes())
         .and(presence::routes())
         .and(syncing::routes())
         .and(rooms::routes())

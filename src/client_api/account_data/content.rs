@@ -3,19 +3,24 @@
 use axum::extract::State;
 use plop_accounts::Accounts;
 use plop_accounts::account_data::Subject;
+use plop_accounts::push_rules;
 use ruma::api::client::config::{set_global_account_data, set_room_account_data};
 use ruma::{OwnedRoomId, OwnedUserId};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::extract::{Json, JsonText, Path, Ruma, Session};
 
-/// `GET /_matrix/client/v3/user/{userId}/account_data/{type}` (client-server API, "Client Config"). For the user.
+/// `GET /_matrix/client/v3/user/{userId}/account_data/{type}` (client-server API, "Client Config"). For the user. There always are push rules.
 pub async fn of_user(
     State(accounts): State<Accounts>,
     session: Session,
     Path((user, kind)): Path<(OwnedUserId, String)>,
 ) -> Result<JsonText, ApiError> {
+    if kind == push_rules::KIND {
+        let rules = accounts.push_rules(session.actor(), &user).await?;
+        return Ok(JsonText(json!({ "global": rules }).to_string()));
+    }
     let subject = Subject { user: &user, room: None, kind: &kind };
     let content = accounts.account_data(session.actor(), &subject).await?;
     content.map(JsonText).ok_or_else(not_found)

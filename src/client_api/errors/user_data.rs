@@ -1,11 +1,13 @@
-//! Why what users keep on the server stays as it is: profile, account data, tags, filters, presence.
+//! Why what users keep on the server stays as it is: profile, account data, tags, push rules, filters, presence.
 
 use http::StatusCode;
 use plop_accounts::account_data::AccountDataError;
 use plop_accounts::filters::FilterError;
 use plop_accounts::profile::ProfileError;
+use plop_accounts::push_rules::PushRuleError;
 use plop_accounts::tags::TagError;
 use plop_ephemeral::{self as ephemeral, PresenceError};
+use plop_state::push::edit::EditError;
 use ruma::api::error::ErrorKind;
 
 use crate::error::ApiError;
@@ -46,6 +48,33 @@ impl From<TagError> for ApiError {
         match error {
             TagError::InvalidName | TagError::InvalidOrder => Self::invalid_param(error),
             TagError::AccountData(error) => error.into(),
+        }
+    }
+}
+
+impl From<PushRuleError> for ApiError {
+    fn from(error: PushRuleError) -> Self {
+        match error {
+            PushRuleError::Edit(error) => error.into(),
+            PushRuleError::AccountData(error) => error.into(),
+        }
+    }
+}
+
+impl From<EditError> for ApiError {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::NotFound => Self::not_found(error),
+            EditError::ReservedId
+            | EditError::InvalidId
+            | EditError::RelativeToDefault
+            | EditError::ServerDefault => Self::invalid_param(error),
+            // The code of `PUT /pushrules/global/{kind}/{ruleId}`.
+            EditError::UnknownRelative | EditError::BeforeAboveAfter => {
+                Self::bad_request(ErrorKind::Unknown, error)
+            }
+            EditError::PatternTooLong => Self::too_large(error),
+            EditError::TooMany => Self::bad_request(ErrorKind::TooLarge, error),
         }
     }
 }

@@ -11,6 +11,7 @@ mod ephemeral;
 mod events;
 mod presence;
 mod profile;
+mod push_rules;
 mod registration;
 mod rooms;
 mod session;
