@@ -9,7 +9,8 @@
 //!
 //! Invariants: nothing of another server is trusted, whichever way it came: all of it passes the same stages. One bad event harms no other one.
 //! What is missing is never taken for a rejection and never for an empty state; rejected and soft-failed are final. No guard
-//! is held while another server is asked.
+//! is held while another server is asked. Events get their places one at a time in a room, each once the one before has landed: the rows
+//! that they share (gaps, places in history, redactions that wait) are read from the disk.
 
 mod backfill;
 mod before;
@@ -20,13 +21,14 @@ mod missing;
 mod order;
 mod outliers;
 mod site;
+mod turns;
 mod verifying;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use plop_state::auth::AuthError;
 use plop_state::json::{NumberRule, parse_object};
+use plop_state_store::RoomNumber;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, ServerName};
 
 pub use join::JoinError;
@@ -37,6 +39,7 @@ use crate::remote::{RawPdu, Remote};
 use crate::rooms::Rooms;
 use crate::schema::Outcome;
 use site::Site;
+use turns::Turns;
 
 /// What became of an event that was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,13 +73,15 @@ pub struct Ingest {
     rooms: Rooms,
     remote: Arc<dyn Remote>,
     /// Rooms that are being joined, so that each is joined once at a time.
-    joining: Arc<Mutex<BTreeMap<OwnedRoomId, Arc<tokio::sync::Mutex<()>>>>>,
+    joining: Turns<OwnedRoomId>,
+    /// Rooms in which an event is getting its place. The next one waits until that has landed, so it sees all gaps, places and redactions.
+    placing: Turns<RoomNumber>,
 }
 
 impl Ingest {
     /// `remote` is how other servers are asked.
     pub fn new(rooms: Rooms, remote: Arc<dyn Remote>) -> Self {
-        Self { rooms, remote, joining: Arc::default() }
+        Self { rooms, remote, joining: Turns::default(), placing: Turns::default() }
     }
 
     /// The rooms that it writes.

@@ -20,7 +20,7 @@ use crate::loading::LoadError;
 use crate::operation::Placement;
 use crate::rank::Rank;
 use crate::rooms::settle;
-use crate::schema::{GapRow, Gaps, Outcome};
+use crate::schema::{GapRow, Gaps, History, Outcome};
 
 /// Events asked for at once.
 const MAX_EVENTS: usize = 100;
@@ -30,6 +30,18 @@ const MAX_GAPS: usize = 8;
 
 /// Places at which one request begins.
 const MAX_FROM: usize = 20;
+
+/// How often places are looked for anew because others fill the same gap.
+const ROUNDS: usize = 8;
+
+/// What became of an event from below a gap.
+enum Filled {
+    Placed,
+    /// It cannot be judged, or has a place already.
+    Left,
+    /// Another event has its place by now.
+    Taken,
+}
 
 impl Ingest {
     /// Fetches at most `limit` events from below the highest gap of a room that the server can fill. How many found a place; 0 when there is
@@ -63,39 +75,68 @@ impl Ingest {
             }
         }
         // The lowest place first, so that the state before each follows from those below it.
-        let events = parents_first(events, Pdu::prev_events);
+        let mut events = parents_first(events, Pdu::prev_events);
+        let mut found = 0;
+        for _ in 0..ROUNDS {
+            let (placed, left) = self.place_all(site, rank, events).await?;
+            found += placed;
+            if left.is_empty() {
+                break;
+            }
+            events = left;
+        }
+        Ok(found)
+    }
+
+    /// Gives events the places below another one. How many got theirs, and those that are left because somebody else has filled in
+    /// history there.
+    async fn place_all(
+        &self,
+        site: &Site,
+        mut above: Rank,
+        events: Vec<Pdu>,
+    ) -> Result<(usize, Vec<Pdu>), LoadError> {
+        let reading = self.read(site).await?;
         let mut places = Vec::new();
-        let mut above = rank;
         for _ in &events {
             let Some(place) = free_below(&reading, site, above).await? else { break };
             places.push(place);
             above = place;
         }
         let mut found = 0;
-        for (event, place) in events.into_iter().zip(places.into_iter().rev()) {
-            found += usize::from(self.place_below(site, event, place).await?);
+        let mut events = events.into_iter();
+        while let (Some(event), Some(place)) = (events.next(), places.pop()) {
+            match self.place_below(site, &event, place).await? {
+                Filled::Placed => found += 1,
+                Filled::Left => {}
+                Filled::Taken => return Ok((found, [event].into_iter().chain(events).collect())),
+            }
         }
-        Ok(found)
+        Ok((found, Vec::new()))
     }
 
     /// Gives an event its place in history, if it can be judged.
-    async fn place_below(&self, site: &Site, event: Pdu, rank: Rank) -> Result<bool, LoadError> {
-        let refused = match self.check_by_auth_events(site, &event).await? {
+    async fn place_below(&self, site: &Site, event: &Pdu, rank: Rank) -> Result<Filled, LoadError> {
+        let refused = match self.check_by_auth_events(site, event).await? {
             Ok(()) => false,
             Err(NotAuthorised::Rejected(_)) => true,
-            Err(NotAuthorised::Missing(_)) => return Ok(false),
+            Err(NotAuthorised::Missing(_)) => return Ok(Filled::Left),
         };
         let is_create = event.type_name() == "m.room.create";
-        let (state, gap) = match self.state_before(site, &event).await? {
+        let (state, gap) = match self.state_before(site, event).await? {
             Some(before) => (before.state, before.gap),
             // Nothing comes before the room's own create event, which alone passes by its auth events.
             None if is_create && !refused => {
                 (Resolved { base: Root::EMPTY, changes: Vec::new() }, Vec::new())
             }
-            None => return Ok(false),
+            None => return Ok(Filled::Left),
         };
+        let _turn = self.placing.take(&site.number).await;
         let reading = self.read(site).await?;
-        let refused = refused || check_in(&reading, &event, &state).await?.is_err();
+        if reading.snapshot().get::<History>(&(site.number, rank)).await?.is_some() {
+            return Ok(Filled::Taken);
+        }
+        let refused = refused || check_in(&reading, event, &state).await?.is_err();
         let outcome = if refused { Outcome::Rejected } else { Outcome::Accepted };
         let gaps = gaps_naming(&reading, site, event.event_id()).await?;
         let mut writer = self.guard(site).await?;
@@ -105,9 +146,9 @@ impl Ingest {
         let placement = Placement { outcome, provisional, before, rank: Some(rank), gap };
         let id = event.event_id_owned().clone();
         let placed = match operation.event_by_id(&id).await? {
-            Some(known) if known.facts.before.is_some() => return Ok(false),
+            Some(known) if known.facts.before.is_some() => return Ok(Filled::Left),
             Some(known) => operation.place_known(&known, placement).await?,
-            None => operation.place(event, placement, None).await?,
+            None => operation.place(event.clone(), placement, None).await?,
         };
         close_gaps(&mut operation, site, &gaps, &id);
         if outcome == Outcome::Accepted {
@@ -116,6 +157,6 @@ impl Ingest {
         let submitted = operation.submit().await;
         drop(writer);
         settle(submitted).await?;
-        Ok(true)
+        Ok(Filled::Placed)
     }
 }

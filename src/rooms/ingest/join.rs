@@ -89,21 +89,8 @@ impl Ingest {
         if user.server_name() != self.rooms.core().server {
             return Err(JoinError::NotOurUser);
         }
-        let turn = Arc::clone(self.joining().entry(room.to_owned()).or_default());
-        let joined = {
-            let _turn = turn.lock().await;
-            self.join_through(user, room, via).await
-        };
-        // The last one takes the entry away: the map's own reference and this one are left.
-        let mut joining = self.joining();
-        if Arc::strong_count(&turn) == 2 {
-            joining.remove(room);
-        }
-        joined
-    }
-
-    fn joining(&self) -> std::sync::MutexGuard<'_, BTreeMap<ruma::OwnedRoomId, Arc<tokio::sync::Mutex<()>>>> {
-        self.joining.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let _turn = self.joining.take(&room.to_owned()).await;
+        self.join_through(user, room, via).await
     }
 
     async fn join_through(

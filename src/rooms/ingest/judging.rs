@@ -43,7 +43,7 @@ struct Judged {
 impl Ingest {
     /// Takes in a verified event, with what lies between it and what is here.
     pub(super) async fn take_in(&self, site: &Site, event: Pdu) -> Result<Verdict, LoadError> {
-        if let Some(outcome) = placed(&self.read(site).await?, event.event_id()).await? {
+        if let Some(outcome) = self.known(site, event.event_id()).await? {
             return Ok(Verdict::Known(outcome));
         }
         if !self.missing_parents(site, &event).await?.is_empty() {
@@ -59,8 +59,7 @@ impl Ingest {
 
     /// Judges a verified event and gives it its place.
     pub(super) async fn judge(&self, site: &Site, event: Pdu) -> Result<Verdict, LoadError> {
-        let reading = self.read(site).await?;
-        if let Some(outcome) = placed(&reading, event.event_id()).await? {
+        if let Some(outcome) = self.known(site, event.event_id()).await? {
             return Ok(Verdict::Known(outcome));
         }
         if event.type_name() == "m.room.create" {
@@ -80,7 +79,18 @@ impl Ingest {
         self.carry_out(site, Judged { event, before, refusal }).await
     }
 
+    /// The outcome of an event that has its place already. It is on disk: who handed the event over may forget it.
+    async fn known(&self, site: &Site, event: &EventId) -> Result<Option<Outcome>, LoadError> {
+        if placed(&self.read(site).await?, event).await?.is_none() {
+            return Ok(None);
+        }
+        // Whoever gave it its place has the turn until that has landed or was refused.
+        let _turn = self.placing.take(&site.number).await;
+        placed(&self.read(site).await?, event).await
+    }
+
     async fn carry_out(&self, site: &Site, judged: Judged) -> Result<Verdict, LoadError> {
+        let _turn = self.placing.take(&site.number).await;
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -207,8 +217,20 @@ pub(super) async fn apply_redactions(
     let room = operation.view().number;
     let waiting = KeyRange::<WaitingRedactions>::prefix(&(room, event.pdu.event_id_owned().clone()));
     let waiting = operation.snapshot().scan(waiting, Direction::Forward, MAX_REDACTIONS).await?;
-    for (key, ()) in waiting.rows {
+    let mut keys: Vec<_> = waiting.rows.into_iter().map(|(key, ())| key).collect();
+    // Our own users' redactions do not wait for a turn, and their rows may be in flight.
+    let in_flight = operation.pending().filter(|redaction| {
+        redaction.pdu.type_name() == "m.room.redaction"
+            && redaction.pdu.redacts() == Some(event.pdu.event_id())
+    });
+    let in_flight = in_flight.map(|redaction| (room, event.pdu.event_id_owned().clone(), redaction.number));
+    let in_flight: Vec<_> = in_flight.filter(|key| !keys.contains(key)).collect();
+    keys.extend(in_flight);
+    for key in keys {
         let redaction = operation.event(key.2).await?;
+        if redaction.facts.outcome != Outcome::Accepted {
+            continue;
+        }
         let target = operation.event(event.number).await?;
         operation.redact_event(&redaction, &target);
         operation.batch().delete::<WaitingRedactions>(&key);

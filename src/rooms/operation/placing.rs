@@ -92,6 +92,10 @@ impl Operation<'_> {
 
     /// The place in graph order, with the gap below it.
     fn rank(&mut self, rank: Option<Rank>, gap: Vec<ruma::OwnedEventId>) -> Rank {
+        if let Some(rank) = rank {
+            // The head guards the places above; this one was free when ingest looked.
+            self.batch.expect::<History>(&(self.next.view.number, rank), None);
+        }
         let rank = rank.unwrap_or_else(|| {
             if !gap.is_empty() {
                 self.head.next_rank = self.head.next_rank.above_gap();

@@ -9,6 +9,7 @@ mod membership;
 mod reading;
 mod schema;
 mod sending;
+mod sim_at_once;
 mod sim_converge;
 mod sim_hostile;
 mod sim_joining;

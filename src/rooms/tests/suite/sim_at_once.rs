@@ -1,0 +1,98 @@
+//! Events of one room that come at the same time: each sees what those before it have written, also while that is in flight.
+
+use plop_db::{Direction, KeyRange};
+use plop_rooms::draft::EventDraft;
+use plop_rooms::event::RoomEvent;
+use plop_rooms::ingest::Verdict;
+use plop_rooms::schema::{Gaps, History, Outcome};
+use plop_state::Pdu;
+use plop_state::json::Object;
+use ruma::{OwnedEventId, RoomVersionId};
+
+use crate::sim_room::{picture, timeline, view};
+use crate::sim_scene::Scene;
+
+async fn tips(scene: &Scene) -> Vec<OwnedEventId> {
+    picture(&scene.server, &scene.room).await.tips.into_iter().collect()
+}
+
+async fn message(scene: &Scene, prev: &[OwnedEventId], body: &str) -> Pdu {
+    scene.on(prev, &scene.evil, "m.room.message", None, &format!(r#"{{"body":"{body}"}}"#)).await
+}
+
+/// An accepted event below which these are missing.
+async fn gap(scene: &Scene, missing: &[&Pdu]) -> Pdu {
+    let prev: Vec<_> = missing.iter().map(|event| event.event_id_owned().clone()).collect();
+    let above = message(scene, &prev, "above").await;
+    scene.tells_state(&above, &[]).await;
+    assert_eq!(scene.receive(&above).await, Verdict::Accepted);
+    above
+}
+
+/// Every one of these events stands at its place in history, where no other one does.
+async fn all_have_places(scene: &Scene, events: &[&Pdu]) {
+    let number = view(&scene.server, &scene.room).await.number;
+    let reading = scene.server.rooms.writer(number).await.expect("the guard").reading();
+    for event in events {
+        let event = reading.event_by_id(event.event_id()).await.expect("a read").expect("the event");
+        let rank = event.facts.rank.expect("a place");
+        let standing = reading.snapshot().get::<History>(&(number, rank)).await.expect("a read");
+        assert_eq!(standing, Some(event.number), "another event stands at its place");
+    }
+}
+
+async fn shown(scene: &Scene, event: &Pdu) -> std::sync::Arc<RoomEvent> {
+    let shown = timeline(&scene.server, &scene.room).await;
+    shown.into_iter().find(|shown| shown.pdu.event_id() == event.event_id()).expect("in the timeline")
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_events_of_one_gap_close_it_and_get_a_place_each() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let old = tips(&scene).await;
+    let (one, two) = (message(&scene, &old, "one").await, message(&scene, &old, "two").await);
+    gap(&scene, &[&one, &two]).await;
+    let verdicts = tokio::join!(scene.receive(&one), scene.receive(&two));
+    assert_eq!(verdicts, (Verdict::Accepted, Verdict::Accepted));
+    all_have_places(&scene, &[&one, &two]).await;
+    let number = view(&scene.server, &scene.room).await.number;
+    let gaps = KeyRange::<Gaps>::prefix(&number);
+    let gaps = scene.server.rooms.core().db.snapshot().scan(gaps, Direction::Forward, 10).await;
+    assert!(gaps.expect("rows").rows.is_empty(), "nothing is missing any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redaction_in_flight_reaches_the_event_that_comes_meanwhile() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let event = message(&scene, &tips(&scene).await, "secret").await;
+    let number = view(&scene.server, &scene.room).await.number;
+    let mut draft = EventDraft::message("m.room.redaction", scene.admin(), Object::new());
+    draft.redacts = Some(event.event_id_owned().clone());
+    let mut writer = scene.server.rooms.writer(number).await.expect("the guard");
+    let mut operation = writer.begin();
+    operation.append(draft).await.expect("allowed");
+    let receipt = operation.submit().await.expect("submitted");
+    drop(writer);
+    assert_eq!(scene.receive(&event).await, Verdict::Accepted);
+    receipt.await.expect("committed");
+    assert_eq!(shown(&scene, &event).await.pdu.content_text(), "{}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_backfills_of_one_gap_give_no_place_twice() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let old = tips(&scene).await;
+    let [missing, one, two] = [
+        message(&scene, &old, "missing").await,
+        message(&scene, &old, "one").await,
+        message(&scene, &old, "two").await,
+    ];
+    gap(&scene, &[&missing]).await;
+    let backfill = async |event: &Pdu| {
+        *scene.puppet.history.lock().expect("not poisoned") = vec![event.canonical().into()];
+        scene.server.ingest.backfill(scene.evil_server(), &scene.room, 10).await.expect("the store works")
+    };
+    assert_eq!(tokio::join!(backfill(&one), backfill(&two)), (1, 1));
+    assert_eq!(scene.outcome(&one).await, Some(Outcome::Accepted));
+    all_have_places(&scene, &[&one, &two]).await;
+}
