@@ -1,9 +1,10 @@
 //! A room at one moment, events in flight included, without its guard.
 //!
 //! Owns: [`RoomReading`]: what resolution and the checks of events from elsewhere read while others write the room. Does not own: writing;
-//! whoever takes the guard afterwards compares [`RoomReading::sequence`].
+//! whoever takes the guard afterwards asks [`crate::writer::RoomWriter::is_at`].
 //!
-//! Invariants: made under the guard, so it has every event that the room's head builds on.
+//! Invariants: made under the guard, so it has every event that the room's head builds on. What was found out on it holds only as long as
+//! the room is not loaded anew ([`RoomReading::slot`]): its events in flight may be refused, and their numbers given to others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,21 +21,27 @@ use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::operation::StoreFault;
 use crate::schema::Outcome;
-use crate::slot::Ahead;
+use crate::slot::{Ahead, RoomSlot};
 use crate::view::RoomView;
 
 /// A room at one moment.
 pub struct RoomReading {
     core: Arc<Core>,
+    slot: Arc<RoomSlot>,
     ahead: Ahead,
     snapshot: Snapshot,
 }
 
 impl RoomReading {
     /// `ahead` is a copy made under the guard.
-    pub(crate) fn new(core: Arc<Core>, ahead: Ahead) -> Self {
+    pub(crate) fn new(core: Arc<Core>, slot: Arc<RoomSlot>, ahead: Ahead) -> Self {
         let snapshot = core.db.snapshot();
-        Self { core, ahead, snapshot }
+        Self { core, slot, ahead, snapshot }
+    }
+
+    /// The room as it was loaded. After a refused commit it is loaded anew, into another slot.
+    pub(crate) fn slot(&self) -> &Arc<RoomSlot> {
+        &self.slot
     }
 
     /// The picture of the room.
@@ -47,8 +54,8 @@ impl RoomReading {
         &self.ahead.tips
     }
 
-    /// See [`crate::writer::RoomWriter::sequence`].
-    pub fn sequence(&self) -> u64 {
+    /// Rises with every batch of a slot.
+    pub(crate) fn sequence(&self) -> u64 {
         self.ahead.head.as_ref().map_or(0, |head| head.sequence)
     }
 

@@ -51,12 +51,18 @@ impl RoomWriter {
 
     /// The room as it is now, for work that must not hold the guard.
     pub fn reading(&self) -> RoomReading {
-        RoomReading::new(Arc::clone(&self.core), self.ahead.clone())
+        RoomReading::new(Arc::clone(&self.core), Arc::clone(&self.slot), self.ahead.clone())
     }
 
-    /// Rises with every batch: what a [`RoomReading`] found out holds while it stays.
-    pub fn sequence(&self) -> u64 {
-        self.ahead.head.as_ref().map_or(0, |head| head.sequence)
+    /// Whether nothing was written since the reading was made.
+    pub(crate) fn is_at(&self, reading: &RoomReading) -> bool {
+        let sequence = self.ahead.head.as_ref().map_or(0, |head| head.sequence);
+        self.is_of(reading.slot()) && sequence == reading.sequence()
+    }
+
+    /// Whether the room has not been loaded anew since, so that no event in flight was refused on which something was found out.
+    pub(crate) fn is_of(&self, slot: &Arc<RoomSlot>) -> bool {
+        Arc::ptr_eq(&self.slot, slot)
     }
 
     /// Lets go of the guard.

@@ -5,6 +5,8 @@
 //! Invariants: they pass the same stages as live events, but for the check by the current state, and change nothing of the live room: not
 //! the stream, not the forward extremities, not the current state.
 
+use std::sync::Arc;
+
 use plop_db::{Direction, KeyRange};
 use plop_state::Pdu;
 use plop_state::auth::NotAuthorised;
@@ -117,6 +119,7 @@ impl Ingest {
 
     /// Gives an event its place in history, if it can be judged.
     async fn place_below(&self, site: &Site, event: &Pdu, rank: Rank) -> Result<Filled, LoadError> {
+        let slot = Arc::clone(self.read(site).await?.slot());
         let refused = match self.check_by_auth_events(site, event).await? {
             Ok(()) => false,
             Err(NotAuthorised::Rejected(_)) => true,
@@ -140,6 +143,10 @@ impl Ingest {
         let outcome = if refused { Outcome::Rejected } else { Outcome::Accepted };
         let gaps = gaps_naming(&reading, site, event.event_id()).await?;
         let mut writer = self.guard(site).await?;
+        if !writer.is_of(&slot) {
+            // Something that the state was made of may have been refused.
+            return Ok(Filled::Left);
+        }
         let mut operation = writer.begin();
         let before = operation.state_root(&state).await?;
         let provisional = operation.is_partial();

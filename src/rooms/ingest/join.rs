@@ -227,6 +227,7 @@ impl Ingest {
 
     /// Takes in the room and the join on top of it.
     async fn adopt(&self, site: &Site, join: Pdu, answer: JoinAnswer) -> Result<OwnedEventId, JoinError> {
+        let slot = Arc::clone(self.read(site).await?.slot());
         let state = self.verify_all(site, &answer.state).await;
         let ids: Vec<_> = state.iter().map(|event| event.event_id_owned().clone()).collect();
         let chain = self.verify_all(site, &answer.auth_chain).await;
@@ -247,7 +248,7 @@ impl Ingest {
             changes = self.project(site, changes).await?;
             self.rooms.registry().insert(site.number, Arc::clone(slot));
         }
-        self.enter(site, join, before, changes).await
+        self.enter(site, &slot, join, before, changes).await
     }
 
     /// The entries of a state of which these events are told, without those that did not pass.
@@ -297,11 +298,15 @@ impl Ingest {
     async fn enter(
         &self,
         site: &Site,
+        slot: &Arc<RoomSlot>,
         join: Pdu,
         before: Root,
         mut changes: Changes,
     ) -> Result<OwnedEventId, JoinError> {
         let mut writer = self.guard(site).await?;
+        if !writer.is_of(slot) {
+            return Err(JoinError::State("events that it rests on were lost"));
+        }
         let mut operation = writer.begin();
         let gap = join.prev_events().to_vec();
         let placement = Placement { outcome: Outcome::Accepted, provisional: false, before, rank: None, gap };

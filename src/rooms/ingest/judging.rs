@@ -22,10 +22,14 @@ use crate::operation::{Advance, Operation, Placement, StoreFault};
 use crate::reading::RoomReading;
 use crate::rooms::settle;
 use crate::schema::{GapRow, Gaps, Outcome, WaitingRedactions};
+use crate::slot::RoomSlot;
 use crate::writer::RoomWriter;
 
 /// How often the room may move on while an event is judged before it has to wait for the event.
 const ATTEMPTS: u32 = 4;
+
+/// How often the room may be loaded anew while an event is judged.
+const LOADS: u32 = 4;
 
 /// How often a commit may be refused before that is the caller's.
 const MAX_ATTEMPTS: u32 = 8;
@@ -38,6 +42,8 @@ struct Judged {
     event: Pdu,
     before: Before,
     refusal: Option<AuthError>,
+    /// The room as it was loaded when that was found out.
+    slot: Arc<RoomSlot>,
 }
 
 impl Ingest {
@@ -65,18 +71,30 @@ impl Ingest {
         if event.type_name() == "m.room.create" {
             return Ok(Verdict::Dropped(Unfit::SecondCreate));
         }
-        let refusal = match self.check_by_auth_events(site, &event).await? {
+        for _ in 0..LOADS {
+            let Some(judged) = self.find_out(site, &event).await? else { return Ok(Verdict::Waiting) };
+            if let Some(verdict) = self.carry_out(site, judged).await? {
+                return Ok(verdict);
+            }
+        }
+        Ok(Verdict::Waiting)
+    }
+
+    /// What the rules say by the event's auth events and by the state before it; nothing where one of them is missing.
+    async fn find_out(&self, site: &Site, event: &Pdu) -> Result<Option<Judged>, LoadError> {
+        let slot = Arc::clone(self.read(site).await?.slot());
+        let refusal = match self.check_by_auth_events(site, event).await? {
             Ok(()) => None,
             Err(NotAuthorised::Rejected(error)) => Some(error),
-            Err(NotAuthorised::Missing(_)) => return Ok(Verdict::Waiting),
+            Err(NotAuthorised::Missing(_)) => return Ok(None),
         };
-        let Some(before) = self.state_before(site, &event).await? else { return Ok(Verdict::Waiting) };
+        let Some(before) = self.state_before(site, event).await? else { return Ok(None) };
         let reading = self.read(site).await?;
         let refusal = match refusal {
             Some(refusal) => Some(refusal),
-            None => check_in(&reading, &event, &before.state).await?.err(),
+            None => check_in(&reading, event, &before.state).await?.err(),
         };
-        self.carry_out(site, Judged { event, before, refusal }).await
+        Ok(Some(Judged { event: event.clone(), before, refusal, slot }))
     }
 
     /// The outcome of an event that has its place already. It is on disk: who handed the event over may forget it.
@@ -89,19 +107,23 @@ impl Ingest {
         placed(&self.read(site).await?, event).await
     }
 
-    async fn carry_out(&self, site: &Site, judged: Judged) -> Result<Verdict, LoadError> {
+    /// No verdict: the room has been loaded anew, and what was found out may rest on events that were refused.
+    async fn carry_out(&self, site: &Site, judged: Judged) -> Result<Option<Verdict>, LoadError> {
         let _turn = self.placing.take(&site.number).await;
         let mut attempt = 0;
         loop {
             attempt += 1;
             let writer = self.guard(site).await?;
+            if !writer.is_of(&judged.slot) {
+                return Ok(None);
+            }
             let reading = writer.reading();
             // The last attempts keep the guard: the room waits for this event.
             let kept = (attempt > ATTEMPTS).then_some(writer);
             let (outcome, plan) = self.outlook(site, &reading, &judged).await?;
             let Some(plan) = plan.filter(|_| attempt <= MAX_ATTEMPTS) else {
                 if attempt > MAX_ATTEMPTS {
-                    return Ok(Verdict::Waiting);
+                    return Ok(Some(Verdict::Waiting));
                 }
                 // It needs a number before its change can be resolved with others'.
                 drop(kept);
@@ -112,13 +134,13 @@ impl Ingest {
                 Some(writer) => writer,
                 None => self.guard(site).await?,
             };
-            if writer.sequence() != reading.sequence() {
+            if !writer.is_at(&reading) {
                 continue;
             }
             match self.write(writer, site, &judged, outcome, &plan).await {
                 Err(StoreFault::Commit(CommitError::Conflict { .. })) if attempt < MAX_ATTEMPTS => {}
                 Err(fault) => return Err(fault.into()),
-                Ok(()) => return Ok(verdict(outcome, judged.refusal)),
+                Ok(()) => return Ok(Some(verdict(outcome, judged.refusal))),
             }
         }
     }
@@ -130,7 +152,7 @@ impl Ingest {
         reading: &RoomReading,
         judged: &Judged,
     ) -> Result<(Outcome, Option<Plan>), LoadError> {
-        let Judged { event, before, refusal } = judged;
+        let Judged { event, before, refusal, .. } = judged;
         let known = reading.event_by_id(event.event_id()).await?;
         if let Some(known) = known.as_ref().filter(|known| known.facts.before.is_some()) {
             // Somebody else was faster.

@@ -1,15 +1,16 @@
 //! Events of one room that come at the same time: each sees what those before it have written, also while that is in flight.
 
-use plop_db::{Direction, KeyRange};
+use plop_db::{Direction, KeyRange, MemoryDisk};
 use plop_rooms::draft::EventDraft;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::ingest::Verdict;
+use plop_rooms::remote::RawPdu;
 use plop_rooms::schema::{Gaps, History, Outcome};
 use plop_state::Pdu;
 use plop_state::json::Object;
 use ruma::{OwnedEventId, RoomVersionId};
 
-use crate::sim_room::{picture, timeline, view};
+use crate::sim_room::{outcome, picture, timeline, view};
 use crate::sim_scene::Scene;
 
 async fn tips(scene: &Scene) -> Vec<OwnedEventId> {
@@ -95,4 +96,36 @@ async fn two_backfills_of_one_gap_give_no_place_twice() {
     assert_eq!(tokio::join!(backfill(&one), backfill(&two)), (1, 1));
     assert_eq!(scene.outcome(&one).await, Some(Outcome::Accepted));
     all_have_places(&scene, &[&one, &two]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_on_a_refused_event_is_found_out_anew() {
+    let disk = MemoryDisk::new();
+    let scene = Scene::on_disk(&disk, RoomVersionId::V11).await;
+    let key = scene.evil.to_string();
+    let name = r#"{"membership":"join","displayname":"new"}"#;
+    let below = scene.next(&scene.evil, "m.room.member", Some(&key), name).await;
+    let above = message(&scene, &[below.event_id_owned().clone()], "above").await;
+    let ingest = &scene.server.ingest;
+    let raw: [RawPdu; 2] = [below.canonical().into(), above.canonical().into()];
+    disk.set_full(true);
+    let mut lost = std::pin::pin!(ingest.receive(scene.evil_server(), &raw[0]));
+    let mut built_on_it = std::pin::pin!(ingest.receive(scene.evil_server(), &raw[1]));
+    assert!(futures_util::poll!(&mut lost).is_pending(), "on its way to the disk");
+    assert!(futures_util::poll!(&mut built_on_it).is_pending());
+    tokio::task::yield_now().await;
+    disk.set_full(false);
+    scene.server.rooms.core().db.probe().await.expect("room on the disk");
+    assert!(lost.await.verdict.is_err(), "the disk was full");
+    let verdict = built_on_it.await.verdict.expect("a verdict");
+    assert_eq!(verdict, Verdict::Waiting, "what comes before it is not here");
+    assert_eq!(scene.receive(&below).await, Verdict::Accepted);
+    assert_eq!(scene.receive(&above).await, Verdict::Accepted);
+    let restarted = scene.restarted().await;
+    picture(&restarted, &scene.room).await;
+    let number = view(&restarted, &scene.room).await.number;
+    assert_eq!(outcome(&restarted, number, above.event_id_owned()).await, Some(Outcome::Accepted));
+    let child = message(&scene, &[above.event_id_owned().clone()], "child").await;
+    let received = restarted.ingest.receive(scene.evil_server(), &child.canonical().into()).await;
+    assert_eq!(received.verdict.expect("the states are on disk"), Verdict::Accepted);
 }

@@ -21,6 +21,8 @@ use plop_state::sign::{SigningKey, VerifyKeys};
 use plop_state_store::{CacheBytes, StateStore};
 use ruma::{EventId, OwnedEventId, OwnedServerName, RoomId, RoomVersionId, ServerName, UserId};
 
+use crate::bed::keyspaces;
+
 /// A time at which all simulated servers start.
 pub const START: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -35,10 +37,13 @@ pub struct Server {
 impl Server {
     /// A server that asks others through `remote`. The number makes its key and its random numbers.
     pub async fn new(name: OwnedServerName, number: u8, seed: u64, remote: Arc<dyn Remote>) -> Self {
+        let db = Db::memory(keyspaces(), &Random::seeded(seed)).expect("a database");
+        Self::on(db, name, number, seed, remote).await
+    }
+
+    /// The same on an existing database, as after a restart.
+    pub async fn on(db: Db, name: OwnedServerName, number: u8, seed: u64, remote: Arc<dyn Remote>) -> Self {
         let random = Random::seeded(seed.wrapping_mul(31).wrapping_add(u64::from(number)));
-        let keyspaces =
-            [plop_accounts::schema::KEYSPACES, plop_state_store::KEYSPACES, plop_rooms::schema::KEYSPACES];
-        let db = Db::memory(keyspaces.concat(), &random).expect("a database");
         let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
         let core = Core {
             state: StateStore::open(&db, &random, cache).await.expect("a state store"),

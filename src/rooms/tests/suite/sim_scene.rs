@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use plop_base::Random;
 use plop_base::clock::UnixMillis;
+use plop_db::{Db, Hooks, MemoryDisk};
 use plop_rooms::ingest::Verdict;
 use plop_rooms::remote::{
     Answer, JoinAnswer, JoinTemplate, KeysWanted, MissingEvents, RawPdu, Remote, RemoteError, StateEvents,
@@ -16,7 +18,7 @@ use plop_state::sign::{SigningKey, VerifyKeys};
 use plop_state::{Pdu, Rules, auth};
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
 
-use crate::bed::json;
+use crate::bed::{json, keyspaces};
 use crate::sim_network::{Server, key};
 use crate::sim_room::{admin, create, outcome, picture, view};
 
@@ -117,9 +119,15 @@ pub struct Scene {
 
 impl Scene {
     pub async fn new(version: RoomVersionId) -> Self {
+        Self::on_disk(&MemoryDisk::new(), version).await
+    }
+
+    /// The same on a disk that a test may fill.
+    pub async fn on_disk(disk: &MemoryDisk, version: RoomVersionId) -> Self {
         let puppet = Arc::new(Puppet::default());
         let name = "s1.example".try_into().expect("a name");
-        let server = Server::new(name, 1, 1, Arc::clone(&puppet) as Arc<dyn Remote>).await;
+        let db = Db::memory_on(disk, keyspaces(), Hooks::default(), &Random::seeded(1)).expect("a database");
+        let server = Server::on(db, name, 1, 1, Arc::clone(&puppet) as Arc<dyn Remote>).await;
         let room = create(std::slice::from_ref(&server), &version).await;
         let evil_server = <&ServerName>::try_from(EVIL).expect("a name");
         let evil = OwnedUserId::try_from(format!("@user:{EVIL}")).expect("a user id");
@@ -127,6 +135,12 @@ impl Scene {
         let scene = Self { server, puppet, room, rules, key: key(evil_server, 66), evil };
         scene.join(&scene.evil.clone()).await;
         scene
+    }
+
+    /// The honest server with nothing of what was in memory.
+    pub async fn restarted(&self) -> Server {
+        let (db, name) = (self.server.rooms.core().db.clone(), self.server.name.clone());
+        Server::on(db, name, 1, 2, Arc::clone(&self.puppet) as Arc<dyn Remote>).await
     }
 
     /// The same two servers in another room.
