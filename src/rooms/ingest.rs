@@ -25,6 +25,7 @@ mod turns;
 mod verifying;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use plop_state::auth::AuthError;
 use plop_state::json::{NumberRule, parse_object};
@@ -40,6 +41,10 @@ use crate::rooms::Rooms;
 use crate::schema::Outcome;
 use site::Site;
 use turns::Turns;
+
+/// How long an event waits for keys of events in the state before it. A server that could not be reached for so long, nor anybody who knows
+/// its keys, may be gone for good, and its members must not hold up the room.
+const KEYS_AWAITED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What became of an event that was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,8 +124,10 @@ impl Ingest {
     pub async fn retry_waiting(&self, from: &ServerName, room: &RoomId) -> Result<usize, LoadError> {
         let Some(site) = self.shared_site(from, room).await? else { return Ok(0) };
         let mut judged = 0;
-        for raw in self.waiting(&site).await? {
-            let Ok(event) = self.verify(&site, &raw).await else { continue };
+        for row in self.waiting(&site).await? {
+            let has_waited = row.since.plus(KEYS_AWAITED) <= self.rooms.core().clock.now();
+            let site = Site { has_waited, ..site.clone() };
+            let Ok(event) = self.verify(&site, &row.pdu.0.into()).await else { continue };
             let id = event.event_id_owned().clone();
             if self.take_in(&site, event).await? != Verdict::Waiting {
                 self.stop_waiting(&site, &id).await?;

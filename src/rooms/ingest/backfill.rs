@@ -71,7 +71,7 @@ impl Ingest {
         let mut raw = answer.unwrap_or_default();
         raw.truncate(limit);
         let mut events = Vec::new();
-        for event in self.verify_all(site, &raw).await {
+        for event in self.verify_all(site, &raw).await.fit {
             if placed(&reading, event.event_id()).await?.is_none() {
                 events.push(event);
             }

@@ -4,7 +4,8 @@
 //! with what we have. Does not own: the checks against it.
 //!
 //! Invariants: without the state before all previous events there is none, never an empty one. A told state is taken only if it holds the room's own
-//! create event and nothing of it that its server cannot show.
+//! create event and nothing of it that its server cannot show. Of what its server shows, only what is certainly no event is left out; an event
+//! whose keys cannot be had is missing, and is left out only once the event has waited for them ([`Site::has_waited`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,8 @@ use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
 use ruma::OwnedEventId;
 
+use super::order::parents_first;
+use super::verifying::Verdicts;
 use super::{Ingest, Site};
 use crate::loading::LoadError;
 use crate::operation::StoreFault;
@@ -121,7 +124,7 @@ impl Ingest {
         self.keep_state(site, state).await.map(Some)
     }
 
-    /// Fetches what of a state is not here. The ids of what its server shows and is no event; `None` if it cannot be asked.
+    /// Fetches what of a state is not here. The ids of what its server shows and is no event, or rests on none; `None` if it cannot be asked.
     async fn fetch_state(
         &self,
         site: &Site,
@@ -135,8 +138,7 @@ impl Ingest {
                 wanted.insert(id.clone());
             }
         }
-        let mut fetched = Vec::new();
-        let mut unfit = BTreeSet::new();
+        let mut verdicts = Verdicts::default();
         if wanted.len() > MAX_SINGLE {
             let Ok(whole) = self.remote.state(&site.from, &site.id, event.event_id()).await else {
                 return Ok(None);
@@ -144,18 +146,36 @@ impl Ingest {
             let mut raw = whole.state;
             raw.extend(whole.auth_chain);
             raw.truncate(MAX_STATE);
-            fetched = self.verify_all(site, &raw).await;
-            unfit = wanted;
-        } else {
-            for id in wanted {
-                match self.fetch_event(site, &id).await {
-                    Ok(Ok(event)) => fetched.push(event),
-                    Ok(Err(_)) => drop(unfit.insert(id)),
-                    Err(_) => return Ok(None),
+            verdicts = self.verify_all(site, &raw).await;
+            let shown: BTreeSet<_> = verdicts.fit.iter().map(|event| event.event_id()).collect();
+            wanted.retain(|id| {
+                !shown.contains(&**id) && !verdicts.unfit.contains(id) && !verdicts.undecided.contains(id)
+            });
+        }
+        if wanted.len() > MAX_SINGLE {
+            // The server does not show what it tells of.
+            return Ok(None);
+        }
+        for id in wanted {
+            match self.fetch_event(site, &id).await {
+                Ok(Ok(event)) => verdicts.fit.push(event),
+                Ok(Err(reason)) => verdicts.unfit(id, &reason),
+                Err(_) => return Ok(None),
+            }
+        }
+        let Verdicts { fit, mut unfit, undecided } = verdicts;
+        if site.has_waited {
+            unfit.extend(undecided);
+        }
+        if !unfit.is_empty() {
+            // What rests on one of them is no event of the room, either.
+            for event in parents_first(fit.iter().cloned(), Pdu::auth_events) {
+                if event.auth_events().iter().any(|cited| unfit.contains(cited)) {
+                    unfit.insert(event.event_id_owned().clone());
                 }
             }
         }
-        self.keep_outliers(site, fetched).await?;
+        self.keep_outliers(site, fit).await?;
         Ok(Some(unfit))
     }
 

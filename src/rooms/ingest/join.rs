@@ -228,9 +228,9 @@ impl Ingest {
     /// Takes in the room and the join on top of it.
     async fn adopt(&self, site: &Site, join: Pdu, answer: JoinAnswer) -> Result<OwnedEventId, JoinError> {
         let slot = Arc::clone(self.read(site).await?.slot());
-        let state = self.verify_all(site, &answer.state).await;
+        let state = self.verify_all(site, &answer.state).await.fit;
         let ids: Vec<_> = state.iter().map(|event| event.event_id_owned().clone()).collect();
-        let chain = self.verify_all(site, &answer.auth_chain).await;
+        let chain = self.verify_all(site, &answer.auth_chain).await.fit;
         drop(answer);
         self.keep_outliers(site, state.into_iter().chain(chain)).await?;
         let state = self.told_entries(site, &ids).await?;

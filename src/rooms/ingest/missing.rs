@@ -16,7 +16,7 @@ use super::order::parents_first;
 use super::{Ingest, Site, Unfit, Verdict};
 use crate::loading::LoadError;
 use crate::operation::StoreFault;
-use crate::remote::{MissingEvents, RawPdu};
+use crate::remote::MissingEvents;
 use crate::schema::{History, WaitingEvents, WaitingRow};
 
 /// Events asked for at once.
@@ -45,7 +45,7 @@ impl Ingest {
             let mut raw = answer.unwrap_or_default();
             raw.truncate(LIMIT);
             let before = found.len();
-            for fetched in self.verify_all(site, &raw).await {
+            for fetched in self.verify_all(site, &raw).await.fit {
                 let is_here = placed(&reading, fetched.event_id()).await?.is_some();
                 if !is_here && fetched.depth() >= min_depth && fetched.event_id() != event.event_id() {
                     found.insert(fetched.event_id_owned().clone(), fetched);
@@ -88,9 +88,10 @@ impl Ingest {
         if waiting.rows.len() >= MAX_WAITING && !waiting.rows.iter().any(|(waits, _)| *waits == key) {
             return Ok(Verdict::Dropped(Unfit::TooManyWait));
         }
+        let known = waiting.rows.iter().find(|(waits, _)| *waits == key);
         let row = WaitingRow {
             from: site.from.to_string(),
-            since: core.clock.now(),
+            since: known.map_or_else(|| core.clock.now(), |(_, row)| row.since),
             pdu: Tail(event.canonical().to_owned()),
         };
         let mut batch = Batch::durable();
@@ -100,10 +101,10 @@ impl Ingest {
     }
 
     /// The events that wait in a room.
-    pub(super) async fn waiting(&self, site: &Site) -> Result<Vec<RawPdu>, LoadError> {
+    pub(super) async fn waiting(&self, site: &Site) -> Result<Vec<WaitingRow>, LoadError> {
         let range = KeyRange::<WaitingEvents>::prefix(&site.number);
         let page = self.rooms.core().db.snapshot().scan(range, Direction::Forward, MAX_WAITING).await?;
-        Ok(page.rows.into_iter().map(|(_, row)| row.pdu.0.into()).collect())
+        Ok(page.rows.into_iter().map(|(_, row)| row).collect())
     }
 
     /// An event has been judged.

@@ -59,7 +59,7 @@ impl Ingest {
         let chain = self.remote.event_auth(&site.from, &site.id, event.event_id()).await;
         let mut chain = chain.unwrap_or_default();
         chain.truncate(MAX_CHAIN);
-        let mut fetched: BTreeMap<OwnedEventId, Pdu> = by_id(self.verify_all(site, &chain).await);
+        let mut fetched: BTreeMap<OwnedEventId, Pdu> = by_id(self.verify_all(site, &chain).await.fit);
         for _ in 0..ROUNDS {
             let wanted = self.unknown_cited(site, event, &fetched).await?;
             if wanted.is_empty() {

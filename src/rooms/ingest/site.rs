@@ -21,6 +21,8 @@ pub(super) struct Site {
     pub rules: &'static Rules,
     /// Whom to ask.
     pub from: OwnedServerName,
+    /// The event has waited for keys that could not be had for as long as that is worth: what they would verify is left out.
+    pub has_waited: bool,
     /// The slot of a room that is being joined and that nobody else sees yet.
     pub unjoined: Option<Arc<RoomSlot>>,
 }
@@ -28,7 +30,7 @@ pub(super) struct Site {
 impl Site {
     pub fn of(view: &RoomView, from: &ServerName) -> Self {
         let (number, id, rules) = (view.number, view.id.clone(), view.rules);
-        Self { number, id, rules, from: from.to_owned(), unjoined: None }
+        Self { number, id, rules, from: from.to_owned(), has_waited: false, unjoined: None }
     }
 }
 

@@ -5,12 +5,13 @@
 //! Invariants: keys are asked for once for all events of an answer; our own key is never asked for. An event whose content hash does not fit goes
 //! on redacted, and in no other form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plop_base::clock::UnixMillis;
 use plop_state::Pdu;
 use plop_state::pdu::FormatError;
 use plop_state::sign::{self, SignatureError, Verified, VerifyKeys};
+use ruma::OwnedEventId;
 
 use super::{Ingest, Site};
 use crate::remote::{KeysWanted, RawPdu, RemoteError};
@@ -43,6 +44,30 @@ pub enum Unfit {
     SecondCreate,
 }
 
+impl Unfit {
+    /// Whether nothing can change it: keys that could not be had may be there tomorrow.
+    pub(super) fn is_final(&self) -> bool {
+        !matches!(self, Self::Keys(_) | Self::Signature(SignatureError::NoUsableKey(_)))
+    }
+}
+
+/// The events of an answer.
+#[derive(Debug, Default)]
+pub(super) struct Verdicts {
+    pub fit: Vec<Pdu>,
+    /// Those that are no events of their servers, whatever is learnt yet.
+    pub unfit: BTreeSet<OwnedEventId>,
+    /// Those of which nothing can be said without further keys.
+    pub undecided: BTreeSet<OwnedEventId>,
+}
+
+impl Verdicts {
+    pub fn unfit(&mut self, event: OwnedEventId, reason: &Unfit) {
+        let ids = if reason.is_final() { &mut self.unfit } else { &mut self.undecided };
+        ids.insert(event);
+    }
+}
+
 impl Ingest {
     /// Verifies one event.
     pub(super) async fn verify(&self, site: &Site, raw: &RawPdu) -> Result<Pdu, Unfit> {
@@ -51,18 +76,22 @@ impl Ingest {
         check(site, event, &keys)
     }
 
-    /// The events of an answer that are fit, each judged on its own. Without keys none is.
-    pub(super) async fn verify_all(&self, site: &Site, raw: &[RawPdu]) -> Vec<Pdu> {
+    /// Verifies the events of an answer, each on its own. What cannot be parsed has no id by which it could be named.
+    pub(super) async fn verify_all(&self, site: &Site, raw: &[RawPdu]) -> Verdicts {
         let parsed: Vec<Pdu> = raw.iter().filter_map(|raw| parse(site, raw).ok()).collect();
-        let Ok(keys) = self.keys_for(site, &parsed).await else { return Vec::new() };
-        let mut fit = Vec::with_capacity(parsed.len());
+        let keys = self.keys_for(site, &parsed).await.unwrap_or_default();
+        let mut verdicts = Verdicts::default();
         for (index, event) in parsed.into_iter().enumerate() {
             if index % AT_A_TIME == AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
             }
-            fit.extend(check(site, event, &keys).ok());
+            let id = event.event_id_owned().clone();
+            match check(site, event, &keys) {
+                Ok(event) => verdicts.fit.push(event),
+                Err(reason) => verdicts.unfit(id, &reason),
+            }
         }
-        fit
+        verdicts
     }
 
     /// The keys by which the events claim to be signed.

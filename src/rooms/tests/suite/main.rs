@@ -16,5 +16,6 @@ mod sim_joining;
 mod sim_network;
 mod sim_room;
 mod sim_scene;
+mod sim_told;
 mod upgrading;
 mod upkeep;

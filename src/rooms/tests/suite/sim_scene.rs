@@ -29,6 +29,10 @@ pub struct Puppet {
     pub states: Mutex<BTreeMap<OwnedEventId, StateIds>>,
     pub missing: Mutex<Vec<RawPdu>>,
     pub history: Mutex<Vec<RawPdu>>,
+    /// Whole states, by the event that they come before.
+    pub whole: Mutex<BTreeMap<OwnedEventId, StateEvents>>,
+    /// Keys of further servers, given by id.
+    pub keys: Mutex<VerifyKeys>,
     pub template: Mutex<Option<JoinTemplate>>,
     pub room: Mutex<JoinAnswer>,
     /// The joins that it was given.
@@ -45,14 +49,20 @@ where
 }
 
 impl Remote for Puppet {
-    fn keys<'a>(&'a self, _: &'a KeysWanted) -> Answer<'a, VerifyKeys> {
+    fn keys<'a>(&'a self, wanted: &'a KeysWanted) -> Answer<'a, VerifyKeys> {
         // It says that it knows the honest server's key, too.
         let claimed = |name: &str| {
             let name = <&ServerName>::try_from(name).expect("a name");
             let key = key(name, 66);
             (name.to_owned(), BTreeMap::from([(key.id().into(), key.verify_key(UnixMillis(u64::MAX)))]))
         };
-        given(Some(VerifyKeys::from([claimed(EVIL), claimed("s1.example")])))
+        let mut keys = VerifyKeys::from([claimed(EVIL), claimed("s1.example")]);
+        for (server, known) in &*self.keys.lock().expect("not poisoned") {
+            let asked =
+                known.iter().filter(|(id, _)| wanted.get(server).is_some_and(|ids| ids.contains(*id)));
+            keys.insert(server.clone(), asked.map(|(id, key)| (id.clone(), key.clone())).collect());
+        }
+        given(Some(keys))
     }
 
     fn event<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, event: &'a EventId) -> Answer<'a, RawPdu> {
@@ -67,8 +77,8 @@ impl Remote for Puppet {
         given(self.states.lock().expect("not poisoned").get(event).cloned())
     }
 
-    fn state<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, _: &'a EventId) -> Answer<'a, StateEvents> {
-        given(None)
+    fn state<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, event: &'a EventId) -> Answer<'a, StateEvents> {
+        given(self.whole.lock().expect("not poisoned").get(event).cloned())
     }
 
     fn missing_events<'a>(

@@ -1,0 +1,135 @@
+//! States that another server tells: what is missing of them is never taken for nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use plop_base::clock::UnixMillis;
+use plop_rooms::ingest::Verdict;
+use plop_rooms::remote::{RawPdu, StateEvents};
+use plop_rooms::schema::Outcome;
+use plop_state::Pdu;
+use ruma::{EventId, OwnedEventId, OwnedServerName, OwnedUserId, RoomVersionId};
+
+use crate::sim_network::key;
+use crate::sim_room::picture;
+use crate::sim_scene::Scene;
+
+/// More events than are asked for one by one.
+const MANY: usize = 60;
+
+fn third_name() -> OwnedServerName {
+    "third.example".try_into().expect("a name")
+}
+
+/// The same room as a third server writes it.
+fn third(scene: &Scene) -> Scene {
+    Scene { key: key(&third_name(), 77), ..scene.in_room(scene.room.clone()) }
+}
+
+/// Joins of users of a third server that nobody has told us of.
+async fn joins(scene: &Scene, count: usize) -> Vec<Pdu> {
+    let third = third(scene);
+    let mut joins = Vec::new();
+    for number in 0..count {
+        let user = OwnedUserId::try_from(format!("@user{number}:third.example")).expect("a user id");
+        let join = r#"{"membership":"join"}"#;
+        joins.push(third.next(&user, "m.room.member", Some(user.as_str()), join).await);
+    }
+    joins
+}
+
+/// An event whose previous one is gone, with those joins in the state before it.
+async fn after_a_gap(scene: &Scene, joins: &[Pdu]) -> Pdu {
+    let gone: OwnedEventId = EventId::parse(format!("${:a>43}", "gone")).expect("an event id");
+    let event = scene.on(&[gone], &scene.evil, "m.room.message", None, r#"{"body":"x"}"#).await;
+    scene.tells_state(&event, &joins.iter().collect::<Vec<_>>()).await;
+    event
+}
+
+/// The other server shows these as the state before an event.
+fn shows_whole(scene: &Scene, event: &Pdu, state: Vec<RawPdu>) {
+    let whole = StateEvents { state, auth_chain: Vec::new() };
+    scene.puppet.whole.lock().expect("not poisoned").insert(event.event_id_owned().clone(), whole);
+}
+
+fn raw(events: &[Pdu]) -> Vec<RawPdu> {
+    events.iter().map(|event| event.canonical().into()).collect()
+}
+
+/// The third server answers again.
+fn knows_third(scene: &Scene) {
+    let key = key(&third_name(), 77);
+    let known = BTreeMap::from([(key.id().into(), key.verify_key(UnixMillis(u64::MAX)))]);
+    scene.puppet.keys.lock().expect("not poisoned").insert(third_name(), known);
+}
+
+async fn retry(scene: &Scene) -> usize {
+    scene.server.ingest.retry_waiting(scene.evil_server(), &scene.room).await.expect("the store works")
+}
+
+/// Members of the third server in the current state.
+async fn members(scene: &Scene) -> usize {
+    let state = picture(&scene.server, &scene.room).await.state;
+    state.keys().filter(|key| key.contains("third.example")).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_whose_keys_are_missing_is_waited_for() {
+    for count in [1, MANY] {
+        let scene = Scene::new(RoomVersionId::V11).await;
+        let joins = joins(&scene, count).await;
+        let event = after_a_gap(&scene, &joins).await;
+        shows_whole(&scene, &event, raw(&joins));
+        joins.iter().for_each(|join| scene.shows(join));
+        assert_eq!(scene.receive(&event).await, Verdict::Waiting, "{count} without keys");
+        assert_eq!((retry(&scene).await, scene.outcome(&event).await), (0, None));
+        knows_third(&scene);
+        assert_eq!(retry(&scene).await, 1);
+        assert_eq!(scene.outcome(&event).await, Some(Outcome::Accepted));
+        assert_eq!(members(&scene).await, count);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_gone_holds_up_a_room_for_a_day() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let joins = joins(&scene, MANY).await;
+    let event = after_a_gap(&scene, &joins).await;
+    shows_whole(&scene, &event, raw(&joins));
+    assert_eq!(scene.receive(&event).await, Verdict::Waiting);
+    let clock = &scene.server.rooms.core().clock;
+    clock.sleep(Duration::from_secs(13 * 60 * 60)).await;
+    assert_eq!(scene.receive(&event).await, Verdict::Waiting, "handed over again");
+    clock.sleep(Duration::from_secs(13 * 60 * 60)).await;
+    assert_eq!(retry(&scene).await, 1);
+    assert_eq!(scene.outcome(&event).await, Some(Outcome::Accepted));
+    assert_eq!(members(&scene).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_is_not_shown_whole_is_waited_for() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    knows_third(&scene);
+    let joins = joins(&scene, MANY).await;
+    let event = after_a_gap(&scene, &joins).await;
+    shows_whole(&scene, &event, raw(&joins[1..]));
+    assert_eq!(scene.receive(&event).await, Verdict::Waiting, "one is not shown");
+    scene.shows(&joins[0]);
+    assert_eq!(retry(&scene).await, 1);
+    assert_eq!(members(&scene).await, MANY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_event_is_left_out_of_a_state_at_once() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    knows_third(&scene);
+    let mut joins = joins(&scene, MANY).await;
+    let bad = Scene { key: key(&third_name(), 78), ..third(&scene) };
+    let user = OwnedUserId::try_from("@bad:third.example").expect("a user id");
+    let wrong = bad.next(&user, "m.room.member", Some(user.as_str()), r#"{"membership":"join"}"#).await;
+    joins.push(wrong);
+    let event = after_a_gap(&scene, &joins).await;
+    shows_whole(&scene, &event, raw(&joins));
+    assert_eq!(scene.receive(&event).await, Verdict::Accepted);
+    assert_eq!(members(&scene).await, MANY);
+}
