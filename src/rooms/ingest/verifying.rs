@@ -5,12 +5,13 @@
 //! Invariants: keys are asked for once for all events of an answer; our own key is never asked for. An event whose content hash does not fit goes
 //! on redacted, and in no other form.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use plop_base::clock::UnixMillis;
 use plop_state::Pdu;
 use plop_state::pdu::FormatError;
-use plop_state::sign::{self, SignatureError, Verified, VerifyKeys};
+use plop_state::sign::{self, KeyId, SignatureError, Verified, VerifyKeys};
 use ruma::OwnedEventId;
 
 use super::{Ingest, Site};
@@ -18,6 +19,9 @@ use crate::remote::{KeysWanted, RawPdu, RemoteError};
 
 /// Key ids of one server that are looked for on behalf of one answer. A server has a few in its life.
 const MAX_KEYS_OF_SERVER: usize = 16;
+
+/// Key ids of one server that are looked for on behalf of one event. It is signed with one; while a key is replaced perhaps with two.
+const MAX_KEYS_OF_EVENT: usize = 2;
 
 /// Signatures checked before others get the thread.
 const AT_A_TIME: usize = 32;
@@ -96,15 +100,18 @@ impl Ingest {
 
     /// The keys by which the events claim to be signed.
     async fn keys_for(&self, site: &Site, events: &[Pdu]) -> Result<VerifyKeys, RemoteError> {
-        let mut wanted = KeysWanted::new();
+        let mut claims = BTreeMap::<_, BTreeMap<KeyId, usize>>::new();
         for event in events {
             // An event that nobody can have signed is refused by the check.
             for (server, ids) in sign::keys_wanted(event, site.rules).unwrap_or_default() {
-                let known = wanted.entry(server).or_default();
-                let room = MAX_KEYS_OF_SERVER.saturating_sub(known.len());
-                known.extend(ids.into_iter().take(room));
+                let of_server = claims.entry(server).or_default();
+                for id in ids.into_iter().take(MAX_KEYS_OF_EVENT) {
+                    *of_server.entry(id).or_default() += 1;
+                }
             }
         }
+        let mut wanted: KeysWanted =
+            claims.into_iter().map(|(server, ids)| (server, most_claimed(ids))).collect();
         let core = self.rooms.core();
         let ours = wanted.remove(&core.server).is_some();
         let mut keys = if wanted.is_empty() { VerifyKeys::new() } else { self.remote.keys(&wanted).await? };
@@ -116,6 +123,13 @@ impl Ingest {
         }
         Ok(keys)
     }
+}
+
+/// The ids by which most events claim to be signed, so that a few with invented ones do not hide those of the others.
+fn most_claimed(ids: BTreeMap<KeyId, usize>) -> BTreeSet<KeyId> {
+    let mut ids: Vec<_> = ids.into_iter().collect();
+    ids.sort_by_key(|(_, claims)| Reverse(*claims));
+    ids.into_iter().take(MAX_KEYS_OF_SERVER).map(|(id, _)| id).collect()
 }
 
 fn parse(site: &Site, raw: &RawPdu) -> Result<Pdu, Unfit> {

@@ -133,3 +133,23 @@ async fn what_is_no_event_is_left_out_of_a_state_at_once() {
     assert_eq!(scene.receive(&event).await, Verdict::Accepted);
     assert_eq!(members(&scene).await, MANY);
 }
+
+#[tokio::test(start_paused = true)]
+async fn invented_key_ids_do_not_hide_the_keys_of_a_server() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    knows_third(&scene);
+    let joins = joins(&scene, MANY).await;
+    let event = after_a_gap(&scene, &joins).await;
+    let invented: String = (0..20).map(|number| format!(r#""ed25519:{number:03}":"c2ln","#)).collect();
+    let signature = r#""third.example":{"#;
+    let user = OwnedUserId::try_from("@junk:third.example").expect("a user id");
+    let join = r#"{"membership":"join"}"#;
+    let junk = third(&scene).next(&user, "m.room.member", Some(user.as_str()), join).await;
+    let junk = junk.canonical().replace(signature, &format!("{signature}{invented}"));
+    assert!(junk.contains("ed25519:019"));
+    let mut state: Vec<RawPdu> = vec![junk.into()];
+    state.extend(raw(&joins));
+    shows_whole(&scene, &event, state);
+    assert_eq!(scene.receive(&event).await, Verdict::Accepted);
+    assert_eq!(members(&scene).await, MANY);
+}
