@@ -15,6 +15,7 @@
 mod backfill;
 mod before;
 mod extremities;
+mod fairness;
 mod join;
 mod judging;
 mod missing;

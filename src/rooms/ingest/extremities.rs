@@ -3,7 +3,7 @@
 //! Owns: the plan, made on a reading of the room without its guard. Does not own: carrying it out.
 //!
 //! Invariants: an accepted event is a forward extremity as long as no accepted event is known to follow it, be it through rejected or
-//! soft-failed events, or across a gap that names it.
+//! soft-failed events, or across a gap that names it. There are at most [`MAX_EXTREMITIES`]; a server that makes many forks crowds out its own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use plop_state_store::{EventNumber, InFlight};
 use ruma::EventId;
 
 use super::before::Before;
+use super::fairness::crowded_out;
 use super::{Ingest, Site};
 use crate::event::RoomEvent;
 use crate::loading::LoadError;
@@ -26,6 +27,9 @@ use crate::schema::{GapRow, Gaps, History, Outcome};
 
 /// Rejected and soft-failed events that are walked through in search of forward extremities.
 const MAX_WALK: usize = 1_000;
+
+/// Forward extremities of one room. An event that does not follow them all is resolved with the rest, and a resolution takes 64 forks.
+const MAX_EXTREMITIES: usize = 32;
 
 /// Gaps of one room that are looked at.
 const MAX_GAPS: usize = 1_000;
@@ -64,9 +68,12 @@ impl Ingest {
     ) -> Result<Plan, LoadError> {
         let followed = followed_by(reading, event).await?;
         let tips = reading.tips().iter().filter(|tip| !followed.contains(&tip.number));
-        let others: Vec<Arc<RoomEvent>> = tips.cloned().collect();
+        let mut others: Vec<Arc<RoomEvent>> = tips.cloned().collect();
         let gaps = gaps_naming(reading, site, event.event_id()).await?;
         let is_tip = gaps.is_empty() || others.is_empty();
+        if is_tip {
+            make_room(&mut others, event);
+        }
         let own_on_top = others.is_empty();
         let mut held = Vec::new();
         let state = if own_on_top {
@@ -114,6 +121,17 @@ impl Ingest {
             tree.update(reading.snapshot(), &mut unwritten, grove, state.base, &state.changes).await?;
         held.push(nodes);
         Ok(root)
+    }
+}
+
+/// Keeps the forward extremities few: beyond the limit an old one counts as followed.
+fn make_room(others: &mut Vec<Arc<RoomEvent>>, event: &Pdu) {
+    others.sort_unstable_by_key(|other| other.number);
+    while others.len() >= MAX_EXTREMITIES {
+        let servers = others.iter().map(|other| other.pdu.sender().server_name());
+        let given_up = crowded_out(servers.chain([event.sender().server_name()]));
+        // The event itself has a place: if nobody has more of them, the oldest one goes.
+        others.remove(given_up.filter(|place| *place < others.len()).unwrap_or(0));
     }
 }
 

@@ -304,3 +304,26 @@ async fn one_bad_event_does_not_harm_the_others_of_its_transaction() {
     assert_eq!((received.len(), accepted), (4, 1));
     send(&scene.server, &scene.room, message(scene.admin(), "still here")).await.expect("allowed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_forks_a_room_without_end_crowds_out_its_own_forks() {
+    /// More forks than one resolution takes.
+    const MANY: usize = 70;
+    let scene = scene().await;
+    let old = tips(&scene).await;
+    scene.knows_third();
+    let friend = OwnedUserId::try_from("@friend:third.example").expect("a user id");
+    let join = r#"{"membership":"join"}"#;
+    let join = scene.third().next(&friend, "m.room.member", Some(friend.as_str()), join).await;
+    assert_eq!(scene.receive(&join).await, Verdict::Accepted);
+    let honest = tips(&scene).await;
+    for number in 0..MANY {
+        let name = format!(r#"{{"membership":"join","displayname":"{number}"}}"#);
+        let fork = scene.on(&old, &scene.evil, "m.room.member", Some(scene.evil.as_str()), &name).await;
+        assert_eq!(scene.receive(&fork).await, Verdict::Accepted, "fork {number}");
+    }
+    let now = tips(&scene).await;
+    assert!(now.len() <= 32, "{} forward extremities", now.len());
+    assert!(honest.iter().all(|tip| now.contains(tip)), "another server's are kept");
+    send(&scene.server, &scene.room, message(scene.admin(), "still here")).await.expect("allowed");
+}

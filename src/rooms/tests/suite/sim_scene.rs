@@ -16,7 +16,10 @@ use plop_state::build::EventBuilder;
 use plop_state::json::Object;
 use plop_state::sign::{SigningKey, VerifyKeys};
 use plop_state::{Pdu, Rules, auth};
-use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
+use ruma::{
+    EventId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId, ServerName,
+    UserId,
+};
 
 use crate::bed::{json, keyspaces};
 use crate::sim_network::{Server, key};
@@ -40,6 +43,11 @@ pub struct Puppet {
 }
 
 pub const EVIL: &str = "evil.example";
+
+/// A server that is only heard of through the other one.
+pub fn third_name() -> OwnedServerName {
+    "third.example".try_into().expect("a name")
+}
 
 fn given<T>(value: Option<T>) -> Answer<'static, T>
 where
@@ -158,6 +166,18 @@ impl Scene {
         let (server, puppet) = (self.server.clone(), Arc::clone(&self.puppet));
         let key = key(self.evil_server(), 66);
         Self { server, puppet, room, rules: self.rules, key, evil: self.evil.clone() }
+    }
+
+    /// The same room as a third server writes it, whose key nobody knows at first.
+    pub fn third(&self) -> Self {
+        Self { key: key(&third_name(), 77), ..self.in_room(self.room.clone()) }
+    }
+
+    /// The key of the third server can be had from now on.
+    pub fn knows_third(&self) {
+        let key = key(&third_name(), 77);
+        let known = BTreeMap::from([(key.id().into(), key.verify_key(UnixMillis(u64::MAX)))]);
+        self.puppet.keys.lock().expect("not poisoned").insert(third_name(), known);
     }
 
     pub fn evil_server(&self) -> &ServerName {

@@ -1,34 +1,23 @@
 //! States that another server tells: what is missing of them is never taken for nothing.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use plop_base::clock::UnixMillis;
 use plop_rooms::ingest::Verdict;
 use plop_rooms::remote::{RawPdu, StateEvents};
 use plop_rooms::schema::Outcome;
 use plop_state::Pdu;
-use ruma::{EventId, OwnedEventId, OwnedServerName, OwnedUserId, RoomVersionId};
+use ruma::{EventId, OwnedEventId, OwnedUserId, RoomVersionId};
 
 use crate::sim_network::key;
 use crate::sim_room::picture;
-use crate::sim_scene::Scene;
+use crate::sim_scene::{Scene, third_name};
 
 /// More events than are asked for one by one.
 const MANY: usize = 60;
 
-fn third_name() -> OwnedServerName {
-    "third.example".try_into().expect("a name")
-}
-
-/// The same room as a third server writes it.
-fn third(scene: &Scene) -> Scene {
-    Scene { key: key(&third_name(), 77), ..scene.in_room(scene.room.clone()) }
-}
-
 /// Joins of users of a third server that nobody has told us of.
 async fn joins(scene: &Scene, count: usize) -> Vec<Pdu> {
-    let third = third(scene);
+    let third = scene.third();
     let mut joins = Vec::new();
     for number in 0..count {
         let user = OwnedUserId::try_from(format!("@user{number}:third.example")).expect("a user id");
@@ -56,13 +45,6 @@ fn raw(events: &[Pdu]) -> Vec<RawPdu> {
     events.iter().map(|event| event.canonical().into()).collect()
 }
 
-/// The third server answers again.
-fn knows_third(scene: &Scene) {
-    let key = key(&third_name(), 77);
-    let known = BTreeMap::from([(key.id().into(), key.verify_key(UnixMillis(u64::MAX)))]);
-    scene.puppet.keys.lock().expect("not poisoned").insert(third_name(), known);
-}
-
 async fn retry(scene: &Scene) -> usize {
     scene.server.ingest.retry_waiting(scene.evil_server(), &scene.room).await.expect("the store works")
 }
@@ -83,7 +65,7 @@ async fn a_state_whose_keys_are_missing_is_waited_for() {
         joins.iter().for_each(|join| scene.shows(join));
         assert_eq!(scene.receive(&event).await, Verdict::Waiting, "{count} without keys");
         assert_eq!((retry(&scene).await, scene.outcome(&event).await), (0, None));
-        knows_third(&scene);
+        scene.knows_third();
         assert_eq!(retry(&scene).await, 1);
         assert_eq!(scene.outcome(&event).await, Some(Outcome::Accepted));
         assert_eq!(members(&scene).await, count);
@@ -109,7 +91,7 @@ async fn a_server_that_is_gone_holds_up_a_room_for_a_day() {
 #[tokio::test(start_paused = true)]
 async fn a_state_that_is_not_shown_whole_is_waited_for() {
     let scene = Scene::new(RoomVersionId::V11).await;
-    knows_third(&scene);
+    scene.knows_third();
     let joins = joins(&scene, MANY).await;
     let event = after_a_gap(&scene, &joins).await;
     shows_whole(&scene, &event, raw(&joins[1..]));
@@ -122,9 +104,9 @@ async fn a_state_that_is_not_shown_whole_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn what_is_no_event_is_left_out_of_a_state_at_once() {
     let scene = Scene::new(RoomVersionId::V11).await;
-    knows_third(&scene);
+    scene.knows_third();
     let mut joins = joins(&scene, MANY).await;
-    let bad = Scene { key: key(&third_name(), 78), ..third(&scene) };
+    let bad = Scene { key: key(&third_name(), 78), ..scene.third() };
     let user = OwnedUserId::try_from("@bad:third.example").expect("a user id");
     let wrong = bad.next(&user, "m.room.member", Some(user.as_str()), r#"{"membership":"join"}"#).await;
     joins.push(wrong);
@@ -137,14 +119,14 @@ async fn what_is_no_event_is_left_out_of_a_state_at_once() {
 #[tokio::test(start_paused = true)]
 async fn invented_key_ids_do_not_hide_the_keys_of_a_server() {
     let scene = Scene::new(RoomVersionId::V11).await;
-    knows_third(&scene);
+    scene.knows_third();
     let joins = joins(&scene, MANY).await;
     let event = after_a_gap(&scene, &joins).await;
     let invented: String = (0..20).map(|number| format!(r#""ed25519:{number:03}":"c2ln","#)).collect();
     let signature = r#""third.example":{"#;
     let user = OwnedUserId::try_from("@junk:third.example").expect("a user id");
     let join = r#"{"membership":"join"}"#;
-    let junk = third(&scene).next(&user, "m.room.member", Some(user.as_str()), join).await;
+    let junk = scene.third().next(&user, "m.room.member", Some(user.as_str()), join).await;
     let junk = junk.canonical().replace(signature, &format!("{signature}{invented}"));
     assert!(junk.contains("ed25519:019"));
     let mut state: Vec<RawPdu> = vec![junk.into()];
