@@ -15,7 +15,7 @@ use plop_state_store::tree::Root;
 use ruma::{RoomId, ServerName};
 
 use super::extremities::{free_below, gaps_naming};
-use super::judging::{apply_redactions, check_in, close_gaps, placed};
+use super::judging::{apply_redactions, check_in, close_gaps, placed, stop_waiting};
 use super::order::parents_first;
 use super::{Ingest, Site};
 use crate::loading::LoadError;
@@ -158,6 +158,7 @@ impl Ingest {
             None => operation.place(event.clone(), placement, None).await?,
         };
         close_gaps(&mut operation, site, &gaps, &id);
+        stop_waiting(&mut operation, &id).await?;
         if outcome == Outcome::Accepted {
             apply_redactions(&mut operation, &placed).await?;
         }

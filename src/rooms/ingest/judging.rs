@@ -21,7 +21,7 @@ use crate::loading::LoadError;
 use crate::operation::{Advance, Operation, Placement, StoreFault};
 use crate::reading::RoomReading;
 use crate::rooms::settle;
-use crate::schema::{GapRow, Gaps, Outcome, WaitingRedactions};
+use crate::schema::{GapRow, Gaps, Outcome, WaitingEvents, WaitingRedactions};
 use crate::slot::RoomSlot;
 use crate::writer::RoomWriter;
 
@@ -197,6 +197,7 @@ impl Ingest {
             None => operation.place(judged.event.clone(), placement, None).await?,
         };
         close_gaps(&mut operation, site, &plan.gaps, event.pdu.event_id());
+        stop_waiting(&mut operation, event.pdu.event_id()).await?;
         if outcome == Outcome::Accepted {
             advance(&mut operation, &event, plan).await?;
             apply_redactions(&mut operation, &event).await?;
@@ -256,6 +257,15 @@ pub(super) async fn apply_redactions(
         let target = operation.event(event.number).await?;
         operation.redact_event(&redaction, &target);
         operation.batch().delete::<WaitingRedactions>(&key);
+    }
+    Ok(())
+}
+
+/// Lets go of the copy of an event that has waited to be judged.
+pub(super) async fn stop_waiting(operation: &mut Operation<'_>, event: &EventId) -> Result<(), StoreFault> {
+    let key = (operation.view().number, event.to_owned());
+    if operation.snapshot().get::<WaitingEvents>(&key).await?.is_some() {
+        operation.batch().delete::<WaitingEvents>(&key);
     }
     Ok(())
 }

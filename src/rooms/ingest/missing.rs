@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use plop_db::codec::Tail;
 use plop_db::{Batch, Direction, KeyRange};
 use plop_state::Pdu;
-use ruma::OwnedEventId;
+use ruma::{OwnedEventId, ServerName};
 
+use super::fairness::crowded_out;
 use super::judging::placed;
 use super::order::parents_first;
-use super::{Ingest, Site, Unfit, Verdict};
+use super::{Ingest, Site, Verdict};
 use crate::loading::LoadError;
 use crate::operation::StoreFault;
 use crate::remote::MissingEvents;
@@ -28,7 +29,7 @@ const ROUNDS: usize = 20;
 /// Places from which one request asks.
 const MAX_LATEST: usize = 20;
 
-/// Events of one room that may wait.
+/// Events of one room that may wait. Beyond that the server of which most wait gives up its oldest.
 const MAX_WAITING: usize = 256;
 
 impl Ingest {
@@ -85,16 +86,22 @@ impl Ingest {
         let key = (site.number, event.event_id_owned().clone());
         let range = KeyRange::<WaitingEvents>::prefix(&site.number);
         let waiting = core.db.snapshot().scan(range, Direction::Forward, MAX_WAITING).await?;
-        if waiting.rows.len() >= MAX_WAITING && !waiting.rows.iter().any(|(waits, _)| *waits == key) {
-            return Ok(Verdict::Dropped(Unfit::TooManyWait));
-        }
         let known = waiting.rows.iter().find(|(waits, _)| *waits == key);
+        let mut batch = Batch::durable();
+        if waiting.rows.len() >= MAX_WAITING && known.is_none() {
+            let mut rows: Vec<_> = waiting.rows.iter().collect();
+            rows.sort_by_key(|(_, row)| row.since);
+            let servers = rows.iter().filter_map(|(_, row)| <&ServerName>::try_from(row.from.as_str()).ok());
+            let given_up = crowded_out(servers.chain([&*site.from]));
+            // If nobody has more of them, the oldest one goes.
+            let given_up = given_up.and_then(|place| rows.get(place)).or_else(|| rows.first());
+            given_up.iter().for_each(|(given_up, _)| batch.delete::<WaitingEvents>(given_up));
+        }
         let row = WaitingRow {
             from: site.from.to_string(),
             since: known.map_or_else(|| core.clock.now(), |(_, row)| row.since),
             pdu: Tail(event.canonical().to_owned()),
         };
-        let mut batch = Batch::durable();
         batch.put::<WaitingEvents>(&key, &row);
         core.db.commit(batch).await.map_err(StoreFault::from)?;
         Ok(Verdict::Waiting)

@@ -42,8 +42,6 @@ pub enum Unfit {
     /// The keys could not be asked for: no verdict on the event.
     #[error("no keys: {0}")]
     Keys(#[from] RemoteError),
-    #[error("too many events of the room wait")]
-    TooManyWait,
     #[error("a room has one create event")]
     SecondCreate,
 }

@@ -1,7 +1,8 @@
 //! What a hostile server hands over. The names carry the rows of the catalogue of hostile input.
 
+use plop_db::{Direction, KeyRange};
 use plop_rooms::ingest::{Unfit, Verdict};
-use plop_rooms::schema::Outcome;
+use plop_rooms::schema::{Outcome, WaitingEvents};
 use plop_rooms::serve::ServeJoinError;
 use plop_state::Pdu;
 use plop_state::auth::AuthError;
@@ -9,8 +10,8 @@ use plop_state::sign::SignatureError;
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomVersionId};
 
 use crate::bed::json;
-use crate::sim_room::{create, member, message, picture, send, timeline};
-use crate::sim_scene::Scene;
+use crate::sim_room::{create, member, message, picture, send, timeline, view};
+use crate::sim_scene::{Scene, third_name};
 
 async fn scene() -> Scene {
     Scene::new(RoomVersionId::V11).await
@@ -326,4 +327,52 @@ async fn a_server_that_forks_a_room_without_end_crowds_out_its_own_forks() {
     assert!(now.len() <= 32, "{} forward extremities", now.len());
     assert!(honest.iter().all(|tip| now.contains(tip)), "another server's are kept");
     send(&scene.server, &scene.room, message(scene.admin(), "still here")).await.expect("allowed");
+}
+
+/// Ids of the events that wait in the room.
+async fn waiting(scene: &Scene) -> Vec<OwnedEventId> {
+    let number = view(&scene.server, &scene.room).await.number;
+    let range = KeyRange::<WaitingEvents>::prefix(&number);
+    let page = scene.server.rooms.core().db.snapshot().scan(range, Direction::Forward, 1_000).await;
+    page.expect("rows").rows.into_iter().map(|((_, id), _)| id).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_can_never_be_judged_crowd_out_no_others() {
+    /// More than may wait in one room.
+    const MANY: usize = 300;
+    let scene = scene().await;
+    scene.knows_third();
+    let third = scene.third();
+    let friend = OwnedUserId::try_from("@friend:third.example").expect("a user id");
+    let join = r#"{"membership":"join"}"#;
+    let join = third.next(&friend, "m.room.member", Some(friend.as_str()), join).await;
+    assert_eq!(scene.receive(&join).await, Verdict::Accepted);
+    let later = third.next(&friend, "m.room.message", None, r#"{"body":"later"}"#).await;
+    let honest = [later.event_id_owned().clone()];
+    let honest = third.on(&honest, &friend, "m.room.message", None, r#"{"body":"last"}"#).await;
+    let receive = async || {
+        let raw = honest.canonical().into();
+        scene.server.ingest.receive(third_name().as_ref(), &raw).await.verdict.expect("the store works")
+    };
+    let clock = &scene.server.rooms.core().clock;
+    let mut last = None;
+    for number in 0..MANY {
+        if number == MANY / 2 {
+            assert_eq!(receive().await, Verdict::Waiting);
+        }
+        clock.sleep(std::time::Duration::from_millis(1)).await;
+        let body = format!(r#"{{"body":"{number}"}}"#);
+        let junk = scene.on(&[unknown("gone")], &scene.evil, "m.room.message", None, &body).await;
+        assert_eq!(scene.receive(&junk).await, Verdict::Waiting);
+        last = Some(junk);
+    }
+    let wait = waiting(&scene).await;
+    assert_eq!(wait.len(), 256);
+    let last = last.expect("an event");
+    assert!(wait.contains(last.event_id_owned()) && wait.contains(honest.event_id_owned()));
+    // It comes in by another way.
+    assert_eq!(scene.receive(&later).await, Verdict::Accepted);
+    assert_eq!(receive().await, Verdict::Accepted);
+    assert!(!waiting(&scene).await.contains(honest.event_id_owned()), "it does not wait any more");
 }
