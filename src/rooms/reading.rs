@@ -1,9 +1,9 @@
-//! A room at one moment, events in flight included, without its guard.
+//! A room at one moment without its guard: events in flight included, or only what is on disk.
 //!
 //! Owns: [`RoomReading`]: what resolution and the checks of events from elsewhere read while others write the room. Does not own: writing;
 //! whoever takes the guard afterwards asks [`crate::writer::RoomWriter::is_at`].
 //!
-//! Invariants: made under the guard, so it has every event that the room's head builds on. What was found out on it holds only as long as
+//! Invariants: made under the guard it has every event that the room's head builds on. What was found out on it holds only as long as
 //! the room is not loaded anew ([`RoomReading::slot`]): its events in flight may be refused, and their numbers given to others.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::operation::StoreFault;
-use crate::schema::Outcome;
+use crate::schema::{Heads, Outcome};
 use crate::slot::{Ahead, RoomSlot};
 use crate::view::RoomView;
 
@@ -37,6 +37,18 @@ impl RoomReading {
     pub(crate) fn new(core: Arc<Core>, slot: Arc<RoomSlot>, ahead: Ahead) -> Self {
         let snapshot = core.db.snapshot();
         Self { core, slot, ahead, snapshot }
+    }
+
+    /// The room as it is on disk, with nothing in flight: what others may be told of.
+    pub(crate) async fn landed(core: Arc<Core>, slot: Arc<RoomSlot>) -> Result<Self, StoreFault> {
+        // The picture first: a snapshot taken afterwards has all that it builds on.
+        let view = slot.view();
+        let snapshot = core.db.snapshot();
+        let head = snapshot.get::<Heads>(&view.number).await?;
+        let extremities = head.as_ref().map_or(&[][..], |head| &head.extremities);
+        let tips = core.events.get_many(&snapshot, view.number, view.rules, extremities).await?;
+        let ahead = Ahead::new(RoomView::clone(&view), head, tips);
+        Ok(Self { core, slot, ahead, snapshot })
     }
 
     /// The room as it was loaded. After a refused commit it is loaded anew, into another slot.

@@ -14,6 +14,7 @@ use ruma::RoomId;
 use crate::core::Core;
 use crate::loading::LoadError;
 use crate::operation::{Operation, StoreFault};
+use crate::reading::RoomReading;
 use crate::registry::Registry;
 use crate::schema::Heads;
 use crate::view::RoomView;
@@ -116,6 +117,12 @@ impl Rooms {
                 Err(fault) => return Err(fault.into()),
             }
         }
+    }
+
+    /// A room as it is on disk.
+    pub(crate) async fn landed(&self, number: RoomNumber) -> Result<RoomReading, LoadError> {
+        let slot = self.registry.slot(number).await?;
+        Ok(RoomReading::landed(Arc::clone(&self.core), slot).await?)
     }
 
     /// The guard of a room.

@@ -4,7 +4,8 @@
 //! of their users ([`join`]). Does not own: requests, their authentication, shapes on the wire.
 //!
 //! Invariants: only a server that takes part in a room is told about it, only what belongs to that room, and never a rejected event.
-//! Every answer is bounded, whatever was asked for.
+//! Nothing is told that is not on disk, and no answer waits for the room's guard. How many events are walked through does not follow what was
+//! asked for; a state and its auth chain are given whole.
 
 mod history;
 mod join;
@@ -82,7 +83,7 @@ impl Rooms {
         if !view.members.has_server(to) {
             return Err(ServeError::NotInRoom);
         }
-        Ok(self.writer(view.number).await?.reading())
+        Ok(self.landed(view.number).await?)
     }
 }
 

@@ -105,7 +105,7 @@ impl Rooms {
         if !versions.contains(&view.rules.version) {
             return Err(ServeJoinError::IncompatibleVersion(view.rules.version.clone()));
         }
-        let reading = self.writer(view.number).await?.reading();
+        let reading = self.landed(view.number).await?;
         let mut content = Object::from([("membership".to_owned(), "join".into())]);
         if let Some(authoriser) = self.authoriser(&reading, user).await? {
             content.insert("join_authorised_via_users_server".to_owned(), authoriser.as_str().into());
@@ -212,7 +212,7 @@ impl Ingest {
         let mut raw = raw.clone();
         let mut join = join;
         if let Some(ours) = self.authorised_by_us(&join)? {
-            let reading = rooms.writer(view.number).await?.reading();
+            let reading = rooms.landed(view.number).await?;
             if !may_let_in(reading.view(), &ours) || !rooms.meets_allow_rules(&reading, join.sender()).await?
             {
                 return Err(ServeJoinError::CannotAuthorise);
@@ -229,7 +229,7 @@ impl Ingest {
                 return Err(ServeJoinError::NotAccepted);
             }
         }
-        let reading = rooms.writer(view.number).await?.reading();
+        let reading = rooms.landed(view.number).await?;
         let accepted = servable(&reading, join.event_id()).await?;
         let before = accepted.facts.before.ok_or(ServeJoinError::NotAccepted)?;
         let state = rooms.state_with_chain(&reading, before).await?;

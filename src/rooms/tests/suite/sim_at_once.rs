@@ -6,9 +6,10 @@ use plop_rooms::event::RoomEvent;
 use plop_rooms::ingest::Verdict;
 use plop_rooms::remote::RawPdu;
 use plop_rooms::schema::{Gaps, History, Outcome};
+use plop_rooms::serve::ServeError;
 use plop_state::Pdu;
-use plop_state::json::Object;
-use ruma::{OwnedEventId, RoomVersionId};
+use plop_state::json::{Object, Value};
+use ruma::{OwnedEventId, OwnedUserId, RoomVersionId};
 
 use crate::sim_room::{outcome, picture, timeline, view};
 use crate::sim_scene::Scene;
@@ -128,4 +129,30 @@ async fn what_stands_on_a_refused_event_is_found_out_anew() {
     let child = message(&scene, &[above.event_id_owned().clone()], "child").await;
     let received = restarted.ingest.receive(scene.evil_server(), &child.canonical().into()).await;
     assert_eq!(received.verdict.expect("the states are on disk"), Verdict::Accepted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_servers_are_told_only_what_is_on_disk() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let rooms = &scene.server.rooms;
+    let number = view(&scene.server, &scene.room).await.number;
+    let before = tips(&scene).await;
+    let mut writer = rooms.writer(number).await.expect("the guard");
+    let mut operation = writer.begin();
+    let text = crate::sim_room::message(scene.admin(), "in flight");
+    let event = operation.append(text).await.expect("allowed");
+    let receipt = operation.submit().await.expect("submitted");
+    let user = OwnedUserId::try_from("@new:evil.example").expect("a user id");
+    let versions = [RoomVersionId::V11];
+    // The guard is still held: nobody waits for it.
+    let told = rooms.serve_event(scene.evil_server(), &scene.room, event.pdu.event_id()).await;
+    assert!(matches!(told, Err(ServeError::NoEvent)), "it may still be refused");
+    let template = rooms.serve_make_join(scene.evil_server(), &scene.room, &user, &versions).await;
+    let template = template.expect("a template").event;
+    let prev: Vec<_> = template.get("prev_events").and_then(Value::as_array).expect("a list").to_vec();
+    let prev: Vec<_> = prev.iter().filter_map(Value::as_str).collect();
+    assert_eq!(prev, before.iter().map(|id| id.as_str()).collect::<Vec<_>>());
+    drop(writer);
+    receipt.await.expect("committed");
+    rooms.serve_event(scene.evil_server(), &scene.room, event.pdu.event_id()).await.expect("told");
 }
