@@ -15,7 +15,7 @@ use plop_state_store::tree::Root;
 use ruma::{RoomId, ServerName};
 
 use super::extremities::{free_below, gaps_naming};
-use super::judging::{apply_redactions, check_in, close_gaps, placed, stop_waiting};
+use super::judging::{apply_redactions, check_in, close_gaps, placed, still_missing, stop_waiting};
 use super::order::parents_first;
 use super::{Ingest, Site};
 use crate::loading::LoadError;
@@ -78,43 +78,44 @@ impl Ingest {
         }
         // The lowest place first, so that the state before each follows from those below it.
         let mut events = parents_first(events, Pdu::prev_events);
-        let mut found = 0;
+        let mut filled = Vec::new();
         for _ in 0..ROUNDS {
-            let (placed, left) = self.place_all(site, rank, events).await?;
-            found += placed;
-            if left.is_empty() {
+            events = self.place_all(site, rank, events, &mut filled).await?;
+            if events.is_empty() {
                 break;
             }
-            events = left;
         }
-        Ok(found)
+        Ok(filled.len())
     }
 
-    /// Gives events the places below another one. How many got theirs, and those that are left because somebody else has filled in
-    /// history there.
+    /// Gives events, lowest first, the places below another one and above those already `filled`. Which are left because somebody else
+    /// has filled in history there.
     async fn place_all(
         &self,
         site: &Site,
         mut above: Rank,
         events: Vec<Pdu>,
-    ) -> Result<(usize, Vec<Pdu>), LoadError> {
+        filled: &mut Vec<Rank>,
+    ) -> Result<Vec<Pdu>, LoadError> {
         let reading = self.read(site).await?;
         let mut places = Vec::new();
         for _ in &events {
-            let Some(place) = free_below(&reading, site, above).await? else { break };
+            let place = free_below(&reading, site, above).await?;
+            let Some(place) = place.filter(|place| Some(place) > filled.last()) else { break };
             places.push(place);
             above = place;
         }
-        let mut found = 0;
         let mut events = events.into_iter();
-        while let (Some(event), Some(place)) = (events.next(), places.pop()) {
+        while let Some(place) = places.pop()
+            && let Some(event) = events.next()
+        {
             match self.place_below(site, &event, place).await? {
-                Filled::Placed => found += 1,
+                Filled::Placed => filled.push(place),
                 Filled::Left => {}
-                Filled::Taken => return Ok((found, [event].into_iter().chain(events).collect())),
+                Filled::Taken => return Ok([event].into_iter().chain(events).collect()),
             }
         }
-        Ok((found, Vec::new()))
+        Ok(Vec::new())
     }
 
     /// Gives an event its place in history, if it can be judged.
@@ -149,6 +150,7 @@ impl Ingest {
         }
         let mut operation = writer.begin();
         let before = operation.state_root(&state).await?;
+        let gap = still_missing(&operation, &gap).await?;
         let provisional = operation.is_partial();
         let placement = Placement { outcome, provisional, before, rank: Some(rank), gap };
         let id = event.event_id_owned().clone();

@@ -11,7 +11,7 @@ use plop_db::{CommitError, Direction, KeyRange};
 use plop_state::auth::{self, AuthError, NotAuthorised};
 use plop_state::{Pdu, StateKey};
 use plop_state_store::resolver::Resolved;
-use ruma::EventId;
+use ruma::{EventId, OwnedEventId};
 
 use super::before::Before;
 use super::extremities::Plan;
@@ -183,13 +183,7 @@ impl Ingest {
         let mut operation = writer.begin();
         let before = operation.state_root(&judged.before.state).await?;
         let provisional = operation.is_partial();
-        let mut gap = Vec::new();
-        for id in &judged.before.gap {
-            // It may have come in the meantime.
-            if operation.event_by_id(id).await?.is_none_or(|parent| parent.facts.before.is_none()) {
-                gap.push(id.clone());
-            }
-        }
+        let gap = still_missing(&operation, &judged.before.gap).await?;
         let placement = Placement { outcome, provisional, before, rank: plan.rank, gap };
         let event = match operation.event_by_id(judged.event.event_id()).await? {
             Some(known) if known.facts.before.is_some() => return Ok(()),
@@ -206,6 +200,20 @@ impl Ingest {
         drop(writer);
         settle(submitted).await.map(|_| ())
     }
+}
+
+/// The previous events that have not come in the meantime.
+pub(super) async fn still_missing(
+    operation: &Operation<'_>,
+    gap: &[OwnedEventId],
+) -> Result<Vec<OwnedEventId>, StoreFault> {
+    let mut missing = Vec::new();
+    for id in gap {
+        if operation.event_by_id(id).await?.is_none_or(|parent| parent.facts.before.is_none()) {
+            missing.push(id.clone());
+        }
+    }
+    Ok(missing)
 }
 
 /// Makes a placed event part of the live room.
