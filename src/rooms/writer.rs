@@ -2,7 +2,8 @@
 //!
 //! Owns: [`RoomWriter`]: having it means that nobody else writes the room. Does not own: what is written ([`crate::operation`]).
 //!
-//! Invariants: nothing from another server is awaited and no long resolution is run while one is held. It is released before the disk is
+//! Invariants: nothing from another server is awaited while one is held, and no long resolution is run, but for an event from elsewhere that
+//! the room has outrun several times ([`crate::ingest`]). It is released before the disk is
 //! waited for.
 
 use std::sync::Arc;

@@ -50,14 +50,13 @@ pub(super) struct Plan {
     pub differences: Vec<(StateKey, Option<Arc<RoomEvent>>)>,
     /// Where the event stands in graph order; `None` for after all others.
     pub rank: Option<Rank>,
-    /// The gaps that name the event.
-    pub gaps: Vec<(Rank, GapRow)>,
     /// Nodes of states that are not written yet.
     _held: Vec<InFlight>,
 }
 
 impl Ingest {
-    /// Plans how an event that stands on `before` becomes part of the live room. `number` is the event's, if it has one already.
+    /// Plans how an event that stands on `before` becomes part of the live room. `number` is the event's, if it has one already;
+    /// `gaps` are those that name it.
     pub(super) async fn plan(
         &self,
         site: &Site,
@@ -65,11 +64,11 @@ impl Ingest {
         event: &Pdu,
         number: Option<EventNumber>,
         before: &Before,
+        gaps: &[(Rank, GapRow)],
     ) -> Result<Plan, LoadError> {
         let followed = followed_by(reading, event).await?;
         let tips = reading.tips().iter().filter(|tip| !followed.contains(&tip.number));
         let mut others: Vec<Arc<RoomEvent>> = tips.cloned().collect();
-        let gaps = gaps_naming(reading, site, event.event_id()).await?;
         let is_tip = gaps.is_empty() || others.is_empty();
         if is_tip {
             make_room(&mut others, event);
@@ -93,7 +92,7 @@ impl Ingest {
             Some((above, _)) => free_below(reading, site, *above).await?,
             None => None,
         };
-        Ok(Plan { others, is_tip, state, own_on_top, differences, rank, gaps, _held: held })
+        Ok(Plan { others, is_tip, state, own_on_top, differences, rank, _held: held })
     }
 
     /// Whether an event would be merged with others, so that its own change must be resolved and needs a number.

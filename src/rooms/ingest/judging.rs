@@ -14,11 +14,12 @@ use plop_state_store::resolver::Resolved;
 use ruma::{EventId, OwnedEventId};
 
 use super::before::Before;
-use super::extremities::Plan;
+use super::extremities::{Plan, gaps_naming};
 use super::{Ingest, Site, Unfit, Verdict};
 use crate::event::RoomEvent;
 use crate::loading::LoadError;
 use crate::operation::{Advance, Operation, Placement, StoreFault};
+use crate::rank::Rank;
 use crate::reading::RoomReading;
 use crate::rooms::settle;
 use crate::schema::{GapRow, Gaps, Outcome, WaitingEvents, WaitingRedactions};
@@ -44,6 +45,24 @@ struct Judged {
     refusal: Option<AuthError>,
     /// The room as it was loaded when that was found out.
     slot: Arc<RoomSlot>,
+}
+
+/// What is to be done with an event as the room stands.
+enum Outlook {
+    /// Nothing: it has got its place in the meantime.
+    Placed(Outcome),
+    /// It needs a number before its change can be resolved with others'.
+    OutlierFirst,
+    Place(Course),
+}
+
+/// An event's place.
+struct Course {
+    outcome: Outcome,
+    /// The gaps that name the event.
+    gaps: Vec<(Rank, GapRow)>,
+    /// What it makes of the live room, if it is accepted.
+    plan: Option<Plan>,
 }
 
 impl Ingest {
@@ -118,17 +137,19 @@ impl Ingest {
                 return Ok(None);
             }
             let reading = writer.reading();
+            if attempt > MAX_ATTEMPTS {
+                return Ok(Some(Verdict::Waiting));
+            }
             // The last attempts keep the guard: the room waits for this event.
             let kept = (attempt > ATTEMPTS).then_some(writer);
-            let (outcome, plan) = self.outlook(site, &reading, &judged).await?;
-            let Some(plan) = plan.filter(|_| attempt <= MAX_ATTEMPTS) else {
-                if attempt > MAX_ATTEMPTS {
-                    return Ok(Some(Verdict::Waiting));
+            let course = match self.outlook(site, &reading, &judged).await? {
+                Outlook::Placed(outcome) => return Ok(Some(Verdict::Known(outcome))),
+                Outlook::OutlierFirst => {
+                    drop(kept);
+                    self.keep_outliers(site, [judged.event.clone()]).await?;
+                    continue;
                 }
-                // It needs a number before its change can be resolved with others'.
-                drop(kept);
-                self.keep_outliers(site, [judged.event.clone()]).await?;
-                continue;
+                Outlook::Place(course) => course,
             };
             let writer = match kept {
                 Some(writer) => writer,
@@ -137,39 +158,41 @@ impl Ingest {
             if !writer.is_at(&reading) {
                 continue;
             }
-            match self.write(writer, site, &judged, outcome, &plan).await {
+            match self.write(writer, site, &judged, &course).await {
                 Err(StoreFault::Commit(CommitError::Conflict { .. })) if attempt < MAX_ATTEMPTS => {}
                 Err(fault) => return Err(fault.into()),
-                Ok(()) => return Ok(Some(verdict(outcome, judged.refusal))),
+                Ok(()) => return Ok(Some(verdict(course.outcome, judged.refusal))),
             }
         }
     }
 
-    /// The outcome as the room stands, and what is to be done. No plan: the event has to become an outlier first.
+    /// What is to be done with an event as the room stands.
     async fn outlook(
         &self,
         site: &Site,
         reading: &RoomReading,
         judged: &Judged,
-    ) -> Result<(Outcome, Option<Plan>), LoadError> {
+    ) -> Result<Outlook, LoadError> {
         let Judged { event, before, refusal, .. } = judged;
         let known = reading.event_by_id(event.event_id()).await?;
         if let Some(known) = known.as_ref().filter(|known| known.facts.before.is_some()) {
-            // Somebody else was faster.
-            let plan = self.plan(site, reading, event, Some(known.number), before).await?;
-            return Ok((known.facts.outcome, Some(plan)));
+            return Ok(Outlook::Placed(known.facts.outcome));
         }
+        let gaps = gaps_naming(reading, site, event.event_id()).await?;
         let outcome = match refusal {
             Some(_) => Outcome::Rejected,
             None if soft_fails(reading, event).await? => Outcome::SoftFailed,
             None => Outcome::Accepted,
         };
-        let is_numbered = known.is_some();
-        if outcome == Outcome::Accepted && !is_numbered && self.needs_number(reading, event).await? {
-            return Ok((outcome, None));
+        if outcome != Outcome::Accepted {
+            return Ok(Outlook::Place(Course { outcome, gaps, plan: None }));
+        }
+        if known.is_none() && self.needs_number(reading, event).await? {
+            return Ok(Outlook::OutlierFirst);
         }
         let number = known.map(|known| known.number);
-        Ok((outcome, Some(self.plan(site, reading, event, number, before).await?)))
+        let plan = self.plan(site, reading, event, number, before, &gaps).await?;
+        Ok(Outlook::Place(Course { outcome, gaps, plan: Some(plan) }))
     }
 
     async fn write(
@@ -177,22 +200,23 @@ impl Ingest {
         mut writer: RoomWriter,
         site: &Site,
         judged: &Judged,
-        outcome: Outcome,
-        plan: &Plan,
+        course: &Course,
     ) -> Result<(), StoreFault> {
+        let Course { outcome, gaps, plan } = course;
         let mut operation = writer.begin();
         let before = operation.state_root(&judged.before.state).await?;
         let provisional = operation.is_partial();
         let gap = still_missing(&operation, &judged.before.gap).await?;
-        let placement = Placement { outcome, provisional, before, rank: plan.rank, gap };
+        let rank = plan.as_ref().and_then(|plan| plan.rank);
+        let placement = Placement { outcome: *outcome, provisional, before, rank, gap };
         let event = match operation.event_by_id(judged.event.event_id()).await? {
             Some(known) if known.facts.before.is_some() => return Ok(()),
             Some(known) => operation.place_known(&known, placement).await?,
             None => operation.place(judged.event.clone(), placement, None).await?,
         };
-        close_gaps(&mut operation, site, &plan.gaps, event.pdu.event_id());
+        close_gaps(&mut operation, site, gaps, event.pdu.event_id());
         stop_waiting(&mut operation, event.pdu.event_id()).await?;
-        if outcome == Outcome::Accepted {
+        if let Some(plan) = plan {
             advance(&mut operation, &event, plan).await?;
             apply_redactions(&mut operation, &event).await?;
         }
@@ -282,7 +306,7 @@ pub(super) async fn stop_waiting(operation: &mut Operation<'_>, event: &EventId)
 pub(super) fn close_gaps(
     operation: &mut Operation<'_>,
     site: &Site,
-    gaps: &[(crate::rank::Rank, GapRow)],
+    gaps: &[(Rank, GapRow)],
     event: &EventId,
 ) {
     for (rank, gap) in gaps {
