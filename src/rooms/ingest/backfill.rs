@@ -135,7 +135,7 @@ impl Ingest {
             }
             None => return Ok(Filled::Left),
         };
-        let _turn = self.placing.take(&site.number).await;
+        let _turn = self.turn_to_place(site).await?;
         let reading = self.read(site).await?;
         if reading.snapshot().get::<History>(&(site.number, rank)).await?.is_some() {
             return Ok(Filled::Taken);

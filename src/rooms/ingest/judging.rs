@@ -10,11 +10,13 @@ use std::sync::Arc;
 use plop_db::{CommitError, Direction, KeyRange};
 use plop_state::auth::{self, AuthError, NotAuthorised};
 use plop_state::{Pdu, StateKey};
+use plop_state_store::RoomNumber;
 use plop_state_store::resolver::Resolved;
 use ruma::{EventId, OwnedEventId};
 
 use super::before::Before;
 use super::extremities::{Plan, gaps_naming};
+use super::turns::Turn;
 use super::{Ingest, Site, Unfit, Verdict};
 use crate::event::RoomEvent;
 use crate::loading::LoadError;
@@ -121,14 +123,20 @@ impl Ingest {
         if placed(&self.read(site).await?, event).await?.is_none() {
             return Ok(None);
         }
-        // Whoever gave it its place has the turn until that has landed or was refused.
-        let _turn = self.placing.take(&site.number).await;
+        let _turn = self.turn_to_place(site).await?;
         placed(&self.read(site).await?, event).await
+    }
+
+    /// The turn to give an event its place. What was submitted before is on disk or refused, also by whoever was dropped meanwhile.
+    pub(super) async fn turn_to_place(&self, site: &Site) -> Result<Turn<RoomNumber>, LoadError> {
+        let turn = self.placing.take(&site.number).await;
+        self.read(site).await?.slot().drained().await;
+        Ok(turn)
     }
 
     /// No verdict: the room has been loaded anew, and what was found out may rest on events that were refused.
     async fn carry_out(&self, site: &Site, judged: Judged) -> Result<Option<Verdict>, LoadError> {
-        let _turn = self.placing.take(&site.number).await;
+        let _turn = self.turn_to_place(site).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;

@@ -57,6 +57,26 @@ async fn two_events_of_one_gap_close_it_and_get_a_place_each() {
     let verdicts = tokio::join!(scene.receive(&one), scene.receive(&two));
     assert_eq!(verdicts, (Verdict::Accepted, Verdict::Accepted));
     all_have_places(&scene, &[&one, &two]).await;
+    nothing_is_missing(&scene).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_request_does_not_let_the_next_one_in_too_early() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let old = tips(&scene).await;
+    let (one, two) = (message(&scene, &old, "one").await, message(&scene, &old, "two").await);
+    gap(&scene, &[&one, &two]).await;
+    {
+        let mut dropped = std::pin::pin!(scene.receive(&one));
+        assert!(futures_util::poll!(&mut dropped).is_pending(), "on its way to the disk");
+    }
+    assert_eq!(scene.receive(&two).await, Verdict::Accepted);
+    all_have_places(&scene, &[&one, &two]).await;
+    nothing_is_missing(&scene).await;
+}
+
+/// The room has no gap.
+async fn nothing_is_missing(scene: &Scene) {
     let number = view(&scene.server, &scene.room).await.number;
     let gaps = KeyRange::<Gaps>::prefix(&number);
     let gaps = scene.server.rooms.core().db.snapshot().scan(gaps, Direction::Forward, 10).await;
