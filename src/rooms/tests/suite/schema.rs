@@ -120,7 +120,8 @@ fn put_events(rows: &mut Batch) {
 
 fn put_orders(rows: &mut Batch) {
     for thread in [None, Some(id())] {
-        let row = TimelineRow { event: EVENT, state: root(), joined: 2, thread, totals: totals() };
+        let (top, totals) = (Rank::FIRST, totals());
+        let row = TimelineRow { event: EVENT, state: root(), top, joined: 2, thread, totals };
         rows.put::<Timeline>(&(ROOM, position()), &row);
     }
     rows.put::<Arrivals>(&(ROOM, EVENT), &position());
