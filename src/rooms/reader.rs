@@ -13,6 +13,7 @@ pub mod context;
 pub mod filter;
 pub mod history;
 pub mod members;
+pub mod receipt;
 pub mod state;
 pub mod stripped;
 pub mod token;

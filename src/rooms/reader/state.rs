@@ -5,6 +5,7 @@
 //!
 //! Invariants: one who left gets nothing newer than that. A whole state is never in memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange};
@@ -17,6 +18,7 @@ use super::token::HistoryToken;
 use crate::event::RoomEvent;
 use crate::operation::StoreFault;
 use crate::schema::History;
+use crate::view::RoomView;
 
 /// Events of a state that are loaded at once.
 const PAGE: usize = 200;
@@ -27,15 +29,23 @@ pub struct StatePages {
     state: Root,
     after: Option<KeyHash>,
     ended: bool,
+    /// Without member events; these are some of them, which need not be loaded to be known as such.
+    without: Option<BTreeSet<EventNumber>>,
 }
 
 impl StatePages {
     /// All of a state of the reader's room.
     pub fn of(state: Root) -> Self {
-        Self { state, after: None, ended: false }
+        Self { state, after: None, ended: false, without: None }
     }
 
-    /// The next events; `None` at the end.
+    /// A state without its member events, for those who load them as they need them. In a large room most of a state are these.
+    pub fn without_members(state: Root, view: &RoomView) -> Self {
+        let members = view.members.iter().map(|(_, member)| member.event).collect();
+        Self { without: Some(members), ..Self::of(state) }
+    }
+
+    /// The next events (a page may be empty); `None` at the end.
     pub async fn next(&mut self, reader: &RoomReader<'_>) -> Result<Option<Vec<Arc<RoomEvent>>>, StoreFault> {
         if self.ended {
             return Ok(None);
@@ -47,8 +57,14 @@ impl StatePages {
             return Ok(None);
         };
         self.after = Some(last.key);
-        let numbers: Vec<EventNumber> = entries.iter().map(|entry| entry.event).collect();
-        Ok(Some(reader.events_by_number(&numbers).await?))
+        let is_kept =
+            |event: &EventNumber| self.without.as_ref().is_none_or(|members| !members.contains(event));
+        let numbers: Vec<EventNumber> = entries.iter().map(|entry| entry.event).filter(is_kept).collect();
+        let mut events = reader.events_by_number(&numbers).await?;
+        if self.without.is_some() {
+            events.retain(|event| event.pdu.type_name() != "m.room.member");
+        }
+        Ok(Some(events))
     }
 }
 
