@@ -1,9 +1,13 @@
 //! Events of a room: sending, redacting, reading (client-server API, "Events").
 
+mod context;
 mod event;
 mod members;
+mod messages;
+mod places;
 mod redact;
 mod send;
+mod senders;
 mod state;
 
 use crate::routes::Routes;
@@ -23,6 +27,8 @@ pub fn routes() -> Routes {
         .get("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", state::get)
         .get("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", state::get)
         .get("/_matrix/client/v3/rooms/{roomId}/event/{eventId}", event::event)
+        .get("/_matrix/client/v3/rooms/{roomId}/context/{eventId}", context::context)
+        .get("/_matrix/client/v3/rooms/{roomId}/messages", messages::messages)
         .get("/_matrix/client/v3/rooms/{roomId}/members", members::members)
         .get("/_matrix/client/v3/rooms/{roomId}/joined_members", members::joined_members)
 }

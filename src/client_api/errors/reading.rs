@@ -5,6 +5,8 @@
 
 use plop_rooms::loading::LoadError;
 use plop_rooms::reader::access::ReadRefusal;
+use plop_rooms::reader::filter::TooManyPatterns;
+use plop_rooms::reader::receipt::NotRead;
 use ruma::api::error::ErrorKind;
 
 use crate::error::ApiError;
@@ -17,6 +19,21 @@ impl From<ReadRefusal> for ApiError {
             ReadRefusal::UnknownVersion(_) => Self::bad_request(ErrorKind::UnsupportedRoomVersion, refusal),
             ReadRefusal::Store(fault) => fault.into(),
         }
+    }
+}
+
+impl From<NotRead> for ApiError {
+    fn from(error: NotRead) -> Self {
+        match error {
+            NotRead::Refused(refusal) => refusal.into(),
+            NotRead::NotInThread => Self::invalid_param(error),
+        }
+    }
+}
+
+impl From<TooManyPatterns> for ApiError {
+    fn from(error: TooManyPatterns) -> Self {
+        Self::invalid_param(error)
     }
 }
 

@@ -8,6 +8,7 @@ use plop_rooms::schema::Membership;
 use ruma::api::client::membership::{get_member_events, joined_members as joined};
 use ruma::events::room::member::MembershipState;
 
+use super::places::place;
 use crate::answer::{Pages, RoomList};
 use crate::error::ApiError;
 use crate::extract::{Ruma, Session};
@@ -23,7 +24,8 @@ pub async fn members(
         not_membership: request.not_membership.as_ref().map(membership).transpose()?,
     };
     let mut reader = rooms.reader(session.actor(), &request.room_id).await?;
-    let at = None;
+    reader.admitted()?;
+    let at = place(&rooms, &reader, request.at.as_deref()).await?;
     let pages = Pages::Members(reader.members(at, filter).await?);
     RoomList::of(&rooms, &reader, session.actor(), pages).answer().await
 }

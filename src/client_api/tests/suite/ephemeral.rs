@@ -1,3 +1,4 @@
 //! What comes and goes in a room.
 
+mod receipts;
 mod typing;

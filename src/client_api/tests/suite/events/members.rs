@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, User};
+use crate::chat::encoded;
 
 /// Who is listed, with the membership.
 async fn members(bed: &Bed, by: &User, room: &str, query: &str) -> Vec<(String, String)> {
@@ -65,4 +66,24 @@ async fn joined_members_are_listed_with_their_profiles() {
     bed.leave(&bob, &room).await.ok();
     assert_eq!(list(&alice).await.ok(), json!({ "joined": { alice.id.as_str(): nobody } }));
     list(&bob).await.refused(403, "M_FORBIDDEN");
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_are_listed_as_they_were() {
+    let bed = Bed::new().await;
+    let [alice, bob, carol] = bed.users(["alice", "bob", "carol"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    let synced = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+    let page = bed.get(&format!("/_matrix/client/v3/rooms/{room}/messages?dir=b")).by(&alice).await.ok();
+    bed.leave(&bob, &room).await.ok();
+    bed.join(&carol, &room).await.ok();
+    for token in [&synced["next_batch"], &page["start"]] {
+        let at = encoded(token.as_str().expect("a token"));
+        let then = expected([(&alice, "join"), (&bob, "join")]);
+        assert_eq!(members(&bed, &alice, &room, &format!("?at={at}")).await, then);
+        let joined = format!("?at={at}&not_membership=join");
+        assert_eq!(members(&bed, &alice, &room, &joined).await, Vec::new());
+    }
+    let now = expected([(&alice, "join"), (&bob, "leave"), (&carol, "join")]);
+    assert_eq!(members(&bed, &alice, &room, "?at=").await, now);
 }

@@ -1,0 +1,107 @@
+//! How far a user has read: `/rooms/{roomId}/receipt/{receiptType}/{eventId}`, `/rooms/{roomId}/read_markers`.
+//!
+//! Invariant: the markers of one request are checked before any of them is written.
+
+use axum::extract::State;
+use plop_accounts::account_data::Subject;
+use plop_ephemeral::{NewReceipt, ReceiptKind, Thread};
+use plop_rooms::reader::receipt::{ReadUpTo, Scope};
+use ruma::api::client::read_marker::set_read_marker;
+use ruma::api::client::receipt::create_receipt;
+use ruma::api::client::receipt::create_receipt::v3::ReceiptType;
+use ruma::events::receipt::ReceiptThread;
+use ruma::{OwnedEventId, RoomId};
+use serde_json::Map;
+
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::extract::{Acting, Ruma, Session};
+
+/// The type of account data that holds the fully read marker.
+const FULLY_READ: &str = "m.fully_read";
+
+/// What a request says has been read.
+#[derive(Default)]
+struct Markers {
+    receipts: Vec<(ReceiptKind, OwnedEventId, Thread)>,
+    fully_read: Option<OwnedEventId>,
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}` (client-server API, "Receipts"). Access token.
+pub async fn receipt(
+    State(api): State<Api>,
+    session: Acting<Session>,
+    Ruma(request): Ruma<create_receipt::v3::Request>,
+) -> Result<Ruma<create_receipt::v3::Response>, ApiError> {
+    let (event, thread) = (request.event_id, thread(request.thread)?);
+    let markers = match request.receipt_type {
+        ReceiptType::Read => Markers::receipt(ReceiptKind::Public, event, thread),
+        ReceiptType::ReadPrivate => Markers::receipt(ReceiptKind::Private, event, thread),
+        ReceiptType::FullyRead if thread == Thread::Unthreaded => {
+            Markers { fully_read: Some(event), ..Markers::default() }
+        }
+        ReceiptType::FullyRead => {
+            return Err(ApiError::invalid_param("The fully read marker knows no threads."));
+        }
+        other => return Err(ApiError::invalid_param(format_args!("There are no receipts `{other}`."))),
+    };
+    set(&api, &session, &request.room_id, markers).await?;
+    Ok(Ruma(create_receipt::v3::Response::new()))
+}
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/read_markers` (client-server API, "Fully read markers"). Access token.
+pub async fn read_markers(
+    State(api): State<Api>,
+    session: Acting<Session>,
+    Ruma(request): Ruma<set_read_marker::v3::Request>,
+) -> Result<Ruma<set_read_marker::v3::Response>, ApiError> {
+    let public = request.read_receipt.map(|event| (ReceiptKind::Public, event, Thread::Unthreaded));
+    let private = request.private_read_receipt.map(|event| (ReceiptKind::Private, event, Thread::Unthreaded));
+    let receipts = public.into_iter().chain(private).collect();
+    set(&api, &session, &request.room_id, Markers { receipts, fully_read: request.fully_read }).await?;
+    Ok(Ruma(set_read_marker::v3::Response::new()))
+}
+
+impl Markers {
+    fn receipt(kind: ReceiptKind, event: OwnedEventId, thread: Thread) -> Self {
+        Self { receipts: vec![(kind, event, thread)], fully_read: None }
+    }
+}
+
+/// The thread that a receipt is about (client-server API, "Threaded read receipts").
+fn thread(thread: ReceiptThread) -> Result<Thread, ApiError> {
+    match thread {
+        ReceiptThread::Unthreaded => Ok(Thread::Unthreaded),
+        ReceiptThread::Main => Ok(Thread::Main),
+        ReceiptThread::Thread(root) => Ok(Thread::Root(root)),
+        _ => Err(ApiError::invalid_param("`thread_id` is neither an event id nor `main`.")),
+    }
+}
+
+async fn set(api: &Api, session: &Session, room: &RoomId, markers: Markers) -> Result<(), ApiError> {
+    let (actor, user) = (session.actor(), session.user()?);
+    let mut reader = api.rooms.reader(actor, room).await?;
+    let mut receipts = Vec::new();
+    for (kind, event_id, thread) in markers.receipts {
+        let ReadUpTo { event, arrival } = reader.read_up_to(&event_id, scope(&thread)).await?;
+        receipts.push(NewReceipt { kind, thread, event, event_id, arrival, at: api.clock.now() });
+    }
+    if let Some(event) = &markers.fully_read {
+        reader.read_up_to(event, Scope::Room).await?;
+    }
+    api.receipts.set(actor, reader.view().number, user, &receipts).await?;
+    if let Some(event) = markers.fully_read {
+        let content = Map::from_iter([("event_id".to_owned(), event.as_str().into())]);
+        let subject = Subject { user, room: Some(room), kind: FULLY_READ };
+        api.accounts.set_managed_account_data(actor, &subject, &content).await?;
+    }
+    Ok(())
+}
+
+fn scope(thread: &Thread) -> Scope<'_> {
+    match thread {
+        Thread::Unthreaded => Scope::Room,
+        Thread::Main => Scope::Main,
+        Thread::Root(root) => Scope::Thread(root),
+    }
+}

@@ -1,0 +1,167 @@
+//! `POST /rooms/{roomId}/receipt/{receiptType}/{eventId}` and `/rooms/{roomId}/read_markers`.
+
+use http::Method;
+use plop_ephemeral::PresenceState;
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, User};
+use crate::call::Call;
+use crate::chat::text;
+
+fn receipt(bed: &Bed, by: &User, room: &str, kind: &str, event: &str) -> Call {
+    bed.ask(by, Method::POST, "/rooms/{}/receipt/{}/{}", &[room, kind, event])
+}
+
+/// The receipts of a room as a user sees them.
+async fn seen(bed: &Bed, by: &User, room: &str) -> Value {
+    let body = bed.get("/_matrix/client/v3/sync").by(by).await.ok();
+    let events = body["rooms"]["join"][room]["ephemeral"]["events"].as_array().expect("events").clone();
+    let receipts = events.into_iter().find(|event| event["type"] == "m.receipt");
+    receipts.map_or(json!({}), |event| event["content"].clone())
+}
+
+async fn fully_read(bed: &Bed, by: &User, room: &str) -> Call {
+    bed.ask(by, Method::GET, "/user/{}/rooms/{}/account_data/m.fully_read", &[by.id.as_str(), room])
+}
+
+async fn reply(bed: &Bed, by: &User, room: &str, root: &str, kind: &str) -> String {
+    let call =
+        bed.ask(by, Method::PUT, "/rooms/{}/send/m.room.message/{}", &[room, &format!("{kind} {root}")]);
+    let relation = json!({ "rel_type": kind, "event_id": root });
+    text(&call.json(&json!({ "body": "x", "m.relates_to": relation })).await.ok()["event_id"])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_is_shown_to_the_room() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    let event = bed.say(&alice, &room, "hi").await;
+    assert_eq!(receipt(&bed, &bob, &room, "m.read", &event).json(&json!({})).await.ok(), json!({}));
+    let content = seen(&bed, &alice, &room).await;
+    let own = &content[&event]["m.read"][bob.id.as_str()];
+    assert_eq!(own, &json!({ "ts": 1_700_000_000_000_i64 }));
+    let presence = bed.api.presence.get(&bob.id).await.expect("a read").expect("a presence");
+    assert_eq!(presence.state, PresenceState::Online, "who reads is there");
+    bed.without_effect(receipt(&bed, &bob, &room, "m.read", &event)).await.ok();
+}
+
+/// Row 86 of the hostile input: a private receipt is seen by nobody else.
+#[tokio::test(start_paused = true)]
+async fn row_86_a_private_receipt_stays_private() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    let event = bed.say(&alice, &room, "hi").await;
+    receipt(&bed, &bob, &room, "m.read.private", &event).json(&json!({})).await.ok();
+    assert_eq!(seen(&bed, &alice, &room).await, json!({}));
+    let own = seen(&bed, &bob, &room).await;
+    assert!(own[&event]["m.read.private"][bob.id.as_str()]["ts"].is_number(), "{own}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_markers_set_up_to_three_at_once() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    let (first, last) = (bed.say(&alice, &room, "a").await, bed.say(&alice, &room, "b").await);
+    let markers = |body: Value| bed.ask(&bob, Method::POST, "/rooms/{}/read_markers", &[&room]).json(&body);
+    bed.without_effect(markers(json!({}))).await.ok();
+    let all = json!({ "m.fully_read": first, "m.read": first, "m.read.private": last });
+    assert_eq!(markers(all).await.ok(), json!({}));
+    assert_eq!(fully_read(&bed, &bob, &room).await.await.ok(), json!({ "event_id": first }));
+    assert!(seen(&bed, &alice, &room).await[&first]["m.read"][bob.id.as_str()].is_object());
+    assert!(seen(&bed, &bob, &room).await[&last]["m.read.private"][bob.id.as_str()].is_object());
+    receipt(&bed, &bob, &room, "m.fully_read", &last).json(&json!({})).await.ok();
+    assert_eq!(fully_read(&bed, &bob, &room).await.await.ok(), json!({ "event_id": last }));
+    // One wrong marker, and none is set.
+    let later = bed.say(&alice, &room, "c").await;
+    for body in [
+        json!({ "m.fully_read": "$absent", "m.read": later }),
+        json!({ "m.fully_read": later, "m.read": "$absent" }),
+        json!({ "m.read": later, "m.read.private": "$absent" }),
+    ] {
+        bed.without_effect(markers(body)).await.refused(404, "M_NOT_FOUND");
+    }
+    for (body, errcode) in
+        [("{", "M_NOT_JSON"), (r#"{"m.read":1}"#, "M_BAD_JSON"), (r#"{"m.read":"x"}"#, "M_BAD_JSON")]
+    {
+        let call = bed.ask(&bob, Method::POST, "/rooms/{}/read_markers", &[&room]).text(body);
+        bed.without_effect(call).await.refused(400, errcode);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_of_a_thread_is_for_what_belongs_to_it() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let room = bed.room(&alice, json!({})).await;
+    let (root, other) = (bed.say(&alice, &room, "root").await, bed.say(&alice, &room, "other").await);
+    let in_thread = reply(&bed, &alice, &room, &root, "m.thread").await;
+    let reaction = reply(&bed, &alice, &room, &in_thread, "m.annotation").await;
+    let edit = reply(&bed, &alice, &room, &root, "m.replace").await;
+    let read = |event: &str, thread: &str| {
+        receipt(&bed, &alice, &room, "m.read", event).json(&json!({ "thread_id": thread }))
+    };
+    for (event, thread) in [
+        (&root, "main"),
+        (&other, "main"),
+        (&edit, "main"),
+        (&in_thread, root.as_str()),
+        (&reaction, &root),
+        (&root, &root),
+        (&edit, &root),
+    ] {
+        read(event, thread).await.ok();
+    }
+    let content = seen(&bed, &alice, &room).await;
+    assert_eq!(content[&reaction]["m.read"][alice.id.as_str()]["thread_id"], root.as_str());
+    assert_eq!(content[&edit]["m.read"][alice.id.as_str()]["thread_id"], "main");
+    for (event, thread) in [
+        (&in_thread, "main"),
+        (&other, root.as_str()),
+        (&in_thread, &other),
+        (&other, "$absent"),
+        (&other, ""),
+        (&other, "thread"),
+    ] {
+        bed.without_effect(read(event, thread)).await.refused(400, "M_INVALID_PARAM");
+    }
+    for body in [r#"{"thread_id":1}"#, r#"{"thread_id":null}"#, r#"{"thread_id":"$"}"#] {
+        let call = receipt(&bed, &alice, &room, "m.read", &other).text(body);
+        bed.without_effect(call).await.refused(400, "M_BAD_JSON");
+    }
+    let marker = receipt(&bed, &alice, &room, "m.fully_read", &other).json(&json!({ "thread_id": "main" }));
+    bed.without_effect(marker).await.refused(400, "M_INVALID_PARAM");
+}
+
+#[tokio::test(start_paused = true)]
+async fn receipts_that_are_none_are_refused() {
+    let bed = Bed::new().await;
+    let [alice, bob, carol] = bed.users(["alice", "bob", "carol"]).await;
+    let room = bed.public_room(&alice, &[&carol]).await;
+    let other = bed.room(&alice, json!({})).await;
+    let (event, elsewhere) = (bed.say(&alice, &room, "a").await, bed.say(&alice, &other, "b").await);
+    bed.leave(&carol, &room).await.ok();
+    let body = json!({});
+    let absent = receipt(&bed, &bob, "!absent:plop.example", "m.read", &event).json(&body);
+    let absent = bed.without_effect(absent).await.refused(403, "M_FORBIDDEN");
+    for user in [&bob, &carol] {
+        for event in [&event, "$absent"] {
+            let call = receipt(&bed, user, &room, "m.read", event).json(&body);
+            assert_eq!(bed.without_effect(call).await.refused(403, "M_FORBIDDEN"), absent);
+        }
+    }
+    for (kind, event, status, errcode) in [
+        ("m.read", "$absent", 404, "M_NOT_FOUND"),
+        ("m.read", &elsewhere, 404, "M_NOT_FOUND"),
+        ("m.fully_read", &elsewhere, 404, "M_NOT_FOUND"),
+        ("m.read", "x", 400, "M_INVALID_PARAM"),
+        ("m.seen", &event, 400, "M_INVALID_PARAM"),
+    ] {
+        let call = receipt(&bed, &alice, &room, kind, event).json(&body);
+        bed.without_effect(call).await.refused(status, errcode);
+    }
+    bed.suspend(&alice, true).await;
+    receipt(&bed, &alice, &room, "m.read", &event).json(&body).await.ok();
+}
