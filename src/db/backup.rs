@@ -160,7 +160,7 @@ fn is_vacant(folder: &Path) -> Result<bool, BackupError> {
 
 fn open_copy(copy: &Path) -> Result<Engine, EngineError> {
     let options = RocksOptions { cache_bytes: CACHE_BYTES, create: false };
-    RocksDb::open(&folder::engine_of(copy), &options).map(Engine::RocksDb)
+    RocksDb::open(&folder::engine_of(copy), options).map(Engine::RocksDb)
 }
 
 /// Closing may write and wait for the disk.

@@ -232,8 +232,15 @@ impl Committer {
         // Numbers that refused batches took are not given again, and the sync acknowledges up to them.
         let probe = self.last_commit_row();
         let room = self.space.as_ref().map_or(Ok(()), Space::check_to_go_on).map_err(EngineError);
-        if let Err(error) = room.and_then(|()| self.engine.revive()) {
-            return ControlFlow::Continue(Err(error));
+        let revived = room.and_then(|()| self.engine.revive(|| self.board.forget_view()));
+        match revived.and_then(|()| self.recovered()) {
+            Err(error) => return ControlFlow::Continue(Err(error)),
+            Ok(last) if last < self.board.written() => {
+                let written = self.board.written();
+                let lost = format!("commit {written} was there, and the log was recovered up to {last} only");
+                return self.end(&EngineError(lost));
+            }
+            Ok(_) => {}
         }
         match self.engine.write(&[probe]) {
             Ok(()) => {}
@@ -243,6 +250,13 @@ impl Committer {
         self.sync()?;
         self.board.set_state(StoreState::Writable);
         ControlFlow::Continue(Ok(()))
+    }
+
+    /// The last commit in the engine, which may have been opened anew and have recovered its log.
+    fn recovered(&self) -> Result<u64, EngineError> {
+        let stored = self.engine.read_latest(LastCommit::PROFILE, &stored_key::<LastCommit>(&()).bytes)?;
+        let last = stored.map_or(Ok(0), |bytes| crate::codec::decode(&bytes));
+        last.map_err(|error| EngineError(error.to_string()))
     }
 
     /// What was relaxed gets its sync, so that an orderly end loses nothing.

@@ -9,6 +9,7 @@
 //! - [`Engine::sync`] returns once everything written before is on disk. Its error is final: the caller ends the process.
 //! - After a crash an engine holds a prefix of what was written, at least up to the last sync.
 //! - A [`View`] is consistent and cheap to clone. Its reads are async and hold no iterator or guard across an await.
+//! - Reads go on while writes are refused. Only while an engine is being opened anew ([`Engine::revive`]) they fail.
 //! - Only the committer calls `read_latest`, `write`, `sync` and `revive`, so what it reads cannot change under it.
 //!
 //! Faults for tests are injected here: [`memory::MemoryDisk`] can refuse writes, fail syncs and lose what was not synced.
@@ -71,11 +72,12 @@ impl Engine {
         }
     }
 
-    /// After a refused write: asks the engine to take writes again. The caller then tries one and syncs it.
-    pub fn revive(&self) -> Result<(), EngineError> {
+    /// After a refused write: asks the engine to take writes again. The caller then tries one and syncs it. `let_go` drops the views that the caller
+    /// keeps; others that are held for long may keep the engine from it.
+    pub fn revive(&self, let_go: impl Fn()) -> Result<(), EngineError> {
         match self {
             Engine::Memory(engine) => engine.revive(),
-            Engine::RocksDb(engine) => engine.revive(),
+            Engine::RocksDb(engine) => engine.revive(let_go),
         }
     }
 
@@ -96,6 +98,14 @@ impl Engine {
 }
 
 impl View {
+    /// Whether its reads can succeed. Not so where an engine was being revived when it was taken.
+    pub fn can_read(&self) -> bool {
+        match self {
+            View::Memory(_) => true,
+            View::RocksDb(view) => view.can_read(),
+        }
+    }
+
     pub async fn get(&self, table: Profile, key: Vec<u8>) -> Result<Option<Bytes>, EngineError> {
         match self {
             View::Memory(view) => Ok(view.get(&key)),

@@ -117,7 +117,7 @@ impl Db {
         let newest = migrate::newest_schema(&migrations)?;
         let mut folder = Folder::claim(&path, newest, random)?;
         let create = folder.label().state == State::Unfinished;
-        let engine = Engine::RocksDb(RocksDb::open(&folder.engine(), &RocksOptions { cache_bytes, create })?);
+        let engine = Engine::RocksDb(RocksDb::open(&folder.engine(), RocksOptions { cache_bytes, create })?);
         if !create {
             compare_with_acknowledged(&engine, &mut folder, accept_lost_writes)?;
         }

@@ -64,7 +64,9 @@ impl Board {
             Some((number, view)) if *number == written => view.clone(),
             _ => {
                 let view = engine.view();
-                self.view.store(Some(Arc::new((written, view.clone()))));
+                if view.can_read() {
+                    self.view.store(Some(Arc::new((written, view.clone()))));
+                }
                 view
             }
         };
@@ -74,6 +76,11 @@ impl Board {
     /// The engine has everything up to this commit. From here on every snapshot holds it, which is what an `on_commit` hook may rely on.
     pub fn wrote(&self, last_commit: u64) {
         self.written.store(last_commit, Ordering::Release);
+    }
+
+    /// The last commit that the engine has.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
     }
 
     pub fn publish(&self, last_commit: u64, notices: Vec<Notice>) {

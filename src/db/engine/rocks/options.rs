@@ -15,7 +15,7 @@ const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// Log in use before the memtables that need its oldest part are flushed.
-const LOG_BYTES: u64 = 40 << 20;
+pub(super) const LOG_BYTES: u64 = 40 << 20;
 /// Levels of a column family; RocksDB's default.
 const LEVELS: usize = 7;
 

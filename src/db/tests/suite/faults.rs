@@ -156,9 +156,8 @@ fn recovering_child() {
     });
 }
 
-/// As a disk does that is full for a while: the engine meets the error in the middle of its own work.
-#[test]
-fn a_full_disk_makes_the_store_read_only_until_there_is_room() {
+/// The disk refuses all writes for a while, and the engine meets that in the middle of its own work.
+fn comes_back_from(errno: i32) {
     use std::io::BufRead as _;
     let mut lab = Lab::new();
     let mut child = lab.child("faults::recovering_child").spawn().unwrap();
@@ -173,7 +172,6 @@ fn a_full_disk_makes_the_store_read_only_until_there_is_room() {
         acknowledged += u64::from(line.starts_with("ack "));
         if acknowledged == 200 && !filled {
             filled = true;
-            let errno = libc::ENOSPC;
             let times = u64::MAX;
             lab.fail(Some(Fault {
                 class: Class::Write,
@@ -201,4 +199,17 @@ fn a_full_disk_makes_the_store_read_only_until_there_is_room() {
         ledger.compare(&db).await.unwrap();
         db.close().await;
     });
+}
+
+#[test]
+fn a_full_disk_makes_the_store_read_only_until_there_is_room() {
+    comes_back_from(libc::ENOSPC);
+}
+
+/// From these RocksDB does not recover by itself.
+#[test]
+fn a_used_up_quota_and_an_input_output_error_make_it_read_only_until_writes_succeed() {
+    for errno in [libc::EDQUOT, libc::EIO] {
+        comes_back_from(errno);
+    }
 }
