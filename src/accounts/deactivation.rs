@@ -2,7 +2,8 @@
 //!
 //! What a user had on the server goes in one batch: devices, tokens, profile, account data, filters. What stays is the name, so that
 //! nobody else gets it; the password's hash, so that only its owner is told that the account is deactivated; and whether erasure
-//! was asked for, which readers of rooms honour. Rooms are left afterwards ([`crate::member_updates`]).
+//! was asked for, which is kept for the readers of rooms: none redacts for later members yet. Rooms are left afterwards
+//! ([`crate::member_updates`]).
 
 use plop_base::Actor;
 use plop_db::{Batch, KeyRange, ReadError};

@@ -5,8 +5,8 @@ use plop_accounts::Accounts;
 use plop_accounts::registration::{NewAccount, Registered};
 use plop_accounts::sessions::NewDevice;
 use plop_accounts::uia::Operation;
-use ruma::api::client::account::register::RegistrationKind;
 use ruma::api::client::account::register::v3::Request;
+use ruma::api::client::account::register::{LoginType, RegistrationKind};
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ fn check_kind(request: &Request) -> Result<(), ApiError> {
     if request.guest_access_token.is_some() {
         return Err(ApiError::forbidden("There are no guest accounts here."));
     }
-    if request.login_type.is_some() {
+    if request.login_type == Some(LoginType::ApplicationService) {
         return Err(ApiError::unknown_token(false, "No application service has this token."));
     }
     Ok(())

@@ -143,6 +143,8 @@ async fn devices_are_listed_renamed_and_deleted() {
         log_in(&bed, name, PASSWORD).await;
     }
     assert_eq!(device_ids(&bed, &alice).await, ["LAPTOP", "PHONE", "TABLET", "TV"]);
+    // That the device was seen is written by the way.
+    bed.pass(1).await;
     let phone = format!("{DEVICES}/PHONE");
     let seen = bed.get(&phone).by(&alice).await.ok();
     let expected =
