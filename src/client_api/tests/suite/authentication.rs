@@ -129,7 +129,11 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v3/rooms/{roomId}/event/{eventId}", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/members", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/joined_members", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/messages", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/context/{eventId}", Asks::Session),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/typing/{userId}", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}", Asks::Session),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/read_markers", Asks::Session),
 ];
 
 /// Each kind of caller; the users' sessions are made anew for each endpoint, for some endpoints end them.
