@@ -1,8 +1,8 @@
 use plop_accounts::schema::{
     AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, DeactivationRow,
-    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, Filters, KEYSPACES, LastSeen, LastSeenRow, Profiles,
-    RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow,
-    Users,
+    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, Filters, KEYSPACES, LastSeen, LastSeenRow,
+    MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens,
+    TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode};
@@ -24,6 +24,7 @@ fn keyspaces_are_permanent() {
 68 account_data Scan
 69 account_data_changes Scan
 70 filters Scan
+71 member_updates Queue
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -98,6 +99,7 @@ fn put_tokens(rows: &mut Batch) {
 }
 
 fn put_account_data(rows: &mut Batch) {
+    rows.put::<MemberUpdates>(&alice(), &position());
     for room in [None, Some(owned_room_id!("!r:b.c"))] {
         let subject = (room, "m.tag".to_owned());
         let row = AccountDataRow { position: position(), content: Tail("{}".to_owned()) };
