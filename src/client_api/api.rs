@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use plop_accounts::Accounts;
 use plop_base::Clock;
+use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
 use plop_rooms::rooms::Rooms;
 use plop_sync::Syncing;
@@ -20,6 +21,7 @@ pub struct Api {
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
+    pub to_device: ToDevice,
     pub sync: Syncing,
     pub clock: Clock,
     pub settings: Arc<Settings>,

@@ -9,4 +9,5 @@ mod reading;
 mod rooms;
 mod store;
 mod sync;
+mod to_device;
 mod user_data;

@@ -17,6 +17,7 @@ pub fn routes() -> Routes {
     Routes::new()
         // Sending.
         .put("/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", send::send)
+        .post("/_matrix/client/v3/rooms/{roomId}/send/{eventType}", send::send_without_transaction)
         .put("/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", redact::redact)
         .put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}", state::set)
         .put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", state::set)

@@ -28,6 +28,7 @@ mod rooms;
 pub mod routes;
 mod session;
 mod syncing;
+mod to_device;
 
 use axum::Router;
 
@@ -51,6 +52,7 @@ pub fn table() -> Routes {
         .and(rooms::routes())
         .and(events::routes())
         .and(ephemeral::routes())
+        .and(to_device::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

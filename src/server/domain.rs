@@ -125,6 +125,7 @@ impl Domain {
             receipts: Arc::clone(&self.receipts),
             typing: Arc::clone(&self.typing),
             presence: Arc::clone(&self.presence),
+            to_device: self.to_device.clone(),
             sync: self.sync.clone(),
             clock: clock.clone(),
             settings: Arc::new(Settings {

@@ -118,6 +118,7 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v3/publicRooms", Asks::Nothing),
     ("POST", "/_matrix/client/v3/publicRooms", Asks::Session),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", Asks::ActiveSession),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}", Asks::ActiveSession),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", Asks::Session),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}", Asks::ActiveSession),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", Asks::ActiveSession),
@@ -127,13 +128,14 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/event/{eventId}", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/context/{eventId}", Asks::Session),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/messages", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/members", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/joined_members", Asks::Session),
-    ("GET", "/_matrix/client/v3/rooms/{roomId}/messages", Asks::Session),
-    ("GET", "/_matrix/client/v3/rooms/{roomId}/context/{eventId}", Asks::Session),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/typing/{userId}", Asks::ActiveSession),
     ("POST", "/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}", Asks::Session),
     ("POST", "/_matrix/client/v3/rooms/{roomId}/read_markers", Asks::Session),
+    ("PUT", "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", Asks::Session),
 ];
 
 /// Each kind of caller; the users' sessions are made anew for each endpoint, for some endpoints end them.

@@ -121,6 +121,7 @@ impl Bed {
         let start = ProcessStart(seed);
         let typing = Arc::new(Typing::new(clock.clone(), start));
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
+        let to_device = ToDevice::new(db.clone(), clock.clone(), server);
         let sync = Syncing::new(plop_sync::Parts {
             db: db.clone(),
             clock: clock.clone(),
@@ -129,7 +130,7 @@ impl Bed {
             accounts: accounts.clone(),
             typing: Arc::clone(&typing),
             presence: Arc::clone(&presence),
-            to_device: ToDevice::new(db.clone(), clock.clone(), server),
+            to_device: to_device.clone(),
             unread: Unread::new(rooms.clone(), 1 << 20),
         });
         let follower = sync.clone();
@@ -140,6 +141,7 @@ impl Bed {
         let api = Api {
             accounts,
             rooms,
+            to_device,
             sync,
             receipts: Arc::new(Receipts::new(db.clone())),
             typing,

@@ -16,3 +16,4 @@ mod registration;
 mod rooms;
 mod session;
 mod syncing;
+mod to_device;

@@ -32,6 +32,17 @@ async fn an_event_is_sent_as_it_is() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn without_a_transaction_id_each_request_sends_an_event() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let room = bed.room(&alice, json!({})).await;
+    let send = || bed.ask(&alice, Method::POST, "/rooms/{}/send/m.x", &[&room]);
+    let first = send().json(&json!({ "a": 1 })).await.ok();
+    assert_ne!(send().json(&json!({ "a": 1 })).await.ok(), first);
+    bed.without_effect(send().text(r#"{"a":1.5}"#)).await.refused(400, "M_BAD_JSON");
+}
+
 /// Row 138 of the hostile input: the same id is the same request for one device and one path only, after a restart too.
 #[tokio::test(start_paused = true)]
 async fn row_138_a_transaction_id_is_of_one_device_and_one_path() {
