@@ -6,7 +6,7 @@ use plop_base::Exit;
 use plop_state::json::Object;
 use plop_sync::SyncRequest;
 
-use crate::bed::{Bed, id, keys, told, user};
+use crate::bed::{Bed, id, json, keys, told, user};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -36,7 +36,9 @@ async fn what_does_not_concern_a_user_does_not_end_the_wait() {
         for number in 0..20 {
             bed.clock.sleep(Duration::from_secs(1)).await;
             bed.say("bob", &other, &format!("{number}")).await;
-            bed.say("carol", &room, &format!("{number}")).await;
+            // A notice notifies nobody: there is no count to tell either.
+            let notice = json(&format!(r#"{{"msgtype":"m.notice","body":"{number}"}}"#));
+            bed.send("carol", &room, "m.room.message", None, notice).await;
         }
         bed.say("alice", &room, "mine").await;
     };
