@@ -210,6 +210,7 @@ fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_accounts::schema::KEYSPACES,
         plop_rooms::schema::KEYSPACES,
         plop_ephemeral::schema::KEYSPACES,
+        plop_e2ee::schema::KEYSPACES,
     ]
     .concat()
 }

@@ -97,9 +97,9 @@ async fn a_receipt_of_a_thread_is_for_what_belongs_to_it() {
     let [alice] = bed.users(["alice"]).await;
     let room = bed.room(&alice, json!({})).await;
     let (root, other) = (bed.say(&alice, &room, "root").await, bed.say(&alice, &room, "other").await);
+    let edit = reply(&bed, &alice, &room, &root, "m.replace").await;
     let in_thread = reply(&bed, &alice, &room, &root, "m.thread").await;
     let reaction = reply(&bed, &alice, &room, &in_thread, "m.annotation").await;
-    let edit = reply(&bed, &alice, &room, &root, "m.replace").await;
     let read = |event: &str, thread: &str| {
         receipt(&bed, &alice, &room, "m.read", event).json(&json!({ "thread_id": thread }))
     };
