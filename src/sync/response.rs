@@ -134,8 +134,13 @@ impl SyncResponse {
         if let Some(summary) = &room.summary {
             out.summary(summary);
         }
-        out.state(self.state_at, &room.state);
-        out.timeline(&room.timeline);
+        // Where it was asked for, `state_after` is there even if it is empty: it tells the client that the server knows it.
+        if self.state_at != StateAt::Start || !room.state.is_empty() {
+            out.state(self.state_at, &room.state);
+        }
+        if !room.timeline.events.is_empty() || room.timeline.limited {
+            out.timeline(&room.timeline);
+        }
         out.events("ephemeral", &room.ephemeral);
         out.events("account_data", &room.account_data);
         if let Some(unread) = &room.unread {
@@ -146,6 +151,7 @@ impl SyncResponse {
 
     fn left_room(&self, out: &mut Writer, room: &LeftRoom) {
         out.open();
+        // Always there: matrix-nio refuses an answer in which a room that was left is without them.
         out.state(self.state_at, &room.state);
         out.timeline(&room.timeline);
         out.events("account_data", &room.account_data);
@@ -234,19 +240,15 @@ impl Writer {
         self.close();
     }
 
-    /// Where it was asked for, `state_after` is there even if it is empty: it tells the client that the server knows it.
     fn state(&mut self, at: StateAt, events: &[String]) {
         match at {
-            StateAt::Start => self.events("state", events),
+            StateAt::Start => self.all_events("state", events),
             StateAt::End => self.all_events("state_after", events),
             StateAt::EndUnstable => self.all_events("org.matrix.msc4222.state_after", events),
         }
     }
 
     fn timeline(&mut self, timeline: &Timeline) {
-        if timeline.events.is_empty() && !timeline.limited {
-            return;
-        }
         self.key("timeline");
         self.open();
         self.list("events", &timeline.events);
