@@ -16,8 +16,9 @@ fn receipt(bed: &Bed, by: &User, room: &str, kind: &str, event: &str) -> Call {
 async fn seen(bed: &Bed, by: &User, room: &str) -> Value {
     let body = bed.get("/_matrix/client/v3/sync").by(by).await.ok();
     let events = body["rooms"]["join"][room]["ephemeral"]["events"].as_array().cloned().unwrap_or_default();
-    let receipts = events.into_iter().find(|event| event["type"] == "m.receipt");
-    receipts.map_or(json!({}), |event| event["content"].clone())
+    // An event for each thread.
+    let receipts = events.into_iter().filter(|event| event["type"] == "m.receipt");
+    receipts.filter_map(|event| event["content"].as_object().cloned()).flatten().collect()
 }
 
 async fn fully_read(bed: &Bed, by: &User, room: &str) -> Call {
