@@ -42,17 +42,21 @@ pub async fn joined(
     let whole = is_new || asking.full_state;
     let changed = state::about_members(scene, &span).await?;
     let with_summary = whole || changed.concerns_summary;
+    let ephemeral = beside::ephemeral(asking, &scene.place(), part, news).await?;
     let mut room = JoinedRoom {
-        ephemeral: beside::ephemeral(asking, &scene.place(), part, news).await?.events,
+        ephemeral: ephemeral.events,
         account_data: beside::account_data(asking, &scene.place(), part, news).await?,
         summary: with_summary.then(|| summary(&scene.view, asking.user)),
-        unread: unread::counts(asking, &scene.snapshot, &scene.view, part.to).await?,
         ..JoinedRoom::default()
     };
     let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());
     let members = asking.members(&span, heroes.cloned(), whole);
     room.state = asking.state(scene, &span, &members, (whole, part.to)).await?;
     room.timeline = asking.timeline(scene, span).await?;
+    // Of events that the filter leaves out the counts are not told either: they would end the wait for nothing that is wanted.
+    if ephemeral.has_read || !room.is_empty() {
+        room.unread = unread::counts(asking, &scene.snapshot, &scene.view, part.to).await?;
+    }
     let met = if is_new { local_members(scene) } else { changed.joined };
     Ok(Told { room, met })
 }
