@@ -70,13 +70,24 @@ impl RocksView {
         table: Profile,
         keys: Vec<Vec<u8>>,
     ) -> Result<Vec<Option<Bytes>>, EngineError> {
-        match self.read_many(table, &keys, Reach::Memory)? {
-            Found::Answer(values) => {
-                self.count_inline()?;
-                Ok(values)
+        let mut values = vec![None; keys.len()];
+        let mut missed = Vec::new();
+        for (place, key) in keys.into_iter().enumerate() {
+            match self.read_one(table, &key, Reach::Memory)? {
+                Found::Answer(value) => values[place] = value,
+                Found::NotInMemory => missed.push((place, key)),
             }
-            Found::NotInMemory => self.pooled(move |view| view.read_many(table, &keys, Reach::Disk)).await,
         }
+        if missed.is_empty() {
+            self.count_inline()?;
+            return Ok(values);
+        }
+        let (places, keys): (Vec<_>, Vec<_>) = missed.into_iter().unzip();
+        let read = self.pooled(move |view| Ok(Found::Answer(view.read_from_disk(table, &keys)?))).await?;
+        for (place, value) in places.into_iter().zip(read) {
+            values[place] = value;
+        }
+        Ok(values)
     }
 
     pub async fn scan(&self, scan: Scan) -> Result<Rows, EngineError> {
@@ -148,17 +159,14 @@ impl RocksView {
         in_memory(found.map(|value| value.map(|bytes| Bytes::copy_from_slice(&bytes))))
     }
 
-    fn read_many(
-        &self,
-        table: Profile,
-        keys: &[Vec<u8>],
-        reach: Reach,
-    ) -> Result<Found<Vec<Option<Bytes>>>, EngineError> {
+    /// Several keys at once. Not for reads from memory only: RocksDB's batched look-up reads the disk for the first block of a key all the same,
+    /// and answers an empty value for a key whose search would go on in a block that is not in memory.
+    fn read_from_disk(&self, table: Profile, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>, EngineError> {
         let store = self.store()?;
-        let options = self.read_options(reach)?;
+        let options = self.read_options(Reach::Disk)?;
         let found = store.db.batched_multi_get_cf_opt(store.family(table)?, keys, false, &options);
         let copied = found.into_iter().map(|value| Ok(value?.map(|bytes| Bytes::copy_from_slice(&bytes))));
-        in_memory(copied.collect())
+        copied.collect::<Result<_, _>>().map_err(engine_error)
     }
 }
 

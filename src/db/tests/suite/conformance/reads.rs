@@ -15,6 +15,7 @@ on_every_engine!(
     a_page_ends_when_it_has_enough_bytes,
     a_snapshot_does_not_change,
     a_reopened_database_is_read_from_disk,
+    many_rows_are_read_from_a_cold_table,
     chunked_values_are_replaced_whole,
 );
 
@@ -179,6 +180,25 @@ async fn a_reopened_database_is_read_from_disk(bed: Bed) {
         let warm = db.stats().engine;
         assert_eq!(warm.pooled_reads, cold.pooled_reads, "now it is in memory");
         assert_eq!(warm.inline_reads, cold.inline_reads + 1);
+    }
+}
+
+/// A key that is not there, and would stand at the end of a block, is searched in the next block too, which is not in memory: that is no value. (Jobs have
+/// no filter that would spare the search.)
+async fn many_rows_are_read_from_a_cold_table(bed: Bed) {
+    const ROWS: u64 = 20_000;
+    let db = bed.open().await;
+    let mut batch = Batch::durable();
+    for number in 0..ROWS {
+        batch.put::<Jobs>(&(number * 1000), &());
+    }
+    db.commit(batch).await.unwrap();
+    // The first start writes the log into a table, the second one finds only that.
+    let db = bed.reopen(db).await;
+    let db = bed.reopen(db).await;
+    for number in 0..ROWS {
+        let keys = [number * 1000, number * 1000 + 1];
+        assert_eq!(db.snapshot().get_many::<Jobs>(&keys).await.unwrap(), [Some(()), None], "{number}");
     }
 }
 
