@@ -6,16 +6,16 @@ use axum::extract::State;
 use plop_accounts::account_data::Subject;
 use plop_ephemeral::{NewReceipt, ReceiptKind, Thread};
 use plop_rooms::reader::receipt::{ReadUpTo, Scope};
+use plop_state::json::Value;
 use ruma::api::client::read_marker::set_read_marker;
 use ruma::api::client::receipt::create_receipt;
 use ruma::api::client::receipt::create_receipt::v3::ReceiptType;
-use ruma::events::receipt::ReceiptThread;
-use ruma::{OwnedEventId, RoomId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
 use serde_json::Map;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::extract::{Acting, Ruma, Session};
+use crate::extract::{Acting, Addition, Path, Ruma, Session};
 
 /// The type of account data that holds the fully read marker.
 const FULLY_READ: &str = "m.fully_read";
@@ -31,10 +31,11 @@ struct Markers {
 pub async fn receipt(
     State(api): State<Api>,
     session: Acting<Session>,
-    Ruma(request): Ruma<create_receipt::v3::Request>,
+    Path((room, kind, event)): Path<(OwnedRoomId, ReceiptType, OwnedEventId)>,
+    Addition(body): Addition,
 ) -> Result<Ruma<create_receipt::v3::Response>, ApiError> {
-    let (event, thread) = (request.event_id, thread(request.thread)?);
-    let markers = match request.receipt_type {
+    let thread = body.get("thread_id").map_or(Ok(Thread::Unthreaded), thread)?;
+    let markers = match kind {
         ReceiptType::Read => Markers::receipt(ReceiptKind::Public, event, thread),
         ReceiptType::ReadPrivate => Markers::receipt(ReceiptKind::Private, event, thread),
         ReceiptType::FullyRead if thread == Thread::Unthreaded => {
@@ -45,7 +46,7 @@ pub async fn receipt(
         }
         other => return Err(ApiError::invalid_param(format_args!("There are no receipts `{other}`."))),
     };
-    set(&api, &session, &request.room_id, markers).await?;
+    set(&api, &session, &room, markers).await?;
     Ok(Ruma(create_receipt::v3::Response::new()))
 }
 
@@ -68,13 +69,13 @@ impl Markers {
     }
 }
 
-/// The thread that a receipt is about (client-server API, "Threaded read receipts").
-fn thread(thread: ReceiptThread) -> Result<Thread, ApiError> {
-    match thread {
-        ReceiptThread::Unthreaded => Ok(Thread::Unthreaded),
-        ReceiptThread::Main => Ok(Thread::Main),
-        ReceiptThread::Thread(root) => Ok(Thread::Root(root)),
-        _ => Err(ApiError::invalid_param("`thread_id` is neither an event id nor `main`.")),
+/// The thread that a receipt is about (client-server API, "Threaded read receipts"): what is none has the same error as a thread that the event does
+/// not belong to, also if it is no string.
+fn thread(id: &Value) -> Result<Thread, ApiError> {
+    match id {
+        Value::String(id) if id == "main" => Ok(Thread::Main),
+        Value::String(id) => EventId::parse(id.as_str()).map(Thread::Root).map_err(ApiError::invalid_param),
+        _ => Err(ApiError::invalid_param("`thread_id` is no string.")),
     }
 }
 

@@ -130,7 +130,7 @@ async fn a_receipt_of_a_thread_is_for_what_belongs_to_it() {
     }
     for body in [r#"{"thread_id":1}"#, r#"{"thread_id":null}"#, r#"{"thread_id":"$"}"#] {
         let call = receipt(&bed, &alice, &room, "m.read", &other).text(body);
-        bed.without_effect(call).await.refused(400, "M_BAD_JSON");
+        bed.without_effect(call).await.refused(400, "M_INVALID_PARAM");
     }
     let marker = receipt(&bed, &alice, &room, "m.fully_read", &other).json(&json!({ "thread_id": "main" }));
     bed.without_effect(marker).await.refused(400, "M_INVALID_PARAM");
