@@ -13,7 +13,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
-use plop_base::Random;
+use plop_base::{BlockingPool, Random};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -110,7 +110,7 @@ pub(crate) enum Verdict {
 pub(crate) struct PasswordHasher {
     argon2: Argon2<'static>,
     random: Random,
-    running: Arc<Semaphore>,
+    running: BlockingPool,
     waiting: Arc<Semaphore>,
     /// What a password is compared with when there is no user: no password has this hash.
     nobody: Arc<str>,
@@ -132,7 +132,7 @@ impl PasswordHasher {
         Ok(Self {
             argon2,
             random,
-            running: Arc::new(Semaphore::new(threads)),
+            running: BlockingPool::new(threads),
             waiting: Arc::new(Semaphore::new(threads * (1 + WAITING_PER_THREAD))),
             nobody: nobody.to_string().into(),
         })
@@ -161,17 +161,10 @@ impl PasswordHasher {
         .await
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the bounded pool: a permit for each hash")]
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        // The semaphores are never closed, and `work` does not panic: both errors are those of a runtime that ends.
+        // The semaphore is never closed, and the pool lives as long as the runtime: both errors are those of a runtime that ends.
         let _waiting = self.waiting.try_acquire().map_err(|_| Busy)?;
-        // Goes with the work: who stops waiting for a hash does not stop the hash.
-        let running = self.running.clone().acquire_owned().await.map_err(|_| Busy)?;
-        let work = move || {
-            let _running = running;
-            work()
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+        self.running.run(work).await.map_err(|_| Busy)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rank 0: what every other part is given instead of reaching for it.
 //!
 //! Owns: time ([`clock`]), randomness ([`random`]), who acts ([`actor`]), background work ([`tasks`]),
-//! how the process ends ([`exit`]) and the protocol's size limits ([`limits`]).
+//! work that keeps a thread ([`blocking`]), how the process ends ([`exit`]) and the protocol's size limits ([`limits`]).
 //!
 //! Does not own: identifiers (they are ruma's), configuration, anything that reads or writes.
 //!
@@ -10,6 +10,7 @@
 //! this crate spawns tasks; `clippy.toml` keeps the others from it.
 
 pub mod actor;
+pub mod blocking;
 pub mod clock;
 pub mod exit;
 pub mod limits;
@@ -17,6 +18,7 @@ pub mod random;
 pub mod tasks;
 
 pub use actor::Actor;
+pub use blocking::{BlockingPool, PoolEnded};
 pub use clock::{Clock, UnixMillis};
 pub use exit::Exit;
 pub use random::Random;

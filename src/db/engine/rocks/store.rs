@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use plop_base::BlockingPool;
 use rocksdb::{ColumnFamily, DB, WriteBatch};
-use tokio::sync::Semaphore;
 
 use super::manifest;
 use super::options::{self, RocksOptions};
@@ -21,7 +21,8 @@ pub(super) struct Store {
     pub db: DB,
     folder: PathBuf,
     memory: options::Memory,
-    pub pool: Semaphore,
+    /// For reads that wait for the disk.
+    pub pool: BlockingPool,
     pub inline_reads: AtomicU64,
     pub pooled_reads: AtomicU64,
     /// The last field, so that the database is closed when it goes.
@@ -40,7 +41,7 @@ impl Store {
             db,
             folder: folder.to_owned(),
             memory,
-            pool: Semaphore::new(POOLED_READS),
+            pool: BlockingPool::new(POOLED_READS),
             inline_reads: AtomicU64::new(0),
             pooled_reads: AtomicU64::new(0),
             _open: open,

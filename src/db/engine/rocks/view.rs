@@ -109,17 +109,14 @@ impl RocksView {
     }
 
     /// Runs a read that may wait for the disk where it blocks nobody.
-    #[expect(clippy::disallowed_methods, reason = "this is the bounded pool: a permit for each read")]
     async fn pooled<T: Send + 'static>(
         &self,
         read: impl FnOnce(&RocksView) -> Result<Found<T>, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {
         let store = self.store()?;
         store.pooled_reads.fetch_add(1, Ordering::Relaxed);
-        let ended = |_| EngineError("the read pool has ended".to_owned());
-        let _turn = store.pool.acquire().await.map_err(ended)?;
         let view = self.clone();
-        let answer = tokio::task::spawn_blocking(move || read(&view)).await;
+        let answer = store.pool.run(move || read(&view)).await;
         match answer.map_err(|error| EngineError(error.to_string()))?? {
             Found::Answer(value) => Ok(value),
             Found::NotInMemory => Err(EngineError("the disk was not asked".to_owned())),

@@ -1,14 +1,12 @@
 //! The rounds of a resolution: differences, conflict, load what is missing, run, again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::resume_unwind;
-use std::sync::Arc;
 
+use plop_base::BlockingPool;
 use plop_db::Snapshot;
 use plop_state::resolve::{Conflict, Missing, Resolution, Unresolved, resolve};
 use plop_state::{Rules, StateKey};
 use ruma::OwnedEventId;
-use tokio::sync::Semaphore;
 
 use super::loaded::{EventLoader, Loaded};
 use crate::chains::{Chains, Unconflicted};
@@ -31,7 +29,7 @@ const LONG_AT_A_TIME: usize = 2;
 pub struct Resolver {
     tree: Tree,
     chains: Chains,
-    long: Arc<Semaphore>,
+    long: BlockingPool,
 }
 
 /// What forks resolve to.
@@ -49,7 +47,7 @@ type Differences = BTreeMap<KeyHash, Vec<Option<EventNumber>>>;
 
 impl Resolver {
     pub fn new(tree: Tree, chains: Chains) -> Resolver {
-        Resolver { tree, chains, long: Arc::new(Semaphore::new(LONG_AT_A_TIME)) }
+        Resolver { tree, chains, long: BlockingPool::new(LONG_AT_A_TIME) }
     }
 
     /// The state that the states of several forks resolve to (rooms/v1, rooms/v2, rooms/v12, "State resolution"). `roots` must not be empty.
@@ -239,9 +237,8 @@ impl<L: EventLoader> Unconflicted for Alike<'_, L> {
 }
 
 /// One run of the algorithm, away from the runtime's threads if it may be long.
-#[expect(clippy::disallowed_methods, reason = "this is the bounded pool: a permit for each resolution")]
 async fn run(
-    long: &Semaphore,
+    long: &BlockingPool,
     conflict: Conflict,
     loaded: Loaded,
     rules: &'static Rules,
@@ -255,10 +252,5 @@ async fn run(
     if events <= EVENTS_IN_PLACE {
         return Ok(run());
     }
-    // Neither fails before the runtime is shut down.
-    let _permit = long.acquire().await.map_err(|_| StoreError::Stopping)?;
-    tokio::task::spawn_blocking(run).await.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => resume_unwind(panic),
-        Err(_) => StoreError::Stopping,
-    })
+    long.run(run).await.map_err(|_| StoreError::Stopping)
 }
