@@ -29,7 +29,7 @@ plop_db::keyspaces! {
     /// Which requests to send messages have been done: the sender, its device (none for who acts without one), the type of the
     /// messages, the transaction id. Written with the messages; read when a request comes; deleted by the sweep after
     /// [`TRANSACTION_LIFETIME`](plop_rooms::schema::TRANSACTION_LIFETIME). Redactions do not touch it.
-    pub ToDeviceTransactions = 142 "to_device_transactions" Queue
+    pub ToDeviceTransactions = 142 "to_device_transactions" Point
         { (OwnedUserId, Option<OwnedDeviceId>, String, String) => ToDeviceTransactionRow }
 }
 

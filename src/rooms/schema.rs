@@ -74,7 +74,7 @@ plop_db::keyspaces! {
     /// Requests that have been answered, so that a repetition gets the same answer and no second event (client-server API,
     /// "Transaction identifiers"). Written with the event; read by every send; deleted when older than [`TRANSACTION_LIFETIME`]
     /// or with the device. Redactions do not touch it.
-    pub Transactions = 111 "transactions" Queue { TransactionKey => TransactionRow }
+    pub Transactions = 111 "transactions" Point { TransactionKey => TransactionRow }
 
     /// Redactions whose target we did not have when they came. Written by ingest; read when an event arrives; deleted once applied.
     /// A redaction of the redaction does not reach it.
