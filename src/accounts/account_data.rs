@@ -116,7 +116,7 @@ impl Accounts {
         let parts = self.parts();
         let key = subject.key();
         let user = key.0.clone();
-        let _guard = parts.user_guards.lock(user.as_str()).await;
+        let guard = parts.user_guards.lock(user.as_str()).await;
         let (mut batch, existing) = self.begin_change(&key).await?;
         // What cannot be parsed was not written by us: as if it were not there.
         let before = existing.as_ref().and_then(|row| serde_json::from_str(&row.content.0).ok());
@@ -130,7 +130,7 @@ impl Accounts {
         let position = Position::pending(0);
         batch.put::<AccountData>(&key, &AccountDataRow { position, content: Tail(content) });
         batch.append::<AccountDataChanges>(&user, &(user.clone(), position), &(key.1, key.2));
-        let committed = parts.db.commit(batch).await;
+        let committed = parts.db.commit_under(guard, batch).await;
         committed.map_err(|error| AccountDataError::from(StoreError::from(error)))?;
         Ok(())
     }

@@ -89,7 +89,7 @@ impl Accounts {
         let user = own_account(actor)?.to_owned();
         check_device_name(display_name.as_deref())?;
         let parts = self.parts();
-        let _guard = parts.user_guards.lock(user.as_str()).await;
+        let guard = parts.user_guards.lock(user.as_str()).await;
         let key = (user, id.to_owned());
         let snapshot = self.snapshot();
         let existing = snapshot.get::<Devices>(&key).await.map_err(StoreError::from)?;
@@ -114,7 +114,7 @@ impl Accounts {
             },
         };
         batch.put::<Devices>(&key, &row);
-        parts.db.commit(batch).await.map_err(StoreError::from)?;
+        parts.db.commit_under(guard, batch).await.map_err(StoreError::from)?;
         Ok(update)
     }
 

@@ -60,7 +60,7 @@ impl Accounts {
         let key = (user.to_owned(), id);
 
         let parts = self.parts();
-        let _guard = parts.user_guards.lock(user.as_str()).await;
+        let guard = parts.user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         if snapshot.get::<Filters>(&key).await.map_err(StoreError::from)?.is_some() {
             return Ok(key.1);
@@ -76,7 +76,7 @@ impl Accounts {
         let mut batch = Batch::durable();
         batch.expect::<Users>(&key.0, Some(&row));
         batch.put::<Filters>(&key, &Tail(text));
-        parts.db.commit(batch).await.map_err(StoreError::from)?;
+        parts.db.commit_under(guard, batch).await.map_err(StoreError::from)?;
         Ok(key.1)
     }
 

@@ -129,7 +129,7 @@ impl Accounts {
     ) -> Result<(), ProfileError> {
         acting_for(actor, user)?;
         let user = user.to_owned();
-        let _guard = self.parts().user_guards.lock(user.as_str()).await;
+        let guard = self.parts().user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
         let row = row.ok_or(ProfileError::NoUser)?;
@@ -155,7 +155,7 @@ impl Accounts {
         if is_in_member_events(field) {
             note_member_update(&mut batch, &user);
         }
-        self.parts().db.commit(batch).await.map_err(StoreError::from)?;
+        self.parts().db.commit_under(guard, batch).await.map_err(StoreError::from)?;
         Ok(())
     }
 }

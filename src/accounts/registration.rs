@@ -148,9 +148,9 @@ impl Accounts {
             None => None,
         };
 
-        let _user_guard = parts.user_guards.lock(user.as_str()).await;
+        let user_guard = parts.user_guards.lock(user.as_str()).await;
         let token = grant.registration_token;
-        let _token_guard = match &token {
+        let token_guard = match &token {
             Some(token) => Some(parts.token_guards.lock(token).await),
             None => None,
         };
@@ -176,7 +176,7 @@ impl Accounts {
             }
             None => None,
         };
-        parts.db.commit(batch).await.map_err(refusal)?;
+        parts.db.commit_under((user_guard, token_guard), batch).await.map_err(refusal)?;
         Ok(Registered { user, login })
     }
 

@@ -109,13 +109,13 @@ impl Accounts {
         token: &str,
     ) -> Result<bool, RegistrationTokenError> {
         managing_accounts(actor)?;
-        let _guard = self.parts().token_guards.lock(token).await;
+        let guard = self.parts().token_guards.lock(token).await;
         let token = token.to_owned();
         let found = self.snapshot().get::<RegistrationTokens>(&token).await.map_err(StoreError::from)?;
         if found.is_some() {
             let mut batch = Batch::durable();
             batch.delete::<RegistrationTokens>(&token);
-            self.parts().db.commit(batch).await.map_err(StoreError::from)?;
+            self.parts().db.commit_under(guard, batch).await.map_err(StoreError::from)?;
         }
         Ok(found.is_some())
     }
@@ -156,7 +156,7 @@ impl Accounts {
         token: &str,
         row: &RegistrationTokenRow,
     ) -> Result<(), RegistrationTokenError> {
-        let _guard = self.parts().token_guards.lock(token).await;
+        let guard = self.parts().token_guards.lock(token).await;
         let token = token.to_owned();
         if self.snapshot().get::<RegistrationTokens>(&token).await.map_err(StoreError::from)?.is_some() {
             return Err(RegistrationTokenError::Exists);
@@ -164,7 +164,7 @@ impl Accounts {
         let mut batch = Batch::durable();
         batch.expect::<RegistrationTokens>(&token, None);
         batch.put::<RegistrationTokens>(&token, row);
-        self.parts().db.commit(batch).await.map_err(StoreError::from)?;
+        self.parts().db.commit_under(guard, batch).await.map_err(StoreError::from)?;
         Ok(())
     }
 }

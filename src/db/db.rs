@@ -88,6 +88,16 @@ impl Db {
         self.submit(batch, |_| ()).await?.await
     }
 
+    /// Commits a batch under guards ([`crate::Guards`]). They are held until the batch has ended, also where the caller is dropped before it is
+    /// answered: whoever gets them next reads what the batch wrote.
+    pub async fn commit_under(
+        &self,
+        guards: impl Send + 'static,
+        batch: Batch,
+    ) -> Result<Committed, CommitError> {
+        self.submit(batch, move |_| drop(guards)).await?.await
+    }
+
     /// Queues a batch. The order in which calls get room is the order of commits, so one caller's calls, each awaited, commit in order. Awaits
     /// only that room; the receipt resolves when the batch is acknowledged. `on_commit` runs on the committer, in commit order, after the sync and
     /// before the published position advances; it must be quick and must not block or panic.

@@ -4,7 +4,8 @@
 //! time; with a guard they rarely have to.
 //!
 //! Invariants: a guard is held over reads and the commit, never over work that takes long. Whoever takes two names the order where the
-//! second one is taken. A request that is dropped while its commit is on the way does not let go of a guard that the commit holds too.
+//! second one is taken. What is decided under a guard is committed under it ([`crate::Db::commit_under`]): a request that is dropped while its
+//! commit is on the way lets go of nothing.
 
 use std::sync::Arc;
 

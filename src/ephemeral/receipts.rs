@@ -97,7 +97,7 @@ impl Receipts {
         let keys: Vec<_> =
             wanted.iter().map(|new| (room, user.clone(), new.kind, new.thread.clone())).collect();
 
-        let _guard = self.guards.lock(user.as_str()).await;
+        let guard = self.guards.lock(user.as_str()).await;
         let present = self.db.snapshot().get_many::<ReceiptRows>(&keys).await?;
         let mut batch = Batch::relaxed();
         let mut moved: u32 = 0;
@@ -128,7 +128,7 @@ impl Receipts {
             batch.put::<ReceiptRows>(&key, &ReceiptRow { position, event, event_id, arrival, at });
         }
         if moved > 0 {
-            self.db.commit(batch).await?;
+            self.db.commit_under(guard, batch).await?;
         }
         Ok(moved as usize)
     }

@@ -26,7 +26,7 @@ impl ToDevice {
         if parts.known.holds_nothing_up_to(&owner, up_to) {
             return Ok(());
         }
-        let _guard = parts.deleting.lock(user.as_str()).await;
+        let guard = parts.deleting.lock(user.as_str()).await;
         let entry = parts.known.entry(&owner);
         loop {
             let snapshot = parts.db.snapshot();
@@ -40,7 +40,7 @@ impl ToDevice {
             let covered = page.rows.iter().take_while(|((.., position), _)| *position <= up_to).count();
             let (covered, rest) = page.rows.split_at(covered);
             if !covered.is_empty() {
-                delete(&parts.db, &inbox, covered).await?;
+                delete(&parts.db, &guard, &inbox, covered).await?;
             }
             let oldest = rest.first().map(|((.., position), _)| *position);
             if oldest.is_some() || !page.more {

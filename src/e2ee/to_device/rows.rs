@@ -1,6 +1,8 @@
 //! The rows of an inbox: their keys, what they count for, how they go.
 
-use plop_db::{Batch, CommitError, Db, KeyRange, Position};
+use std::sync::Arc;
+
+use plop_db::{Batch, CommitError, Db, Guard, KeyRange, Position};
 
 use crate::schema::{Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceRow};
 
@@ -27,14 +29,22 @@ pub(super) fn counted(row: &ToDeviceRow) -> i64 {
     i64::try_from(row.event.0.len() + ROW_BYTES).unwrap_or(i64::MAX)
 }
 
-/// Deletes messages of an inbox. To be called under the guard of its user. Relaxed: what a power cut brings back is below every
+/// Deletes messages of an inbox, under the guard of its user. The first of them is expected, so that nothing is ever counted twice. Relaxed: what a power cut brings back is below every
 /// token that the device still uses, and goes with the next one.
-pub(super) async fn delete(db: &Db, inbox: &Inbox, rows: &[(Key, ToDeviceRow)]) -> Result<(), CommitError> {
+pub(super) async fn delete(
+    db: &Db,
+    guard: &Guard,
+    inbox: &Inbox,
+    rows: &[(Key, ToDeviceRow)],
+) -> Result<(), CommitError> {
     let mut batch = Batch::relaxed();
+    if let Some((key, row)) = rows.first() {
+        batch.expect::<ToDeviceMessages>(key, Some(row));
+    }
     for (key, _) in rows {
         batch.delete::<ToDeviceMessages>(key);
     }
     let bytes: i64 = rows.iter().map(|(_, row)| counted(row)).sum();
     batch.add::<ToDeviceBytes>(inbox, -bytes);
-    db.commit(batch).await.map(drop)
+    db.commit_under(Arc::clone(guard), batch).await.map(drop)
 }

@@ -52,7 +52,7 @@ impl ToDevice {
 
     async fn drop_oldest(&self, inbox: &Inbox) -> Result<(), StoreError> {
         let db = &self.0.db;
-        let _guard = self.0.deleting.lock(inbox.0.as_str()).await;
+        let guard = self.0.deleting.lock(inbox.0.as_str()).await;
         loop {
             let snapshot = db.snapshot();
             let bytes = snapshot.get::<ToDeviceBytes>(inbox).await?.unwrap_or_default().0;
@@ -69,7 +69,7 @@ impl ToDevice {
                 return Ok(());
             }
             tracing::warn!(messages = too_old, "the oldest messages of a full inbox were dropped");
-            delete(db, inbox, &page.rows[..too_old]).await?;
+            delete(db, &guard, inbox, &page.rows[..too_old]).await?;
         }
     }
 

@@ -31,6 +31,28 @@ async fn account_data_is_kept_by_user_room_and_type() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_is_dropped_in_its_commit_fails_none_that_comes_after() {
+    let bed = Bed::new();
+    let (alice, user) = (actor(&bed.user("alice").await), id("alice"));
+    let subject = Subject { user: &user, room: None, kind: "org.example" };
+    for round in 0..10 {
+        let (gone, stays) = (json(r#"{"gone": true}"#), json(&format!(r#"{{"round": {round}}}"#)));
+        tokio::select! {
+            biased;
+            outcome = bed.accounts.set_account_data(&alice, &subject, &gone) => outcome.expect("account data"),
+            // Its commit is queued; the client goes away.
+            () = std::future::ready(()) => {}
+        }
+        bed.accounts
+            .set_account_data(&alice, &subject, &stays)
+            .await
+            .expect("no conflict with the first one");
+        let read = bed.accounts.account_data(&alice, &subject).await.expect("read");
+        assert_eq!(read, Some(format!(r#"{{"round":{round}}}"#)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_moves_its_subject_to_the_newest_position_and_wakes_the_user() {
     let bed = Bed::new();
     let (alice, user) = (actor(&bed.user("alice").await), id("alice"));

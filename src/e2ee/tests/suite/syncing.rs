@@ -173,6 +173,27 @@ async fn acknowledgements_at_once_count_each_message_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_is_dropped_in_its_commit_and_comes_again_counts_each_message_once() {
+    let bed = Bed::new();
+    let alice = bed.user("alice", &["A"]).await;
+    let (device, from) = (device_id!("A"), actor(&alice, "A"));
+    for number in 0..3 {
+        bed.send(&from, &number.to_string(), &[(&alice, "A")], number).await.expect("sent");
+    }
+    let up_to = bed.db.published();
+    tokio::select! {
+        biased;
+        outcome = bed.to_device.acknowledge(&alice, device, up_to) => panic!("no commit was waited for: {outcome:?}"),
+        // The client goes away as soon as the deletion is queued.
+        () = std::future::ready(()) => {}
+    }
+    bed.to_device.acknowledge(&alice, device, up_to).await.expect("acknowledged");
+    assert_eq!((bed.stored().await, bed.counted().await), (0, vec![0]));
+    bed.send(&from, "again", &[(&alice, "A")], 9).await.expect("sent");
+    assert!(bed.counted().await[0] > 0, "the limit of the inbox is still there");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_power_cut_brings_back_is_shown_to_nobody_and_goes_again() {
     let disk = MemoryDisk::new();
     let bed = Bed::on_disk(&disk);

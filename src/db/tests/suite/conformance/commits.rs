@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use plop_db::{Batch, CommitError, Counter, KeyRange, Position, StoreState};
+use plop_db::{Batch, CommitError, Counter, Guards, KeyRange, Position, StoreState};
 
 use crate::bed::{Arrivals, Bed, Counts, Names};
 use crate::on_every_engine;
@@ -17,6 +17,7 @@ on_every_engine!(
     concurrent_commits_share_groups_and_are_all_there,
     a_closed_database_refuses_commits_and_keeps_relaxed_ones,
     a_dropped_receipt_does_not_undo_the_commit,
+    a_guard_lasts_as_long_as_the_commit_of_a_caller_that_is_gone,
 );
 
 fn key(name: &str) -> (u64, String) {
@@ -201,4 +202,28 @@ async fn a_dropped_receipt_does_not_undo_the_commit(bed: Bed) {
     // A later commit is behind it.
     db.commit(Batch::durable()).await.unwrap();
     assert_eq!(db.snapshot().get::<Names>(&key("a")).await.unwrap(), Some("1".to_owned()));
+}
+
+async fn a_guard_lasts_as_long_as_the_commit_of_a_caller_that_is_gone(bed: Bed) {
+    let (db, guards) = (bed.open().await, Guards::default());
+    for number in 0..20 {
+        let guard = guards.lock("alice").await;
+        let present = db.snapshot().get::<Counts>(&1).await.unwrap();
+        assert_eq!(
+            present.unwrap_or_default(),
+            Counter(number),
+            "who has the guard sees what was done under it"
+        );
+        let mut batch = Batch::durable();
+        batch.expect::<Counts>(&1, present.as_ref());
+        batch.put::<Counts>(&1, &Counter(number + 1));
+        tokio::select! {
+            biased;
+            outcome = db.commit_under(guard, batch) => assert!(outcome.is_ok()),
+            // Queued, and its caller goes.
+            () = std::future::ready(()) => {}
+        }
+    }
+    drop(guards.lock("alice").await);
+    assert_eq!(db.stats().conflicts, 0);
 }
