@@ -16,6 +16,7 @@ mod health;
 mod logging;
 mod metrics;
 mod middleware;
+mod places;
 mod responses;
 mod router;
 mod signals;
@@ -104,7 +105,7 @@ impl Process<'_> {
             client: plop_client_api::router(domain.client_api(config, &clock)),
             layers: Layers::new(config, &clock, &random),
         };
-        let acceptor = Acceptor::new(&config.limits, &clock, &tasks);
+        let acceptor = Acceptor::new(config, &clock, &tasks);
         for listener in listeners {
             let serves = listener.serves().iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
             info!(address = %listener.address(), serves, tls = listener.is_tls(), "listening");

@@ -14,7 +14,6 @@
 pub mod account_data;
 mod accounts;
 mod authority;
-mod buckets;
 pub mod check;
 pub mod deactivation;
 pub mod devices;

@@ -2,16 +2,17 @@
 //!
 //! Owns: which buckets an attempt takes from. Does not own: the numbers ([`crate::parameters`]), the buckets' arithmetic.
 //!
-//! Invariants: IPv6 addresses count by their /64, which is what one customer gets. An attack on an account from elsewhere does not
-//! shut its owner out: attempts from an address at which a device of the account was seen have a bucket of their own.
+//! Invariant: an attack on an account from elsewhere does not shut its owner out: attempts from an address at which a device of the
+//! account was seen have a bucket of their own.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use plop_base::Network;
+use plop_base::buckets::{Buckets, Rate};
 use ruma::{OwnedUserId, UserId};
 
-use crate::buckets::Buckets;
 use crate::parameters::{LoginLimits, RegistrationLimits};
 
 /// Too many attempts.
@@ -20,26 +21,6 @@ use crate::parameters::{LoginLimits, RegistrationLimits};
 pub struct Limited {
     /// When the next one may pass.
     pub retry_after: Duration,
-}
-
-/// Where a request came from, as far as limits tell addresses apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Network {
-    V4([u8; 4]),
-    /// The first 64 bits.
-    V6([u8; 8]),
-}
-
-impl Network {
-    pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +38,7 @@ pub(crate) struct AttemptLimits(Mutex<Buckets<Bucket>>);
 
 impl AttemptLimits {
     pub fn new() -> Self {
-        Self(Mutex::new(Buckets::new()))
+        Self(Mutex::default())
     }
 
     /// One try of a password. `at_home` says that a device of the account was seen at this address; `user` is `None` for a name that
@@ -93,26 +74,9 @@ impl AttemptLimits {
         self.take(now, &[address, (Bucket::RegistrationEveryone, limits.everyone)])
     }
 
-    fn take(&self, now: Duration, buckets: &[(Bucket, crate::buckets::Rate)]) -> Result<(), Limited> {
+    fn take(&self, now: Duration, buckets: &[(Bucket, Rate)]) -> Result<(), Limited> {
         // Another holder's panic leaves whole buckets.
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.take(now, buckets).map_err(|retry_after| Limited { retry_after })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn network(text: &str) -> Network {
-        Network::of(text.parse().expect("an address"))
-    }
-
-    #[test]
-    fn addresses_count_by_their_network() {
-        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
     }
 }

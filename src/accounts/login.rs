@@ -5,12 +5,13 @@
 
 use std::net::IpAddr;
 
+use plop_base::Network;
 use plop_db::{Batch, Direction, KeyRange, ReadError, Snapshot};
 use ruma::{OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
 use crate::error::StoreError;
-use crate::limits::{Limited, Network};
+use crate::limits::Limited;
 use crate::passwords::{Busy, Password, Verdict};
 use crate::schema::{LastSeen, UserRow, Users};
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::buckets::Rate;
-pub use crate::buckets::Rate as AttemptRate;
+use plop_base::buckets::Rate;
+pub use plop_base::buckets::Rate as AttemptRate;
+
 use crate::passwords::{Password, PasswordCost};
 
 /// All of it.

@@ -1,7 +1,8 @@
 //! Rank 0: what every other part is given instead of reaching for it.
 //!
 //! Owns: time ([`clock`]), randomness ([`random`]), who acts ([`actor`]), background work ([`tasks`]),
-//! work that keeps a thread ([`blocking`]), how the process ends ([`exit`]) and the protocol's size limits ([`limits`]).
+//! work that keeps a thread ([`blocking`]), how often somebody may do something ([`buckets`]) and which addresses are one ([`network`]), how the
+//! process ends ([`exit`]) and the protocol's size limits ([`limits`]).
 //!
 //! Does not own: identifiers (they are ruma's), configuration, anything that reads or writes.
 //!
@@ -11,9 +12,11 @@
 
 pub mod actor;
 pub mod blocking;
+pub mod buckets;
 pub mod clock;
 pub mod exit;
 pub mod limits;
+pub mod network;
 pub mod random;
 pub mod tasks;
 
@@ -21,5 +24,6 @@ pub use actor::Actor;
 pub use blocking::{BlockingPool, PoolEnded};
 pub use clock::{Clock, UnixMillis};
 pub use exit::Exit;
+pub use network::Network;
 pub use random::Random;
 pub use tasks::{TaskKind, Tasks};

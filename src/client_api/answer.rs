@@ -24,6 +24,7 @@ use plop_rooms::rooms::Rooms;
 use plop_rooms::view::RoomView;
 use plop_state::json::write_string;
 use plop_state::pdu::ClientFormat;
+use tracing::{Instrument as _, Span};
 
 use crate::error::ApiError;
 use crate::extract::JsonText;
@@ -196,12 +197,16 @@ impl RoomList {
     /// The answer. Its first part is read before it begins, so that a fault is still told as one.
     pub async fn answer(mut self) -> Result<Response, ApiError> {
         let first = stream::iter(self.part().await?.map(Ok));
-        let later = stream::try_unfold(self, |mut list| async move {
-            let part =
-                list.part().await.inspect_err(|fault| tracing::error!(%fault, "a list was cut off"))?;
-            Ok::<_, StoreFault>(part.map(|part| (part, list)))
-        });
+        // The rest is read while it is sent, when nobody is in the request's span any more.
+        let span = Span::current();
+        let later = stream::try_unfold(self, move |list| list.later().instrument(span.clone()));
         Ok(([(CONTENT_TYPE, JSON)], Body::from_stream(first.chain(later))).into_response())
+    }
+
+    /// The next part, and the list without it.
+    async fn later(mut self) -> Result<Option<(Bytes, Self)>, StoreFault> {
+        let part = self.part().await.inspect_err(|fault| tracing::error!(%fault, "a list was cut off"))?;
+        Ok(part.map(|part| (part, self)))
     }
 
     /// The next part of the text; `None` once the end is written.

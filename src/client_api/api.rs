@@ -13,6 +13,8 @@ use plop_rooms::rooms::Rooms;
 use plop_sync::Syncing;
 use ruma::RoomVersionId;
 
+use crate::extract::Bodies;
+
 /// The parts below. A handler takes those that it needs: `State(rooms): State<Rooms>`.
 #[derive(Clone, FromRef)]
 pub struct Api {
@@ -24,6 +26,7 @@ pub struct Api {
     pub to_device: ToDevice,
     pub sync: Syncing,
     pub clock: Clock,
+    pub bodies: Bodies,
     pub settings: Arc<Settings>,
 }
 

@@ -4,9 +4,10 @@
 //! like) and whether that is a sign of somebody being there ([`Acting`]), from where ([`ClientAddress`]), and interactive authentication
 //! ([`Interactive`]). Does not own: what any endpoint does with them.
 //!
-//! Invariant: the token is looked at before the body is read, so that a stranger cannot make the server read one.
+//! Invariant: the token is looked at before the body is read, so that a stranger cannot make the server read a large one.
 
 pub mod acting;
+pub mod bodies;
 mod body;
 pub mod client_address;
 pub mod content;
@@ -19,6 +20,7 @@ pub mod send_options;
 pub mod session;
 
 pub use acting::Acting;
+pub use bodies::{Bodies, BodyLimits};
 pub use client_address::ClientAddress;
 pub use content::{Addition, Content};
 pub use interactive::Interactive;

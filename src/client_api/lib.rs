@@ -20,6 +20,7 @@ pub mod error;
 mod errors;
 mod events;
 pub mod extract;
+pub mod kept;
 mod presence;
 mod profile;
 mod push_rules;
@@ -34,7 +35,8 @@ use axum::Router;
 
 pub use api::{Api, Settings};
 pub use error::ApiError;
-pub use extract::ClientAddress;
+pub use extract::{Bodies, BodyLimits, ClientAddress};
+pub use kept::Kept;
 use routes::Routes;
 
 /// Every endpoint, chapter by chapter.

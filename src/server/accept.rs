@@ -3,18 +3,20 @@
 //! Owns: sockets, the TLS handshake, HTTP/1.1 and HTTP/2 framing. Does not own: what a request means.
 //!
 //! Invariants:
-//! - a connection that sends nothing, or sends its first request slowly, is closed after `limits.head_seconds`; an
-//!   HTTP/1.1 connection that is idle for as long is, too;
+//! - a connection that sends nothing, or sends its first request slowly, is closed after `limits.head_seconds`; one that
+//!   is idle for as long is, too (HTTP/2: after twice as long at most, whether it answers pings or not);
 //! - a peer that takes nothing for a minute is cut off by the kernel (`TCP_USER_TIMEOUT`), a peer that vanished by
 //!   HTTP/2's own pings;
-//! - above `limits.connections` nothing is accepted: new connections wait in the kernel's queue;
+//! - above `limits.connections` each listener holds one more that waits, and new ones wait in the kernel's queue; an address that
+//!   has its share is closed at once; a listener for figures has places of its own ([`super::places`]);
+//! - what a connection can make this process keep of what it sends has a limit: a head, and the windows of HTTP/2;
 //! - HTTP/2 is spoken where the TLS handshake chose it; plain connections speak HTTP/1.1.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -25,18 +27,20 @@ use hyper::rt::{Read, Write};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use metrics::counter;
 use plop_base::tasks::TaskError;
 use plop_base::{Clock, TaskKind, Tasks};
-use plop_config::sections::Limits;
+use plop_client_api::Kept;
+use plop_config::Config;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use super::api::Api;
 use super::client_address::PeerAddress;
+use super::places::{Place, Places};
 use super::tls::HTTP_2;
 
 /// Connections that wait in the kernel to be accepted.
@@ -47,6 +51,10 @@ const UNRESPONSIVE: Duration = Duration::from_secs(60);
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// Requests at the same time on one HTTP/2 connection.
 const STREAMS: u32 = 100;
+/// What an HTTP/2 connection may send before anybody reads it; for one stream as much as for all.
+const WINDOW: u32 = 256 << 10;
+/// What an HTTP/1.1 connection may send before anybody reads it: a head with the longest path and query.
+const HEAD_BYTES: usize = 128 << 10;
 /// After a failed accept (no file descriptors, say), so that the loop does not spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
@@ -100,26 +108,33 @@ impl Bound {
 pub struct Acceptor {
     clock: Clock,
     tasks: Tasks,
-    places: Arc<Semaphore>,
+    places: Places,
+    figures: Places,
     head: Duration,
     http: Arc<auto::Builder<TokioExecutor>>,
 }
 
 impl Acceptor {
-    pub fn new(limits: &Limits, clock: &Clock, tasks: &Tasks) -> Self {
-        let head = Duration::from_secs(limits.head_seconds.get());
+    pub fn new(config: &Config, clock: &Clock, tasks: &Tasks) -> Self {
+        let head = Duration::from_secs(config.limits.head_seconds.get());
         let mut http = auto::Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(head).half_close(false);
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head)
+            .half_close(false)
+            .max_buf_size(HEAD_BYTES);
         http.http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(UNRESPONSIVE)
-            .max_concurrent_streams(STREAMS);
-        let places = usize::try_from(limits.connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW);
         Self {
             clock: clock.clone(),
             tasks: tasks.clone(),
-            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            places: Places::new(&config.limits, &config.server),
+            figures: Places::for_figures(&config.server),
             head,
             http: Arc::new(http),
         }
@@ -127,14 +142,11 @@ impl Acceptor {
 
     /// Accepts until the process stops; `app` answers the requests.
     pub async fn accept(self, listener: Bound, app: Router) -> Result<(), TaskError> {
+        let serves_figures_alone = listener.serves().iter().all(|api| *api == Api::Metrics);
+        let places = if serves_figures_alone { &self.figures } else { &self.places };
         loop {
-            let next = async {
-                // The semaphore is never closed.
-                let place = self.places.clone().acquire_owned().await.map_err(io::Error::other)?;
-                listener.socket.accept().await.map(|(stream, peer)| (place, stream, peer))
-            };
             let accepted = tokio::select! {
-                accepted = next => accepted,
+                accepted = next(&listener.socket, places) => accepted,
                 _ = self.tasks.shutdown_requested() => return Ok(()),
             };
             match accepted {
@@ -157,18 +169,61 @@ impl Acceptor {
     }
 }
 
+/// The next connection that there is a place for.
+async fn next(socket: &TcpListener, places: &Places) -> io::Result<(Place, TcpStream, SocketAddr)> {
+    loop {
+        let (stream, peer) = socket.accept().await?;
+        match places.share(peer.ip()) {
+            Some(share) => {
+                let place = places.place(share).await.ok_or_else(|| io::Error::other("no places"))?;
+                return Ok((place, stream, peer));
+            }
+            None => {
+                counter!("plop_connections_refused_total").increment(1);
+                debug!(%peer, "closed: the address has as many connections as it may");
+            }
+        }
+    }
+}
+
 /// One accepted connection.
 struct Connection {
     acceptor: Acceptor,
     tls: Option<TlsAcceptor>,
     app: Router,
     peer: SocketAddr,
-    /// Its place among `limits.connections`.
-    place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// What goes on on a connection.
+#[derive(Default)]
+struct Activity {
+    /// Requests that have come, and answers that have been handed over whole.
+    changes: AtomicU64,
+    /// Requests whose answer has not been handed over yet.
+    open: AtomicUsize,
+}
+
+/// A request that is open.
+struct Open(Arc<Activity>);
+
+impl Open {
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.changes.fetch_add(1, Ordering::Relaxed);
+        activity.open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.changes.fetch_add(1, Ordering::Relaxed);
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Which HTTP a connection speaks.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Http {
     One,
     Two,
@@ -202,13 +257,14 @@ impl Connection {
         IO: Read + Write + Unpin + Send + 'static,
     {
         let Self { acceptor, app, peer, place: _place, .. } = self;
-        let seen = Arc::new(AtomicBool::new(false));
+        let activity = Arc::new(Activity::default());
         let service = service_fn({
-            let seen = seen.clone();
+            let activity = Arc::clone(&activity);
             move |mut request: Request<Incoming>| {
-                seen.store(true, Ordering::Relaxed);
+                let open = Open::new(&activity);
                 request.extensions_mut().insert(PeerAddress(peer.ip()));
-                app.clone().oneshot(request.map(Body::new))
+                let answer = app.clone().oneshot(request.map(Body::new));
+                async move { answer.await.map(|answer| answer.map(|body| Kept::new(body, open))) }
             }
         });
         let http = acceptor.http.as_ref().clone();
@@ -217,22 +273,34 @@ impl Connection {
             Http::Two => http.http2_only(),
         };
         let mut connection = pin!(http.serve_connection(io, service));
-        let mut first_request = pin!(acceptor.clock.sleep(acceptor.head));
-        let mut waiting = true;
+        let mut look = pin!(acceptor.clock.sleep(acceptor.head));
+        let (mut is_watched, mut seen) = (true, 0);
         let mut stopping = pin!(acceptor.tasks.shutdown_requested());
-        let mut running = true;
+        let mut is_leaving = false;
         loop {
             tokio::select! {
                 ended = connection.as_mut() => return ended,
-                () = first_request.as_mut(), if waiting => {
-                    if !seen.load(Ordering::Relaxed) {
+                () = look.as_mut(), if is_watched => {
+                    let changes = activity.changes.load(Ordering::Relaxed);
+                    if changes == 0 {
                         return Err("no request in time".into());
                     }
-                    waiting = false;
+                    let is_idle = changes == seen && activity.open.load(Ordering::Relaxed) == 0;
+                    if is_idle && is_leaving {
+                        return Err("not let go by the peer".into());
+                    }
+                    if is_idle {
+                        connection.as_mut().graceful_shutdown();
+                        is_leaving = true;
+                    }
+                    seen = changes;
+                    // HTTP/1.1 waits for the next head under a deadline of its own.
+                    is_watched = version == Http::Two;
+                    look.set(acceptor.clock.sleep(acceptor.head));
                 }
-                _ = stopping.as_mut(), if running => {
+                _ = stopping.as_mut(), if !is_leaving => {
                     connection.as_mut().graceful_shutdown();
-                    running = false;
+                    is_leaving = true;
                 }
             }
         }

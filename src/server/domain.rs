@@ -13,7 +13,7 @@ use plop_accounts::passwords::{ImpossibleCost, PasswordCost};
 use plop_accounts::{Accounts, Parameters, StoreError};
 use plop_base::tasks::TaskError;
 use plop_base::{Clock, Random, TaskKind, Tasks};
-use plop_client_api::{Api, Settings};
+use plop_client_api::{Api, Bodies, BodyLimits, Settings};
 use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
 use plop_e2ee::to_device::ToDevice;
@@ -128,6 +128,7 @@ impl Domain {
             to_device: self.to_device.clone(),
             sync: self.sync.clone(),
             clock: clock.clone(),
+            bodies: Bodies::new(body_limits(config), clock),
             settings: Arc::new(Settings {
                 default_room_version: config.server.default_room_version.clone(),
                 public_url: config.server.public_url.clone(),
@@ -231,6 +232,16 @@ fn parameters(config: &Config) -> Parameters {
         login_limits,
         registration_limits,
         ..defaults
+    }
+}
+
+fn body_limits(config: &Config) -> BodyLimits {
+    let limits = &config.limits;
+    let bytes = |kib: u64| usize::try_from(kib.saturating_mul(1 << 10)).unwrap_or(usize::MAX);
+    BodyLimits {
+        user: bytes(limits.body_kib.get().into()),
+        stranger: bytes(limits.stranger_body_kib.get().into()),
+        all: bytes(u64::from(limits.bodies_mib.get()) << 10),
     }
 }
 

@@ -1,6 +1,6 @@
-//! What surrounds every request: its id, its span, its figures, CORS, the net under panics, the limit of its body.
+//! What surrounds every request: its id, its span, its figures, CORS, the net under panics.
 //!
-//! Owns: the order of the layers. Does not own: authentication and rate limits, which belong to the API's chapters.
+//! Owns: the order of the layers. Does not own: authentication, rate limits and limits of bodies, which are the APIs'.
 //!
 //! Invariants: labels of metrics are routes and known methods, never paths, so their number is bounded; a query is
 //! never logged, it may carry an access token.
@@ -8,18 +8,19 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use metrics::{counter, gauge, histogram};
 use plop_base::{Clock, Random};
-use plop_client_api::ClientAddress;
+use plop_client_api::{ClientAddress, Kept};
 use plop_config::Config;
 use plop_config::sections::Server;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
-use tracing::{Instrument as _, debug, info_span};
+use tracing::{Instrument as _, Span, debug, info_span};
 
 use super::client_address::{PeerAddress, client_address};
 use super::responses;
@@ -34,19 +35,11 @@ pub struct Layers {
     clock: Clock,
     random: Random,
     server: Server,
-    body_bytes: usize,
 }
 
 impl Layers {
     pub fn new(config: &Config, clock: &Clock, random: &Random) -> Self {
-        Self {
-            clock: clock.clone(),
-            random: random.clone(),
-            server: config.server.clone(),
-            body_bytes: usize::try_from(config.limits.body_kib.get())
-                .unwrap_or(usize::MAX)
-                .saturating_mul(1024),
-        }
+        Self { clock: clock.clone(), random: random.clone(), server: config.server.clone() }
     }
 
     /// `routes`, with answers for everything that is not among them, inside all layers.
@@ -55,7 +48,6 @@ impl Layers {
         routes
             .fallback(responses::unrecognized_path)
             .method_not_allowed_fallback(responses::unrecognized_method)
-            .layer(DefaultBodyLimit::max(self.body_bytes))
             .layer(CatchPanicLayer::custom(responses::panicked))
             .layer(cors())
             .layer(from_fn_with_state(self.clone(), observe))
@@ -86,36 +78,50 @@ async fn observe(State(layers): State<Layers>, mut request: Request, next: Next)
     }
     let span = info_span!("request", id, method, route, client = client.map(tracing::field::display));
 
-    let in_flight = InFlight::enter();
-    let started = layers.clock.monotonic();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let took = layers.clock.monotonic().saturating_sub(started);
-    drop(in_flight);
-
-    let status = response.status().as_u16();
-    span.in_scope(|| debug!(status, took_ms = millis(took), "answered"));
-    counter!("plop_http_requests_total", "method" => method, "route" => route.clone(), "status" => status.to_string())
-        .increment(1);
-    histogram!("plop_http_request_seconds", "method" => method, "route" => route).record(took.as_secs_f64());
+    let in_flight = InFlight::enter(&layers.clock, method, route, span.clone());
+    let mut response = next.run(request).instrument(span).await;
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
+    let in_flight = in_flight.answered(response.status());
+    response.map(|body| Body::new(Kept::new(body, in_flight)))
 }
 
-/// Counts a request while it is being answered; also one whose client went away, which drops the future.
-struct InFlight;
+/// A request until its answer has been sent, or nobody takes it any more: an answer may be read from the database while it is sent.
+struct InFlight {
+    clock: Clock,
+    started: Duration,
+    method: &'static str,
+    route: String,
+    status: Option<StatusCode>,
+    span: Span,
+}
 
 impl InFlight {
-    fn enter() -> Self {
+    fn enter(clock: &Clock, method: &'static str, route: String, span: Span) -> Self {
         gauge!("plop_http_requests_in_flight").increment(1);
-        Self
+        Self { clock: clock.clone(), started: clock.monotonic(), method, route, status: None, span }
+    }
+
+    fn answered(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
         gauge!("plop_http_requests_in_flight").decrement(1);
+        // A client that went away before its answer is none that was answered.
+        let Some(status) = self.status else { return };
+        let (method, status) = (self.method, status.as_u16());
+        let took = self.clock.monotonic().saturating_sub(self.started);
+        self.span.in_scope(|| debug!(status, took_ms = millis(took), "answered"));
+        let (route, again) = (self.route.clone(), std::mem::take(&mut self.route));
+        counter!("plop_http_requests_total", "method" => method, "route" => route, "status" => status.to_string())
+            .increment(1);
+        histogram!("plop_http_request_seconds", "method" => method, "route" => again)
+            .record(took.as_secs_f64());
     }
 }
 

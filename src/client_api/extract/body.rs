@@ -1,6 +1,6 @@
 //! Bodies of requests, read whole.
 //!
-//! Owns: reading one under its limit and deadline, the errors for what cannot be read. Does not own: what endpoints take from it.
+//! Owns: the errors for what cannot be read. Does not own: limits ([`super::bodies`]), what endpoints take from a body.
 //!
 //! Invariants: a body is bounded; what is no request of the endpoint changes nothing. The content type is not looked at: browsers and older
 //! clients send others than `application/json`, and a form is no JSON.
@@ -8,52 +8,54 @@
 use std::time::Duration;
 
 use axum::RequestExt as _;
-use axum::extract::{FromRequest, RawPathParams, Request};
-use bytes::Bytes;
+use axum::extract::{RawPathParams, Request};
 use http::StatusCode;
-use plop_base::Clock;
 use ruma::api::error::{DeserializationError, ErrorKind, FromHttpRequestError};
 use ruma::api::{IncomingRequest, IncomingRequestExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
+use super::bodies::{Bodies, ReadBody, Unread};
 use crate::error::ApiError;
 
-/// How long a client may take to send a body after its head. The largest body is a megabyte, unless an administrator chose otherwise.
-const BODY_DEADLINE: Duration = Duration::from_secs(60);
+/// When to come again where too much is being read at present.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Marks the requests that have a session: an extension, which whoever finds the session sets. All others are those of strangers.
+#[derive(Clone, Copy, Debug)]
+pub struct Known;
 
 /// A request whose body is here.
 pub struct Buffered {
     head: http::request::Parts,
     /// The decoded parameters of the path, in their order.
     path: Vec<String>,
-    body: Bytes,
+    body: ReadBody,
 }
 
 impl Buffered {
-    pub async fn read(mut request: Request, clock: &Clock) -> Result<Self, ApiError> {
+    pub async fn read(mut request: Request, bodies: &Bodies) -> Result<Self, ApiError> {
         let path = request.extract_parts::<RawPathParams>().await;
         let path = path.map_err(|error| ApiError::invalid_param(error.body_text()))?;
         let path = path.iter().map(|(_, value)| value.to_owned()).collect();
-        // The limit is an extension: it stays with the request.
         let (head, body) = request.into_parts();
-        let request = Request::from_parts(head.clone(), body);
-        let body = clock.timeout(BODY_DEADLINE, Bytes::from_request(request, &())).await;
-        let Some(body) = body else {
-            let message = "The body did not come in time.";
-            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorKind::Unknown, message));
-        };
-        let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("The body is too large."),
-            _ => ApiError::bad_request(ErrorKind::NotJson, "The body cannot be read."),
+        let is_strangers = head.extensions.get::<Known>().is_none();
+        let body = bodies.read(body, is_strangers).await.map_err(|unread| match unread {
+            Unread::TooLarge => ApiError::too_large("The body is too large."),
+            Unread::Late => {
+                let message = "The body did not come in time.";
+                ApiError::new(StatusCode::REQUEST_TIMEOUT, ErrorKind::Unknown, message)
+            }
+            Unread::Busy => ApiError::limited(AGAIN),
+            Unread::Broken => ApiError::bad_request(ErrorKind::NotJson, "The body cannot be read."),
         })?;
         Ok(Self { head, path, body })
     }
 
     /// As a request of one of ruma's endpoints.
     pub fn parse<R: IncomingRequest>(&self) -> Result<R, ApiError> {
-        self.parse_with(&self.body)
+        self.parse_with(&self.body.bytes)
     }
 
     /// The same with another body.
@@ -69,18 +71,18 @@ impl Buffered {
 
     /// The body as it came.
     pub fn bytes(&self) -> &[u8] {
-        &self.body
+        &self.body.bytes
     }
 
     /// The body alone.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        check_no_list(&self.body)?;
-        serde_json::from_slice(&self.body).map_err(|error| json_error(&error))
+        check_no_list(&self.body.bytes)?;
+        serde_json::from_slice(&self.body.bytes).map_err(|error| json_error(&error))
     }
 
     /// The body as an object; none at all is an empty one, which is how some clients send it.
     pub fn object(&self) -> Result<Map<String, Value>, ApiError> {
-        if self.body.is_empty() { Ok(Map::new()) } else { self.json() }
+        if self.body.bytes.is_empty() { Ok(Map::new()) } else { self.json() }
     }
 }
 

@@ -6,10 +6,10 @@
 //! surrogates are refused before anything else is looked at.
 
 use axum::extract::{FromRef, FromRequest, Request};
-use plop_base::Clock;
 use plop_state::json::{JsonError, NumberRule, Object, parse_object};
 use ruma::serde::Raw;
 
+use super::bodies::Bodies;
 use super::body::Buffered;
 use crate::error::ApiError;
 
@@ -21,24 +21,24 @@ pub struct Addition(pub Object);
 
 impl<S: Sync> FromRequest<S> for Content
 where
-    Clock: FromRef<S>,
+    Bodies: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let buffered = Buffered::read(request, &Clock::from_ref(state)).await?;
+        let buffered = Buffered::read(request, &Bodies::from_ref(state)).await?;
         Ok(Self(parse_object(buffered.bytes(), NumberRule::Strict)?))
     }
 }
 
 impl<S: Sync> FromRequest<S> for Addition
 where
-    Clock: FromRef<S>,
+    Bodies: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let buffered = Buffered::read(request, &Clock::from_ref(state)).await?;
+        let buffered = Buffered::read(request, &Bodies::from_ref(state)).await?;
         match buffered.bytes() {
             [] => Ok(Self(Object::new())),
             body => Ok(Self(parse_object(body, NumberRule::Strict)?)),

@@ -9,13 +9,14 @@ use plop_accounts::Accounts;
 use plop_accounts::uia::{
     Authorized, Challenge, Failure, Operation, Proof, Stage, Submission, UiaError, UiaRequest,
 };
-use plop_base::{Actor, Clock};
+use plop_base::Actor;
 use ruma::api::IncomingRequest;
 use ruma::api::client::uiaa::{AuthFlow, AuthType, UiaaInfo, UserIdentifier};
 use ruma::api::error::{ErrorKind, StandardErrorBody};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::bodies::Bodies;
 use super::body::{Buffered, json_error};
 use super::client_address::ClientAddress;
 use crate::error::ApiError;
@@ -31,13 +32,13 @@ pub struct Interactive<R> {
 impl<S, R> FromRequest<S> for Interactive<R>
 where
     S: Sync,
-    Clock: FromRef<S>,
+    Bodies: FromRef<S>,
     R: IncomingRequest,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let buffered = Buffered::read(request, &Clock::from_ref(state)).await?;
+        let buffered = Buffered::read(request, &Bodies::from_ref(state)).await?;
         let mut body = buffered.object()?;
         let auth = body.remove("auth").unwrap_or_default();
         let auth: Option<Auth> = serde_json::from_value(auth).map_err(|error| json_error(&error))?;

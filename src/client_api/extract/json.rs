@@ -6,10 +6,10 @@ use axum::extract::{FromRef, FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use plop_base::Clock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::bodies::Bodies;
 use super::body::Buffered;
 use crate::error::ApiError;
 
@@ -22,13 +22,13 @@ pub struct JsonText(pub String);
 impl<S, T> FromRequest<S> for Json<T>
 where
     S: Sync,
-    Clock: FromRef<S>,
+    Bodies: FromRef<S>,
     T: DeserializeOwned,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Buffered::read(request, &Clock::from_ref(state)).await?.json().map(Self)
+        Buffered::read(request, &Bodies::from_ref(state)).await?.json().map(Self)
     }
 }
 

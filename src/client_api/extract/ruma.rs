@@ -6,9 +6,9 @@ use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
-use plop_base::Clock;
 use ruma::api::{IncomingRequest, OutgoingResponse, OutgoingResponseExt as _};
 
+use super::bodies::Bodies;
 use super::body::Buffered;
 use crate::error::ApiError;
 
@@ -18,13 +18,13 @@ pub struct Ruma<T>(pub T);
 impl<S, R> FromRequest<S> for Ruma<R>
 where
     S: Sync,
-    Clock: FromRef<S>,
+    Bodies: FromRef<S>,
     R: IncomingRequest,
 {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Buffered::read(request, &Clock::from_ref(state)).await?.parse().map(Self)
+        Buffered::read(request, &Bodies::from_ref(state)).await?.parse().map(Self)
     }
 }
 

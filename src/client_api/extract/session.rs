@@ -18,6 +18,7 @@ use plop_base::Actor;
 use ruma::UserId;
 use serde::Deserialize;
 
+use super::body::Known;
 use super::client_address::ClientAddress;
 use crate::error::ApiError;
 
@@ -100,8 +101,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let token = token(parts)?.ok_or_else(|| ApiError::missing_token("An access token is needed."))?;
         let from = ClientAddress::from_request_parts(parts, state).await?;
-        let session = Accounts::from_ref(state).authenticate(&token, Some(from.0)).await;
-        Ok(Self(session?))
+        let session = Accounts::from_ref(state).authenticate(&token, Some(from.0)).await?;
+        parts.extensions.insert(Known);
+        Ok(Self(session))
     }
 }
 

@@ -156,7 +156,7 @@ async fn callers(bed: &Bed, number: usize) -> [Option<String>; 6] {
 }
 
 /// A path of the table with parameters that are well formed and name nothing.
-fn path(template: &str) -> String {
+pub fn path(template: &str) -> String {
     let parameters = [
         ("{userId}", "@nobody:plop.example"),
         ("{roomId}", "!nowhere:plop.example"),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use http::Method;
 use plop_accounts::parameters::RegistrationMode;
 use plop_accounts::passwords::PasswordCost;
@@ -13,7 +12,7 @@ use plop_accounts::registration::NewAccount;
 use plop_accounts::sessions::NewDevice;
 use plop_accounts::{Accounts, Parameters};
 use plop_base::{Actor, Clock, Random, TaskKind, Tasks, UnixMillis};
-use plop_client_api::{Api, Settings};
+use plop_client_api::{Api, Bodies, BodyLimits, Settings};
 use plop_db::{Db, KeyspaceInfo};
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
@@ -34,6 +33,8 @@ pub const PASSWORD: &str = "correct horse";
 pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// The largest body, as with the default configuration.
 pub const MOST_BYTES: usize = 1 << 20;
+/// The largest without a session.
+pub const STRANGER_BYTES: usize = 64 << 10;
 
 /// A server, `plop.example`, and what may be done to it besides calling it.
 pub struct Bed {
@@ -49,6 +50,7 @@ pub struct Bed {
 pub struct Choices {
     pub parameters: Parameters,
     pub settings: Settings,
+    pub bodies: BodyLimits,
 }
 
 /// A logged-in user.
@@ -88,6 +90,7 @@ impl Bed {
                 ..Parameters::default()
             },
             settings: Settings { default_room_version: RoomVersionId::V12, public_url: None },
+            bodies: BodyLimits { user: MOST_BYTES, stranger: STRANGER_BYTES, all: 1 << 28 },
         };
         choose(&mut choices);
         let db = Db::memory(keyspaces(), &Random::seeded(1)).expect("a database");
@@ -147,9 +150,10 @@ impl Bed {
             typing,
             presence,
             clock: clock.clone(),
+            bodies: Bodies::new(choices.bodies, &clock),
             settings: Arc::new(choices.settings.clone()),
         };
-        let router = plop_client_api::router(api.clone()).layer(DefaultBodyLimit::max(MOST_BYTES));
+        let router = plop_client_api::router(api.clone());
         Self { api, db, clock, router, choices }
     }
 

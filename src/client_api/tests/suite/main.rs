@@ -4,6 +4,7 @@ mod account;
 mod account_data;
 mod authentication;
 mod bed;
+mod bodies;
 mod call;
 mod chat;
 mod discovery;
