@@ -13,6 +13,7 @@ use plop_rooms::rooms::Rooms;
 use plop_sync::Syncing;
 use ruma::RoomVersionId;
 
+use crate::budgets::Budgets;
 use crate::extract::Bodies;
 
 /// The parts below. A handler takes those that it needs: `State(rooms): State<Rooms>`.
@@ -27,6 +28,7 @@ pub struct Api {
     pub sync: Syncing,
     pub clock: Clock,
     pub bodies: Bodies,
+    pub budgets: Budgets,
     pub settings: Arc<Settings>,
 }
 

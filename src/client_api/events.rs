@@ -10,6 +10,7 @@ mod send;
 mod senders;
 mod state;
 
+use crate::budgets::PAGE;
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
@@ -23,13 +24,13 @@ pub fn routes() -> Routes {
         .put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", state::set)
         .put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", state::set)
         // Reading.
-        .get("/_matrix/client/v3/rooms/{roomId}/state", state::list)
+        .costly_get("/_matrix/client/v3/rooms/{roomId}/state", PAGE, state::list)
         .get("/_matrix/client/v3/rooms/{roomId}/state/{eventType}", state::get)
         .get("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", state::get)
         .get("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", state::get)
         .get("/_matrix/client/v3/rooms/{roomId}/event/{eventId}", event::event)
-        .get("/_matrix/client/v3/rooms/{roomId}/context/{eventId}", context::context)
-        .get("/_matrix/client/v3/rooms/{roomId}/messages", messages::messages)
-        .get("/_matrix/client/v3/rooms/{roomId}/members", members::members)
-        .get("/_matrix/client/v3/rooms/{roomId}/joined_members", members::joined_members)
+        .costly_get("/_matrix/client/v3/rooms/{roomId}/context/{eventId}", PAGE, context::context)
+        .costly_get("/_matrix/client/v3/rooms/{roomId}/messages", PAGE, messages::messages)
+        .costly_get("/_matrix/client/v3/rooms/{roomId}/members", PAGE, members::members)
+        .costly_get("/_matrix/client/v3/rooms/{roomId}/joined_members", PAGE, members::joined_members)
 }

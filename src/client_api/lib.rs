@@ -13,6 +13,7 @@ mod account;
 mod account_data;
 mod answer;
 pub mod api;
+pub mod budgets;
 mod devices;
 mod discovery;
 mod ephemeral;
@@ -34,6 +35,7 @@ mod to_device;
 use axum::Router;
 
 pub use api::{Api, Settings};
+pub use budgets::{BudgetLimits, Budgets};
 pub use error::ApiError;
 pub use extract::{Bodies, BodyLimits, ClientAddress};
 pub use kept::Kept;

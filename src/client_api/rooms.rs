@@ -8,19 +8,20 @@ mod forget;
 mod membership;
 mod upgrade;
 
+use crate::budgets::{MEMBERSHIP, ROOM, SEARCH};
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
 pub fn routes() -> Routes {
     Routes::new()
-        .post("/_matrix/client/v3/createRoom", create::create)
-        .post("/_matrix/client/v3/rooms/{roomId}/upgrade", upgrade::upgrade)
+        .costly_post("/_matrix/client/v3/createRoom", ROOM, create::create)
+        .costly_post("/_matrix/client/v3/rooms/{roomId}/upgrade", ROOM, upgrade::upgrade)
         // Membership.
         .get("/_matrix/client/v3/joined_rooms", membership::joined_rooms)
-        .post("/_matrix/client/v3/join/{roomIdOrAlias}", entering::join)
-        .post("/_matrix/client/v3/rooms/{roomId}/join", entering::join_by_id)
-        .post("/_matrix/client/v3/knock/{roomIdOrAlias}", entering::knock)
-        .post("/_matrix/client/v3/rooms/{roomId}/invite", membership::invite)
+        .costly_post("/_matrix/client/v3/join/{roomIdOrAlias}", MEMBERSHIP, entering::join)
+        .costly_post("/_matrix/client/v3/rooms/{roomId}/join", MEMBERSHIP, entering::join_by_id)
+        .costly_post("/_matrix/client/v3/knock/{roomIdOrAlias}", MEMBERSHIP, entering::knock)
+        .costly_post("/_matrix/client/v3/rooms/{roomId}/invite", MEMBERSHIP, membership::invite)
         .post("/_matrix/client/v3/rooms/{roomId}/leave", membership::leave)
         .post("/_matrix/client/v3/rooms/{roomId}/kick", membership::kick)
         .post("/_matrix/client/v3/rooms/{roomId}/ban", membership::ban)
@@ -35,5 +36,5 @@ pub fn routes() -> Routes {
         .get("/_matrix/client/v3/directory/list/room/{roomId}", directory::visibility)
         .put("/_matrix/client/v3/directory/list/room/{roomId}", directory::set_visibility)
         .get("/_matrix/client/v3/publicRooms", directory::published_rooms)
-        .post("/_matrix/client/v3/publicRooms", directory::search)
+        .costly_post("/_matrix/client/v3/publicRooms", SEARCH, directory::search)
 }

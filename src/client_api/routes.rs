@@ -1,15 +1,16 @@
 //! Tables of routes.
 //!
-//! Owns: the form in which a chapter lists its endpoints, and the older prefix that clients still use for them. Does not own: the handlers.
+//! Owns: the form in which a chapter lists its endpoints, with what they cost, and the older prefix that clients still use for them. Does not own: the handlers.
 //!
 //! Invariant: what is served is what the tables list; the table can be read by a test.
 
-use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, on};
+use axum::{Extension, Router};
 use http::Method;
 
 use crate::api::Api;
+use crate::budgets::Cost;
 
 /// The stable prefix, and the one before version 1.1 of the specification, under which the same endpoints were and older clients look for them.
 const CURRENT: &str = "/_matrix/client/v3/";
@@ -30,6 +31,28 @@ impl Routes {
 
     pub fn get<T: 'static>(self, path: &'static str, handler: impl Handler<T, Api>) -> Self {
         self.add(Method::GET, path, on(axum::routing::MethodFilter::GET, handler))
+    }
+
+    /// One that costs its user more than what its method says.
+    pub fn costly_get<T: 'static>(
+        self,
+        path: &'static str,
+        cost: Cost,
+        handler: impl Handler<T, Api>,
+    ) -> Self {
+        let route = on(axum::routing::MethodFilter::GET, handler);
+        self.add(Method::GET, path, route.route_layer(Extension(cost)))
+    }
+
+    /// The same.
+    pub fn costly_post<T: 'static>(
+        self,
+        path: &'static str,
+        cost: Cost,
+        handler: impl Handler<T, Api>,
+    ) -> Self {
+        let route = on(axum::routing::MethodFilter::POST, handler);
+        self.add(Method::POST, path, route.route_layer(Extension(cost)))
     }
 
     pub fn put<T: 'static>(self, path: &'static str, handler: impl Handler<T, Api>) -> Self {

@@ -4,7 +4,7 @@
 //! Owns: what their parameters are in the configuration; which of their loops run, and how often. Does not own: any of their decisions.
 
 use std::future::Future;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use plop_accounts::passwords::{ImpossibleCost, PasswordCost};
 use plop_accounts::{Accounts, Parameters, StoreError};
 use plop_base::tasks::TaskError;
 use plop_base::{Clock, Random, TaskKind, Tasks};
-use plop_client_api::{Api, Bodies, BodyLimits, Settings};
+use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
 use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
 use plop_e2ee::to_device::ToDevice;
@@ -129,6 +129,7 @@ impl Domain {
             sync: self.sync.clone(),
             clock: clock.clone(),
             bodies: Bodies::new(body_limits(config), clock),
+            budgets: Budgets::new(budget_limits(config), clock),
             settings: Arc::new(Settings {
                 default_room_version: config.server.default_room_version.clone(),
                 public_url: config.server.public_url.clone(),
@@ -243,6 +244,21 @@ fn body_limits(config: &Config) -> BodyLimits {
         stranger: bytes(limits.stranger_body_kib.get().into()),
         all: bytes(u64::from(limits.bodies_mib.get()) << 10),
     }
+}
+
+/// `None` where nobody is limited.
+fn budget_limits(config: &Config) -> Option<BudgetLimits> {
+    let limits = &config.limits;
+    let rate = |a_second: NonZeroU32, burst: NonZeroU32| AttemptRate {
+        burst: burst.get(),
+        interval: Duration::from_secs(1) / a_second.get(),
+    };
+    limits.requests.then(|| BudgetLimits {
+        writes: rate(limits.writes_per_second, limits.writes_at_once),
+        reads: rate(limits.reads_per_second, limits.reads_at_once),
+        strangers: rate(limits.stranger_reads_per_second, limits.stranger_reads_at_once),
+        full_syncs: limits.full_syncs_at_once.get(),
+    })
 }
 
 fn bytes(mib: NonZeroU64) -> u64 {

@@ -1,7 +1,7 @@
 //! Who asks: access tokens (client-server API, "Using access tokens").
 //!
-//! Owns: finding the token in a request, and what an account that is locked or suspended may still do. Does not own: whose a token is
-//! ([`plop_accounts`]).
+//! Owns: finding the token in a request, and what an account that is locked, suspended or out of its budget may still do. Does not own: whose a
+//! token is ([`plop_accounts`]).
 //!
 //! Invariants: a request with no token, an empty one, or more than one is refused alike; a handler that takes none of these extractors is open
 //! to everyone.
@@ -20,19 +20,17 @@ use serde::Deserialize;
 
 use super::body::Known;
 use super::client_address::ClientAddress;
+use crate::budgets::{Budgets, Cost};
 use crate::error::ApiError;
 
 /// A session of an account in whatever standing: for logging out.
 pub struct AnySession(Arc<sessions::Session>);
 
-/// A session that may read, and do what a suspended account may (client-server API, "Account suspension").
+/// A session whose user can pay for the request ([`Budgets`]), and that may read, and do what a suspended account may (client-server API, "Account suspension").
 pub struct Session(AnySession);
 
 /// A session that may do everything.
 pub struct ActiveSession(Session);
-
-/// [`Session`], for endpoints that are open to everyone and tell those who are logged in more.
-pub struct OptionalSession(pub Option<Session>);
 
 impl AnySession {
     /// Who asks.
@@ -43,11 +41,6 @@ impl AnySession {
     /// The user who asks. Sessions belong to users.
     pub fn user(&self) -> Result<&UserId, ApiError> {
         self.actor().user_id().ok_or_else(|| ApiError::internal("a session without a user"))
-    }
-
-    /// Whether the user is an administrator.
-    pub fn is_admin(&self) -> bool {
-        self.0.admin
     }
 }
 
@@ -110,21 +103,27 @@ where
 impl<S: Sync> FromRequestParts<S> for Session
 where
     Accounts: FromRef<S>,
+    Budgets: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let session = AnySession::from_request_parts(parts, state).await?;
         match session.0.standing {
-            Standing::Active | Standing::Suspended => Ok(Self(session)),
-            Standing::Locked => Err(ApiError::user_locked()),
+            Standing::Active | Standing::Suspended => {}
+            Standing::Locked => return Err(ApiError::user_locked()),
         }
+        if let Some(cost) = Cost::of(parts) {
+            Budgets::from_ref(state).take(session.user()?, cost)?;
+        }
+        Ok(Self(session))
     }
 }
 
 impl<S: Sync> FromRequestParts<S> for ActiveSession
 where
     Accounts: FromRef<S>,
+    Budgets: FromRef<S>,
 {
     type Rejection = ApiError;
 
@@ -133,20 +132,6 @@ where
         match session.0.0.standing {
             Standing::Active => Ok(Self(session)),
             Standing::Suspended | Standing::Locked => Err(ApiError::user_suspended()),
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for OptionalSession
-where
-    Accounts: FromRef<S>,
-{
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match token(parts)? {
-            Some(_) => Session::from_request_parts(parts, state).await.map(|session| Self(Some(session))),
-            None => Ok(Self(None)),
         }
     }
 }

@@ -13,6 +13,7 @@ use ruma::api::error::ErrorKind;
 use ruma::serde::Raw;
 
 use crate::api::Settings;
+use crate::budgets::{Budgets, Cost};
 use crate::error::ApiError;
 use crate::extract::content::object;
 use crate::extract::{ActiveSession, Ruma};
@@ -21,10 +22,12 @@ use crate::extract::{ActiveSession, Ruma};
 pub async fn create(
     State(rooms): State<Rooms>,
     State(settings): State<Arc<Settings>>,
+    State(budgets): State<Budgets>,
     session: ActiveSession,
     Ruma(request): Ruma<Request>,
 ) -> Result<Ruma<Response>, ApiError> {
     let room = read(request, &settings)?;
+    budgets.charge(session.user()?, Cost::Write(u32::try_from(room.invite.len()).unwrap_or(u32::MAX)));
     let id = rooms.create(session.actor(), &room).await?;
     Ok(Ruma(Response::new(id)))
 }

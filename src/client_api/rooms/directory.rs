@@ -14,8 +14,12 @@ use ruma::{OwnedRoomAliasId, OwnedRoomId, ServerName, UInt};
 use serde::{Deserialize, Serialize};
 
 use super::create::is_public;
+use crate::budgets::Budgets;
 use crate::error::ApiError;
-use crate::extract::{ActiveSession, Json, Path, Ruma, Session};
+use crate::extract::{ActiveSession, ClientAddress, Json, Path, Ruma, Session};
+
+/// Rooms of a page without a limit in the request.
+const DEFAULT_LIMIT: usize = 50;
 
 /// `GET /_matrix/client/v3/directory/list/room/{roomId}` (client-server API, "Published room directory"). For everyone.
 pub async fn visibility(
@@ -62,8 +66,11 @@ fn unknown_room(refusal: Refusal) -> ApiError {
 /// `GET /_matrix/client/v3/publicRooms` (client-server API, "Published room directory"). For everyone.
 pub async fn published_rooms(
     State(rooms): State<Rooms>,
+    State(budgets): State<Budgets>,
+    from: ClientAddress,
     Ruma(request): Ruma<get_public_rooms::v3::Request>,
 ) -> Result<Json<PublicRooms>, ApiError> {
+    budgets.take_from(from.0)?;
     check_server(&rooms, request.server.as_deref())?;
     let query = query(request.limit, request.since.as_deref())?;
     Ok(Json(rooms.published_rooms(&query).await?.into()))
@@ -90,7 +97,7 @@ pub async fn search(
 
 fn query(limit: Option<UInt>, since: Option<&str>) -> Result<DirectoryQuery, ApiError> {
     // What does not fit is cut to what one page has anyway.
-    let limit = limit.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = limit.map_or(DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let since = since.filter(|since| !since.is_empty()).map(str::parse).transpose();
     let since = since.map_err(ApiError::invalid_param)?;
     Ok(DirectoryQuery { limit, since, ..DirectoryQuery::default() })

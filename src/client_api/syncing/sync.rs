@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -12,8 +13,10 @@ use plop_sync::{StateAt, SyncRequest, Syncing};
 use serde::Deserialize;
 
 use crate::api::Api;
+use crate::budgets::{Budgets, Cost};
 use crate::error::ApiError;
 use crate::extract::Session;
+use crate::kept::Kept;
 use axum::extract::FromRequestParts as _;
 
 /// The parameters.
@@ -47,15 +50,25 @@ enum Shown {
 pub async fn sync(
     State(api): State<Api>,
     State(sync): State<Syncing>,
+    State(budgets): State<Budgets>,
     session: Session,
     parameters: Result<Query<Parameters>, QueryRejection>,
     mut head: Parts,
 ) -> Result<Response, ApiError> {
     let Query(parameters) = parameters.map_err(|error| ApiError::invalid_param(error.body_text()))?;
-    let answer = sync.sync(session.actor(), &request(parameters)).await?;
+    let request = request(parameters);
+    let user = session.user()?;
+    budgets.take(user, Cost::Read(0))?;
+    let is_full = request.full_state || request.since.as_ref().is_none_or(String::is_empty);
+    let place = is_full.then(|| budgets.full_answer(user)).transpose()?;
+    let answer = sync.sync(session.actor(), &request).await?;
     // While it waited, the device may have been logged out: what came since is not for it.
     Session::from_request_parts(&mut head, &api).await?;
-    Ok(([(CONTENT_TYPE, "application/json")], answer.to_json()).into_response())
+    let text = answer.to_json();
+    budgets.answered(user, text.len());
+    // A full answer has its place until it is sent.
+    let body = Body::new(Kept::new(Body::from(text), place));
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 fn request(parameters: Parameters) -> SyncRequest {

@@ -12,7 +12,7 @@ use plop_accounts::registration::NewAccount;
 use plop_accounts::sessions::NewDevice;
 use plop_accounts::{Accounts, Parameters};
 use plop_base::{Actor, Clock, Random, TaskKind, Tasks, UnixMillis};
-use plop_client_api::{Api, Bodies, BodyLimits, Settings};
+use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
 use plop_db::{Db, KeyspaceInfo};
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
@@ -51,6 +51,8 @@ pub struct Choices {
     pub parameters: Parameters,
     pub settings: Settings,
     pub bodies: BodyLimits,
+    /// Nobody is limited without.
+    pub budgets: Option<BudgetLimits>,
 }
 
 /// A logged-in user.
@@ -91,6 +93,7 @@ impl Bed {
             },
             settings: Settings { default_room_version: RoomVersionId::V12, public_url: None },
             bodies: BodyLimits { user: MOST_BYTES, stranger: STRANGER_BYTES, all: 1 << 28 },
+            budgets: None,
         };
         choose(&mut choices);
         let db = Db::memory(keyspaces(), &Random::seeded(1)).expect("a database");
@@ -151,6 +154,7 @@ impl Bed {
             presence,
             clock: clock.clone(),
             bodies: Bodies::new(choices.bodies, &clock),
+            budgets: Budgets::new(choices.budgets, &clock),
             settings: Arc::new(choices.settings.clone()),
         };
         let router = plop_client_api::router(api.clone());

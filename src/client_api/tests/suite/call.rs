@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use plop_client_api::ClientAddress;
 use serde_json::Value;
@@ -52,6 +52,11 @@ impl Call {
         self.request.headers_mut().insert(CONTENT_TYPE, "application/json".parse().expect("a header"));
         *self.request.body_mut() = Body::from(body);
         self
+    }
+
+    /// The answer, of which only the head was read.
+    pub async fn open(self) -> Response<Body> {
+        self.router.oneshot(self.request).await.expect("an answer")
     }
 
     async fn send(self) -> Answer {

@@ -5,6 +5,7 @@ mod account_data;
 mod authentication;
 mod bed;
 mod bodies;
+mod budgets;
 mod call;
 mod chat;
 mod discovery;
