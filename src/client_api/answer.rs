@@ -22,7 +22,7 @@ use plop_rooms::reader::members::{JoinedMember, JoinedPages, MemberPages};
 use plop_rooms::reader::state::StatePages;
 use plop_rooms::rooms::Rooms;
 use plop_rooms::view::RoomView;
-use plop_state::json::write_string;
+use plop_state::json::TextWriter;
 use plop_state::pdu::ClientFormat;
 use tracing::{Instrument as _, Span};
 
@@ -32,19 +32,21 @@ use crate::extract::JsonText;
 const JSON: &str = "application/json";
 
 /// An object whose members are texts already.
-pub struct JsonAnswer(String);
+pub struct JsonAnswer(TextWriter);
 
 impl JsonAnswer {
     /// Without members.
     pub fn new() -> Self {
-        Self("{".to_owned())
+        let mut out = TextWriter::new();
+        out.object();
+        Self(out)
     }
 
     /// With a string.
     #[must_use]
     pub fn string(mut self, name: &str, value: &str) -> Self {
-        self.name(name);
-        write_string(&mut self.0, value);
+        self.0.key(name);
+        self.0.string(value);
         self
     }
 
@@ -60,41 +62,23 @@ impl JsonAnswer {
     /// With something that is JSON text: an event.
     #[must_use]
     pub fn text(mut self, name: &str, text: &str) -> Self {
-        self.name(name);
-        self.0.push_str(text);
+        self.0.key(name);
+        self.0.text(text);
         self
     }
 
     /// With a list of JSON texts.
     #[must_use]
     pub fn list(mut self, name: &str, texts: &[String]) -> Self {
-        self.name(name);
-        self.0.push('[');
-        self.0.push_str(&texts.join(","));
-        self.0.push(']');
+        self.0.key(name);
+        self.0.texts(texts);
         self
-    }
-
-    /// The text up to a list that comes last.
-    fn up_to_list(mut self, name: &str) -> String {
-        self.name(name);
-        self.0.push('[');
-        self.0
-    }
-
-    fn name(&mut self, name: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        write_string(&mut self.0, name);
-        self.0.push(':');
     }
 }
 
 impl IntoResponse for JsonAnswer {
-    fn into_response(mut self) -> Response {
-        self.0.push('}');
-        JsonText(self.0).into_response()
+    fn into_response(self) -> Response {
+        JsonText(self.0.finish()).into_response()
     }
 }
 
@@ -108,16 +92,27 @@ pub enum Pages {
 }
 
 impl Pages {
-    /// The text around the entries.
-    fn frame(&self) -> (&'static str, &'static str) {
+    /// What stands before the entries.
+    fn begin(&self) -> TextWriter {
+        let mut out = TextWriter::new();
         match self {
-            Self::State(_) | Self::Filtered(..) => ("[", "]"),
-            Self::Members(_) => ("{\"chunk\":[", "]}"),
-            Self::Joined(_) => ("{\"joined\":{", "}}"),
+            Self::State(_) | Self::Filtered(..) => out.list(),
+            Self::Members(_) => {
+                out.object();
+                out.key("chunk");
+                out.list();
+            }
+            Self::Joined(_) => {
+                out.object();
+                out.key("joined");
+                out.object();
+            }
         }
+        out
     }
 
-    async fn next(&mut self, reader: &mut RoomReader<'_>) -> Result<Option<Vec<String>>, StoreFault> {
+    /// Writes the next page; whether there was one.
+    async fn next(&mut self, reader: &mut RoomReader<'_>, out: &mut TextWriter) -> Result<bool, StoreFault> {
         let events = match self {
             Self::State(pages) => pages.next(reader).await?,
             Self::Filtered(pages, filter) => {
@@ -128,33 +123,27 @@ impl Pages {
             Self::Members(pages) => pages.next(reader).await?,
             Self::Joined(pages) => {
                 let members = pages.next(reader).await?;
-                return Ok(members.map(|members| members.iter().map(joined).collect()));
+                members.iter().flatten().for_each(|member| joined(out, member));
+                return Ok(members.is_some());
             }
         };
-        match events {
-            Some(events) => Ok(Some(reader.client_events(&events, ClientFormat::Full, Detail::State).await?)),
-            None => Ok(None),
+        let Some(events) = events else { return Ok(false) };
+        for event in reader.client_events(&events, ClientFormat::Full, Detail::State).await? {
+            out.text(&event);
         }
+        Ok(true)
     }
 }
 
 /// A member of the answer of `/joined_members`. Who has no name or avatar has `null` there, as clients know it.
-fn joined(member: &JoinedMember) -> String {
-    let mut text = String::new();
-    write_string(&mut text, member.user.as_str());
-    text.push_str(":{\"display_name\":");
-    string_or_null(&mut text, member.displayname.as_deref());
-    text.push_str(",\"avatar_url\":");
-    string_or_null(&mut text, member.avatar_url.as_deref());
-    text.push('}');
-    text
-}
-
-fn string_or_null(out: &mut String, value: Option<&str>) {
-    match value {
-        Some(value) => write_string(out, value),
-        None => out.push_str("null"),
-    }
+fn joined(out: &mut TextWriter, member: &JoinedMember) {
+    out.key(member.user.as_str());
+    out.object();
+    out.key("display_name");
+    out.string_or_null(member.displayname.as_deref());
+    out.key("avatar_url");
+    out.string_or_null(member.avatar_url.as_deref());
+    out.close();
 }
 
 /// A list of a room, for one reader.
@@ -163,35 +152,31 @@ pub struct RoomList {
     actor: Actor,
     view: Arc<RoomView>,
     pages: Pages,
-    /// The text around the entries.
-    begin: String,
-    end: &'static str,
-    /// Entries that come first.
-    ahead: Vec<String>,
-    is_empty: bool,
-    is_ended: bool,
+    /// What has been written and not sent; `None` once the end is.
+    out: Option<TextWriter>,
 }
 
 impl RoomList {
     /// The list that `pages` walk over, in the room as `reader` sees it.
     pub fn of(rooms: &Rooms, reader: &RoomReader<'_>, actor: &Actor, pages: Pages) -> Self {
-        let (begin, end) = pages.frame();
         Self {
             rooms: rooms.clone(),
             actor: actor.clone(),
             view: Arc::clone(reader.view()),
+            out: Some(pages.begin()),
             pages,
-            begin: begin.to_owned(),
-            end,
-            ahead: Vec::new(),
-            is_empty: true,
-            is_ended: false,
         }
     }
 
     /// The same list as the last member of an object, behind some entries that are there already.
-    pub fn within(self, answer: JsonAnswer, name: &str, ahead: Vec<String>) -> Self {
-        Self { begin: answer.up_to_list(name), end: "]}", ahead, ..self }
+    pub fn within(self, answer: JsonAnswer, name: &str, ahead: &[String]) -> Self {
+        let JsonAnswer(mut out) = answer;
+        out.key(name);
+        out.list();
+        for entry in ahead {
+            out.text(entry);
+        }
+        Self { out: Some(out), ..self }
     }
 
     /// The answer. Its first part is read before it begins, so that a fault is still told as one.
@@ -209,35 +194,28 @@ impl RoomList {
         Ok(part.map(|part| (part, self)))
     }
 
-    /// The next part of the text; `None` once the end is written.
+    /// The next part of the text: a page, or the end; `None` behind that.
     async fn part(&mut self) -> Result<Option<Bytes>, StoreFault> {
-        let mut text = String::new();
-        while text.is_empty() && !self.is_ended {
-            let Some(entries) = self.entries().await? else {
-                text.push_str(if self.is_empty { &self.begin } else { "" });
-                text.push_str(self.end);
-                self.is_ended = true;
-                break;
-            };
-            for entry in entries {
-                text.push_str(if self.is_empty { &self.begin } else { "," });
-                text.push_str(&entry);
-                self.is_empty = false;
+        let Some(mut out) = self.out.take() else { return Ok(None) };
+        loop {
+            if !self.page(&mut out).await? {
+                return Ok(Some(out.finish().into()));
+            }
+            let text = out.take();
+            if !text.is_empty() {
+                self.out = Some(out);
+                return Ok(Some(text.into()));
             }
         }
-        Ok(Some(text).filter(|text| !text.is_empty()).map(Bytes::from))
     }
 
-    /// The next entries, from a snapshot of their own.
-    async fn entries(&mut self) -> Result<Option<Vec<String>>, StoreFault> {
-        if !self.ahead.is_empty() {
-            return Ok(Some(std::mem::take(&mut self.ahead)));
-        }
+    /// Writes the next page, from a snapshot of its own; whether there was one.
+    async fn page(&mut self, out: &mut TextWriter) -> Result<bool, StoreFault> {
         // Lists are read for users: `Rooms::reader` gives them to nobody else.
-        let Some(user) = self.actor.user_id() else { return Ok(None) };
+        let Some(user) = self.actor.user_id() else { return Ok(false) };
         let (core, device) = (self.rooms.core(), self.actor.device_id());
         let snapshot = core.db.snapshot();
         let mut reader = RoomReader::new(core, Arc::clone(&self.view), snapshot, user, device).await?;
-        self.pages.next(&mut reader).await
+        self.pages.next(&mut reader, out).await
     }
 }

@@ -59,6 +59,11 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, message)
     }
 
+    /// There are as many as there may be of what a user keeps here, or names in one request.
+    pub fn too_many(message: impl Display) -> Self {
+        Self::too_large(message)
+    }
+
     /// An endpoint that is switched off is one that is not there.
     pub fn unrecognized() -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorKind::Unrecognized, "There is no such endpoint.")

@@ -155,7 +155,7 @@ impl From<DeviceError> for ApiError {
     fn from(error: DeviceError) -> Self {
         match error {
             DeviceError::NotFound => Self::not_found(error),
-            DeviceError::TooMany => Self::too_large(error),
+            DeviceError::TooMany => Self::too_many(error),
             DeviceError::Forbidden(error) => error.into(),
             DeviceError::Rejected(error) => error.into(),
             DeviceError::Store(error) => error.into(),

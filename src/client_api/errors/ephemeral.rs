@@ -17,7 +17,7 @@ impl From<ReceiptError> for ApiError {
     fn from(error: ReceiptError) -> Self {
         match error {
             ReceiptError::Forbidden(forbidden) => forbidden.into(),
-            ReceiptError::TooMany => Self::too_large(error),
+            ReceiptError::TooMany => Self::too_many(error),
             ReceiptError::Read(error) => error.into(),
             ReceiptError::Commit(error) => error.into(),
         }

@@ -74,7 +74,7 @@ impl From<EditError> for ApiError {
                 Self::bad_request(ErrorKind::Unknown, error)
             }
             EditError::PatternTooLong => Self::too_large(error),
-            EditError::TooMany => Self::bad_request(ErrorKind::TooLarge, error),
+            EditError::TooMany => Self::too_many(error),
         }
     }
 }
@@ -84,7 +84,7 @@ impl From<FilterError> for ApiError {
         match error {
             FilterError::Invalid(_) => Self::bad_request(ErrorKind::BadJson, error),
             FilterError::TooLarge => Self::too_large(error),
-            FilterError::TooMany => Self::forbidden(error),
+            FilterError::TooMany => Self::too_many(error),
             FilterError::NoAccount => Self::not_found(error),
             FilterError::Forbidden(error) => error.into(),
             FilterError::Store(error) => error.into(),

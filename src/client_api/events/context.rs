@@ -51,5 +51,5 @@ pub async fn context(
         (StatePages::without_members(found.state, reader.view()), members)
     };
     let state = RoomList::of(&rooms, &reader, actor, Pages::Filtered(pages, Box::new(filter)));
-    state.within(answer, "state", members).answer().await
+    state.within(answer, "state", &members).answer().await
 }

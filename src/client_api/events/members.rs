@@ -24,7 +24,6 @@ pub async fn members(
         not_membership: request.not_membership.as_ref().map(membership).transpose()?,
     };
     let mut reader = rooms.reader(session.actor(), &request.room_id).await?;
-    reader.admitted()?;
     let at = place(&rooms, &reader, request.at.as_deref()).await?;
     let pages = Pages::Members(reader.members(at, filter).await?);
     RoomList::of(&rooms, &reader, session.actor(), pages).answer().await

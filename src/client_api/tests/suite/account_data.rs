@@ -116,7 +116,7 @@ async fn a_filter_is_kept_whole_under_one_id() {
     for number in 1..500 {
         bed.post(&path).by(&alice).json(&json!({ "event_fields": [number.to_string()] })).await.ok();
     }
-    bed.post(&path).by(&alice).json(&json!({ "event_fields": ["more"] })).await.refused(403, "M_FORBIDDEN");
+    bed.post(&path).by(&alice).json(&json!({ "event_fields": ["more"] })).await.refused(413, "M_TOO_LARGE");
     bed.post(&path).by(&alice).json(&filter).await.ok();
 }
 

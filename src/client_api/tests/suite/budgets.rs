@@ -28,12 +28,6 @@ fn write(bed: &Bed, by: &User) -> Call {
 async fn row_137_a_user_who_writes_without_end_waits_on_all_devices_and_nobody_else_does() {
     let bed = bed().await;
     let (alice, bob) = (bed.user("alice").await, bed.user("bob").await);
-    for _ in 0..30 {
-        write(&bed, &alice).await.ok();
-    }
-    let refused = write(&bed, &alice).await;
-    assert_eq!(refused.header("retry-after"), Some("1"));
-    assert_eq!(refused.refused(429, "M_LIMIT_EXCEEDED")["retry_after_ms"], 1_000);
     let login = PasswordLogin {
         user: "alice".to_owned(),
         password: PASSWORD.into(),
@@ -42,6 +36,12 @@ async fn row_137_a_user_who_writes_without_end_waits_on_all_devices_and_nobody_e
     };
     let tablet = bed.api.accounts.login(login).await.expect("a login");
     let tablet = User { id: tablet.user, device: tablet.device, token: tablet.tokens.access };
+    for _ in 0..30 {
+        write(&bed, &alice).await.ok();
+    }
+    let refused = write(&bed, &alice).await;
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(refused.refused(429, "M_LIMIT_EXCEEDED")["retry_after_ms"], 1_000);
     write(&bed, &tablet).await.refused(429, "M_LIMIT_EXCEEDED");
     write(&bed, &bob).await.ok();
     // Reading goes on, and so does leaving.

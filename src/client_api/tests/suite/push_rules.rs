@@ -129,5 +129,5 @@ async fn b9_139_what_is_no_rule_is_refused() {
     for number in 0..256 {
         bed.put(&rule("content", &format!("r{number}"))).by(&alice).json(&some).await.ok();
     }
-    bed.put(&rule("content", "more")).by(&alice).json(&some).await.refused(400, "M_TOO_LARGE");
+    bed.put(&rule("content", "more")).by(&alice).json(&some).await.refused(413, "M_TOO_LARGE");
 }
