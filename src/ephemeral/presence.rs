@@ -80,16 +80,16 @@ impl State {
 /// An open connection of a user: the user is there while it lives.
 pub struct Connection {
     /// `None` when it says nothing about the user.
-    of: Option<(Arc<Presence>, OwnedUserId)>,
+    of: Option<(Arc<Presence>, OwnedUserId, PresenceState)>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some((presence, user)) = self.of.take() {
+        if let Some((presence, user, shown_as)) = self.of.take() {
             let mut state = presence.settled();
             let now = presence.clock.monotonic();
             if let Some(entry) = state.users.get_mut(&user) {
-                entry.disconnect(now);
+                entry.disconnect(shown_as, now);
             }
             presence.settle(&mut state, &user, now);
         }
@@ -159,7 +159,7 @@ impl Presence {
         }
         let is_followed =
             self.with_entry(user, |entry, now, wall| entry.connect(presence, now, wall)).await?;
-        Ok(Connection { of: is_followed.then(|| (self.clone(), user.to_owned())) })
+        Ok(Connection { of: is_followed.then(|| (self.clone(), user.to_owned(), presence)) })
     }
 
     /// Changes the entry of a user, made from the stored row if there is none. Says whether there is room for it.

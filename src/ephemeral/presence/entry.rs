@@ -40,7 +40,7 @@ impl Shown {
 /// The facts.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// What the user or a client asked for last.
+    /// What the user asked for last.
     chosen: PresenceState,
     pub status_msg: Option<String>,
     /// For people.
@@ -49,6 +49,10 @@ pub(crate) struct Entry {
     active_at: Option<Duration>,
     /// Connections that are open now.
     pub connections: u32,
+    /// How many of them show the user as online: there is somebody at the client.
+    at_client: u32,
+    /// When one of these ended last, or the user did something.
+    at_client_until: Option<Duration>,
     /// When the user was last seen without being connected since; `None` before that.
     left_at: Option<Duration>,
     /// As last announced.
@@ -64,6 +68,8 @@ impl Entry {
             last_active,
             active_at: None,
             connections: 0,
+            at_client: 0,
+            at_client_until: None,
             left_at: None,
             announced: Shown::OFFLINE,
         }
@@ -80,7 +86,8 @@ impl Entry {
         if !is_there || self.chosen == PresenceState::Offline {
             return Shown::OFFLINE;
         }
-        if self.chosen == PresenceState::Unavailable || !before(now, self.active_at, IDLE_AFTER) {
+        let is_idle = !self.is_at_client(now) || !before(now, self.active_at, IDLE_AFTER);
+        if self.chosen == PresenceState::Unavailable || is_idle {
             return Shown { state: PresenceState::Unavailable, currently_active: false };
         }
         let currently_active = before(now, self.active_at, ACTIVE_FOR);
@@ -90,7 +97,10 @@ impl Entry {
     /// When [`Entry::shown`] may next be different without anything happening.
     pub fn next_change(&self, now: Duration) -> Option<Duration> {
         let left_at = if self.connections == 0 { self.left_at } else { None };
-        let ends = [(left_at, OFFLINE_AFTER), (self.active_at, IDLE_AFTER), (self.active_at, ACTIVE_FOR)];
+        let until = if self.at_client == 0 { self.at_client_until } else { None };
+        let active = self.active_at;
+        let ends =
+            [(left_at, OFFLINE_AFTER), (until, OFFLINE_AFTER), (active, IDLE_AFTER), (active, ACTIVE_FOR)];
         ends.into_iter()
             .filter_map(|(from, length)| from.map(|from| from + length))
             .filter(|at| *at > now)
@@ -111,23 +121,42 @@ impl Entry {
         self.touch(now, wall);
     }
 
-    /// A client that shows its user as `state` polls. It brings back who was offline, and changes nothing else: polling is no activity.
+    /// A client that shows its user as `state` polls. It brings back who was offline; somebody who is at a client again is active. Else it changes
+    /// nothing: polling is no activity. Of several clients the most present one counts.
     pub fn connect(&mut self, state: PresenceState, now: Duration, wall: UnixMillis) {
         let was_offline = self.shown(now).state == PresenceState::Offline;
+        let was_at_client = self.is_at_client(now);
         self.connections = self.connections.saturating_add(1);
         if was_offline {
-            self.choose(state, now, wall);
+            self.chosen = PresenceState::Online;
+        }
+        if state == PresenceState::Online {
+            self.at_client = self.at_client.saturating_add(1);
+            if was_offline || !was_at_client {
+                self.touch(now, wall);
+            }
         }
     }
 
-    pub fn disconnect(&mut self, now: Duration) {
+    /// Such a connection ended.
+    pub fn disconnect(&mut self, state: PresenceState, now: Duration) {
         self.connections = self.connections.saturating_sub(1);
         self.left_at = Some(now);
+        if state == PresenceState::Online {
+            self.at_client = self.at_client.saturating_sub(1);
+            self.at_client_until = Some(now);
+        }
+    }
+
+    /// Whether somebody is at a client, or was a moment ago: between two polls it is the same.
+    fn is_at_client(&self, now: Duration) -> bool {
+        self.at_client > 0 || before(now, self.at_client_until, OFFLINE_AFTER)
     }
 
     fn touch(&mut self, now: Duration, wall: UnixMillis) {
         self.active_at = Some(now);
         self.left_at = Some(now);
+        self.at_client_until = Some(now);
         self.last_active = self.last_active.max(wall);
     }
 }

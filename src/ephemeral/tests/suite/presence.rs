@@ -44,6 +44,40 @@ async fn a_user_becomes_inactive_idle_and_offline() {
     assert_eq!(seen(&presence, &alice).await.state, PresenceState::Offline);
 }
 
+/// Client-server API, `GET /sync`, `set_presence`: "the client is marked as being idle".
+#[tokio::test(start_paused = true)]
+async fn a_user_is_as_present_as_the_most_present_client() {
+    let (db, clock, alice) = (database(&MemoryDisk::new()), clock(), user("alice"));
+    let presence = presence(&db, &clock);
+    let connect = async |state| presence.connect(&actor(&alice), &alice, state).await.expect("connected");
+    let state = async || seen(&presence, &alice).await.state;
+    let background = connect(PresenceState::Unavailable).await;
+    assert_eq!(state().await, PresenceState::Unavailable, "back, and at no client");
+    let screen = connect(PresenceState::Online).await;
+    assert_eq!(state().await, PresenceState::Online);
+
+    // Between two polls nothing changes; the client that went to the background is idle a moment later.
+    drop(screen);
+    let screen = connect(PresenceState::Online).await;
+    assert_eq!(state().await, PresenceState::Online);
+    drop(screen);
+    clock.sleep(OFFLINE_AFTER - Duration::from_millis(1)).await;
+    assert_eq!(state().await, PresenceState::Online);
+    clock.sleep(Duration::from_millis(1)).await;
+    assert_eq!(state().await, PresenceState::Unavailable);
+
+    // Whoever does something is there, also from the background; whoever comes back to the screen, too.
+    presence.act(&actor(&alice), &alice).await.expect("taken");
+    assert_eq!(state().await, PresenceState::Online);
+    clock.sleep(IDLE_AFTER).await;
+    assert_eq!(state().await, PresenceState::Unavailable);
+    let screen = connect(PresenceState::Online).await;
+    assert_eq!(state().await, PresenceState::Online);
+    drop((background, screen));
+    clock.sleep(OFFLINE_AFTER).await;
+    assert_eq!(state().await, PresenceState::Offline);
+}
+
 #[tokio::test(start_paused = true)]
 async fn many_signs_of_an_active_user_are_one_change() {
     let (db, clock, alice) = (database(&MemoryDisk::new()), clock(), user("alice"));
