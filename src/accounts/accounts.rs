@@ -107,7 +107,9 @@ impl Accounts {
         let (parts, guard) = (Arc::clone(&self.0), Arc::clone(guard));
         let forget = move |_: &Committed| {
             for session in &sessions {
-                parts.sessions.remove(session);
+                if let Some((_, session)) = parts.sessions.remove(session) {
+                    session.until_changed.close();
+                }
             }
             drop(guard);
         };

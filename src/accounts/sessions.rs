@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use plop_base::{Actor, UnixMillis};
 use plop_db::{Batch, Guard, KeyRange, Position, ReadError, Snapshot};
 use ruma::{OwnedDeviceId, OwnedUserId};
+use tokio::sync::Semaphore;
 
 use crate::accounts::Accounts;
 use crate::error::StoreError;
@@ -138,6 +139,7 @@ impl Accounts {
             token,
             row,
             seen: AtomicU64::new(seen),
+            until_changed: Semaphore::new(0),
         };
         Ok(Some((session, device)))
     }

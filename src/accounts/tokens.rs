@@ -13,6 +13,7 @@ use std::time::Duration;
 use plop_base::{Actor, Random, UnixMillis};
 use plop_db::{Batch, KeyRange, ReadError, Snapshot};
 use ruma::{OwnedDeviceId, OwnedUserId};
+use tokio::sync::Semaphore;
 
 use crate::rows::all_rows;
 use crate::schema::{
@@ -48,6 +49,17 @@ pub struct Session {
     pub(crate) row: AccessTokenRow,
     /// When the device's last sighting was written, in milliseconds since 1970.
     pub(crate) seen: AtomicU64,
+    /// Gives nothing, and is closed when the session ends or may do something else.
+    pub(crate) until_changed: Semaphore,
+}
+
+impl Session {
+    /// Waits until the session has ended, or its account may do something else: whoever waits for long then asks anew. A session that has left memory
+    /// meanwhile is told nothing, so ask anew at the end in any case.
+    pub async fn changed(&self) {
+        // Only its end comes.
+        let _ = self.until_changed.acquire().await;
+    }
 }
 
 /// Tokens for a client. Their texts are nowhere else.

@@ -38,6 +38,11 @@ impl AnySession {
         &self.0.actor
     }
 
+    /// Waits until the session has ended, or its account may do something else ([`sessions::Session::changed`]).
+    pub async fn changed(&self) {
+        self.0.changed().await;
+    }
+
     /// The user who asks. Sessions belong to users.
     pub fn user(&self) -> Result<&UserId, ApiError> {
         self.actor().user_id().ok_or_else(|| ApiError::internal("a session without a user"))

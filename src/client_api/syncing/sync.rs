@@ -1,5 +1,6 @@
 //! `GET /_matrix/client/v3/sync`.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -61,8 +62,15 @@ pub async fn sync(
     budgets.take(user, Cost::Read(0))?;
     let is_full = request.full_state || request.since.as_ref().is_none_or(String::is_empty);
     let place = is_full.then(|| budgets.full_answer(user)).transpose()?;
-    let answer = sync.sync(session.actor(), &request).await?;
-    // While it waited, the device may have been logged out: what came since is not for it.
+    let mut answer = pin!(sync.sync(session.actor(), &request));
+    // While it waits, the device may be logged out: it is told at once, and what came since is not for it.
+    let answer = tokio::select! {
+        answer = answer.as_mut() => answer?,
+        () = session.changed() => {
+            Session::from_request_parts(&mut head, &api).await?;
+            answer.await?
+        }
+    };
     Session::from_request_parts(&mut head, &api).await?;
     let text = answer.to_json();
     budgets.answered(user, text.len());

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use plop_accounts::moderation::Decision;
+use plop_base::Actor;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_state::json::Object;
 use ruma::{OwnedRoomId, RoomVersionId};
@@ -76,12 +78,38 @@ async fn a_device_that_is_logged_out_while_it_waits_gets_nothing() {
     let alice = bed.user("alice").await;
     let first = bed.get(SYNC).by(&alice).await.ok();
     let path = format!("{SYNC}?timeout=30000&since={}", first["next_batch"].as_str().expect("a token"));
-    let waiting = async { bed.get(&path).by(&alice).await };
+    let started = bed.clock.monotonic();
+    let waiting = async {
+        let answer = bed.get(&path).by(&alice).await;
+        (answer, bed.clock.monotonic().saturating_sub(started))
+    };
     let log_out = async {
         bed.clock.sleep(Duration::from_secs(1)).await;
         bed.api.accounts.logout(&alice.actor()).await.expect("logged out");
         room(&bed, &alice).await
     };
-    let (answer, _) = tokio::join!(waiting, log_out);
+    let ((answer, waited), _) = tokio::join!(waiting, log_out);
     answer.refused(401, "M_UNKNOWN_TOKEN");
+    assert!(waited < Duration::from_secs(2), "at once: {waited:?}");
+}
+
+/// What an account may do changes while it waits: a client that may still read goes on waiting.
+#[tokio::test(start_paused = true)]
+async fn a_suspended_account_goes_on_waiting_and_a_locked_one_does_not() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let first = bed.get(SYNC).by(&alice).await.ok();
+    let path = format!("{SYNC}?timeout=30000&since={}", first["next_batch"].as_str().expect("a token"));
+    let decide = async |decision| {
+        bed.clock.sleep(Duration::from_secs(1)).await;
+        bed.api.accounts.decide(&Actor::Server, &alice.id, decision).await.expect("decided");
+    };
+    let started = bed.clock.monotonic();
+    let (answer, ()) =
+        tokio::join!(bed.get(&path).by(&alice).into_future(), decide(Decision::Suspended(true)));
+    answer.ok();
+    let waited = bed.clock.monotonic().saturating_sub(started);
+    assert!(waited >= Duration::from_secs(29), "{waited:?}");
+    let (answer, ()) = tokio::join!(bed.get(&path).by(&alice).into_future(), decide(Decision::Locked(true)));
+    answer.refused(401, "M_USER_LOCKED");
 }
