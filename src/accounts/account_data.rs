@@ -8,7 +8,7 @@
 
 use plop_base::Actor;
 use plop_db::codec::Tail;
-use plop_db::{Batch, Direction, KeyRange, Position, ReadError, Snapshot};
+use plop_db::{Batch, Direction, Guard, KeyRange, Position, ReadError, Snapshot};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde_json::{Map, Value};
 
@@ -102,6 +102,16 @@ impl Accounts {
         self.change_account_data(actor, subject, |_| Ok(content.clone())).await
     }
 
+    /// What [`Accounts::set_managed_account_data`] would write, for a part that writes more in the same batch. It is to be committed under the guard.
+    pub async fn prepare_account_data(
+        &self,
+        actor: &Actor,
+        subject: &Subject<'_>,
+        content: &Map<String, Value>,
+    ) -> Result<(Batch, Guard), AccountDataError> {
+        self.prepare_change(actor, subject, |_| Ok(content.clone())).await
+    }
+
     /// Rewrites account data under the user's guard: `change` gets what is there.
     pub(crate) async fn change_account_data<E: From<AccountDataError>>(
         &self,
@@ -109,14 +119,25 @@ impl Accounts {
         subject: &Subject<'_>,
         change: impl FnOnce(Option<Map<String, Value>>) -> Result<Map<String, Value>, E>,
     ) -> Result<(), E> {
+        let (batch, guard) = self.prepare_change(actor, subject, change).await?;
+        let committed = self.parts().db.commit_under(guard, batch).await;
+        committed.map_err(|error| AccountDataError::from(StoreError::from(error)))?;
+        Ok(())
+    }
+
+    async fn prepare_change<E: From<AccountDataError>>(
+        &self,
+        actor: &Actor,
+        subject: &Subject<'_>,
+        change: impl FnOnce(Option<Map<String, Value>>) -> Result<Map<String, Value>, E>,
+    ) -> Result<(Batch, Guard), E> {
         acting_for(actor, subject.user).map_err(AccountDataError::from)?;
         if !(1..=MAX_TYPE_BYTES).contains(&subject.kind.len()) {
             return Err(AccountDataError::InvalidType.into());
         }
-        let parts = self.parts();
         let key = subject.key();
         let user = key.0.clone();
-        let guard = parts.user_guards.lock(user.as_str()).await;
+        let guard = self.parts().user_guards.lock(user.as_str()).await;
         let (mut batch, existing) = self.begin_change(&key).await?;
         // What cannot be parsed was not written by us: as if it were not there.
         let before = existing.as_ref().and_then(|row| serde_json::from_str(&row.content.0).ok());
@@ -130,9 +151,7 @@ impl Accounts {
         let position = Position::pending(0);
         batch.put::<AccountData>(&key, &AccountDataRow { position, content: Tail(content) });
         batch.append::<AccountDataChanges>(&user, &(user.clone(), position), &(key.1, key.2));
-        let committed = parts.db.commit_under(guard, batch).await;
-        committed.map_err(|error| AccountDataError::from(StoreError::from(error)))?;
-        Ok(())
+        Ok((batch, guard))
     }
 
     async fn begin_change(

@@ -1,21 +1,27 @@
 //! Read receipts (client-server API, "Receipts"): `m.read` and `m.read.private`, threaded or not.
 //!
-//! Owns: the rows, the streams of changes, that a receipt never moves back. Does not own: the fully read marker (account data), whether the
-//! event is there and belongs to the thread (the edge asks rooms), unread counts.
+//! Owns: the rows, the streams of changes, that a receipt never moves back, that the fully read marker of the same request moves with it. Does not
+//! own: that marker (account data), whether the event is there and belongs to the thread (the edge asks rooms), unread counts.
 //!
 //! Invariants: one receipt for each room, user, kind and thread, whose place in its stream is that of its last change; a private one is
 //! in no answer but the user's own. Writes are relaxed: a client repeats a receipt that a power cut took by reading on.
 
+use plop_accounts::Accounts;
+use plop_accounts::account_data::{AccountDataError, Subject};
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, CommitError, Db, Direction, Guards, KeyRange, Position, ReadError, Snapshot};
+use plop_db::{Batch, CommitError, Db, Direction, Guard, Guards, KeyRange, Position, ReadError, Snapshot};
 use plop_state_store::{EventNumber, RoomNumber};
-use ruma::{OwnedEventId, OwnedUserId, UserId};
+use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId};
+use serde_json::Map;
 
 use crate::authority::{Forbidden, is_seen_as};
 use crate::schema::{PrivateReceiptChanges, ReceiptChanges, ReceiptKind, ReceiptRow, ReceiptRows, Thread};
 
 /// Receipts of one call: `/read_markers` sets two.
 pub const MAX_RECEIPTS_AT_ONCE: usize = 100;
+
+/// The type of account data that holds the fully read marker.
+const FULLY_READ: &str = "m.fully_read";
 
 /// A user has read up to here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +66,9 @@ pub enum ReceiptError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The fully read marker is not written, so nothing is.
+    #[error(transparent)]
+    FullyRead(#[from] AccountDataError),
 }
 
 /// The only writer of receipts.
@@ -83,6 +92,41 @@ impl Receipts {
         user: &UserId,
         receipts: &[NewReceipt],
     ) -> Result<usize, ReceiptError> {
+        let mut batch = Batch::relaxed();
+        let (moved, guard) = self.stage(actor, room, user, receipts, &mut batch).await?;
+        if moved > 0 {
+            self.db.commit_under(guard, batch).await?;
+        }
+        Ok(moved)
+    }
+
+    /// The same with the fully read marker, which is account data of the room: both or none.
+    pub async fn set_with_fully_read(
+        &self,
+        accounts: &Accounts,
+        actor: &Actor,
+        (number, room): (RoomNumber, &RoomId),
+        user: &UserId,
+        (receipts, fully_read): (&[NewReceipt], &EventId),
+    ) -> Result<(), ReceiptError> {
+        let content = Map::from_iter([("event_id".to_owned(), fully_read.as_str().into())]);
+        let subject = Subject { user, room: Some(room), kind: FULLY_READ };
+        // The guard of the account comes first.
+        let (mut batch, of_account) = accounts.prepare_account_data(actor, &subject, &content).await?;
+        let (_, of_receipts) = self.stage(actor, number, user, receipts, &mut batch).await?;
+        self.db.commit_under((of_account, of_receipts), batch).await?;
+        Ok(())
+    }
+
+    /// Puts what moves into a batch, which is to be committed under the guard.
+    async fn stage(
+        &self,
+        actor: &Actor,
+        room: RoomNumber,
+        user: &UserId,
+        receipts: &[NewReceipt],
+        batch: &mut Batch,
+    ) -> Result<(usize, Guard), ReceiptError> {
         if receipts.len() > MAX_RECEIPTS_AT_ONCE {
             return Err(ReceiptError::TooMany);
         }
@@ -99,7 +143,6 @@ impl Receipts {
 
         let guard = self.guards.lock(user.as_str()).await;
         let present = self.db.snapshot().get_many::<ReceiptRows>(&keys).await?;
-        let mut batch = Batch::relaxed();
         let mut moved: u32 = 0;
         for ((key, new), before) in keys.into_iter().zip(wanted).zip(present) {
             if before.as_ref().is_some_and(|before| before.arrival >= new.arrival) {
@@ -127,10 +170,7 @@ impl Receipts {
             let NewReceipt { event, event_id, arrival, at, .. } = new.clone();
             batch.put::<ReceiptRows>(&key, &ReceiptRow { position, event, event_id, arrival, at });
         }
-        if moved > 0 {
-            self.db.commit_under(guard, batch).await?;
-        }
-        Ok(moved as usize)
+        Ok((moved as usize, guard))
     }
 }
 

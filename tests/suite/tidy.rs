@@ -15,7 +15,7 @@ const RANKS: [(&str, &str, u8, &[&str]); 13] = [
     ("plop-accounts", "src/accounts", 3, &[]),
     ("plop-rooms", "src/rooms", 3, &["plop-accounts"]),
     ("plop-e2ee", "src/e2ee", 3, &["plop-accounts", "plop-rooms"]),
-    ("plop-ephemeral", "src/ephemeral", 3, &[]),
+    ("plop-ephemeral", "src/ephemeral", 3, &["plop-accounts"]),
     ("plop-unread", "src/unread", 3, &["plop-accounts", "plop-ephemeral", "plop-rooms"]),
     ("plop-sync", "src/sync", 4, &[]),
     ("plop-client-api", "src/client_api", 5, &[]),

@@ -1,9 +1,8 @@
 //! How far a user has read: `/rooms/{roomId}/receipt/{receiptType}/{eventId}`, `/rooms/{roomId}/read_markers`.
 //!
-//! Invariant: the markers of one request are checked before any of them is written.
+//! Invariant: the markers of one request are checked before any of them is written, and written together.
 
 use axum::extract::State;
-use plop_accounts::account_data::Subject;
 use plop_ephemeral::{NewReceipt, ReceiptKind, Thread};
 use plop_rooms::reader::receipt::{ReadUpTo, Scope};
 use plop_state::json::Value;
@@ -11,14 +10,10 @@ use ruma::api::client::read_marker::set_read_marker;
 use ruma::api::client::receipt::create_receipt;
 use ruma::api::client::receipt::create_receipt::v3::ReceiptType;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
-use serde_json::Map;
 
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::extract::{Acting, Addition, Path, Ruma, Session};
-
-/// The type of account data that holds the fully read marker.
-const FULLY_READ: &str = "m.fully_read";
 
 /// What a request says has been read.
 #[derive(Default)]
@@ -87,16 +82,14 @@ async fn set(api: &Api, session: &Session, room: &RoomId, markers: Markers) -> R
         let ReadUpTo { event, arrival } = reader.read_up_to(&event_id, scope(&thread)).await?;
         receipts.push(NewReceipt { kind, thread, event, event_id, arrival, at: api.clock.now() });
     }
-    if let Some(event) = &markers.fully_read {
-        reader.read_up_to(event, Scope::Room).await?;
-    }
-    api.receipts.set(actor, reader.view().number, user, &receipts).await?;
-    if let Some(event) = markers.fully_read {
-        let content = Map::from_iter([("event_id".to_owned(), event.as_str().into())]);
-        let subject = Subject { user, room: Some(room), kind: FULLY_READ };
-        api.accounts.set_managed_account_data(actor, &subject, &content).await?;
-    }
-    Ok(())
+    let number = reader.view().number;
+    let Some(fully_read) = markers.fully_read else {
+        api.receipts.set(actor, number, user, &receipts).await?;
+        return Ok(());
+    };
+    reader.read_up_to(&fully_read, Scope::Room).await?;
+    let markers = (receipts.as_slice(), &*fully_read);
+    Ok(api.receipts.set_with_fully_read(&api.accounts, actor, (number, room), user, markers).await?)
 }
 
 fn scope(thread: &Thread) -> Scope<'_> {

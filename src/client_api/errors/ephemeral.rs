@@ -20,6 +20,7 @@ impl From<ReceiptError> for ApiError {
             ReceiptError::TooMany => Self::too_many(error),
             ReceiptError::Read(error) => error.into(),
             ReceiptError::Commit(error) => error.into(),
+            ReceiptError::FullyRead(error) => error.into(),
         }
     }
 }

@@ -69,7 +69,9 @@ async fn read_markers_set_up_to_three_at_once() {
     let markers = |body: Value| bed.ask(&bob, Method::POST, "/rooms/{}/read_markers", &[&room]).json(&body);
     bed.without_effect(markers(json!({}))).await.ok();
     let all = json!({ "m.fully_read": first, "m.read": first, "m.read.private": last });
+    let commits = bed.db.stats().commits;
     assert_eq!(markers(all).await.ok(), json!({}));
+    assert_eq!(bed.db.stats().commits, commits + 1, "all or none");
     assert_eq!(fully_read(&bed, &bob, &room).await.await.ok(), json!({ "event_id": first }));
     assert!(seen(&bed, &alice, &room).await[&first]["m.read"][bob.id.as_str()].is_object());
     assert!(seen(&bed, &bob, &room).await[&last]["m.read.private"][bob.id.as_str()].is_object());
