@@ -96,9 +96,11 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, "The account is suspended.")
     }
 
+    /// In whole seconds, rounded up: the header knows no others, and a client that comes back in no time is refused again.
     pub fn limited(retry_after: Duration) -> Self {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         let mut data = LimitExceededErrorData::new();
-        data.retry_after = Some(RetryAfter::Delay(retry_after));
+        data.retry_after = Some(RetryAfter::Delay(Duration::from_secs(seconds)));
         Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorKind::LimitExceeded(data), "Too many requests.")
     }
 
@@ -129,6 +131,22 @@ impl IntoResponse for ApiError {
                 tracing::error!(%error, "an error answer cannot be written");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::RETRY_AFTER;
+
+    use super::*;
+
+    #[test]
+    fn who_is_refused_for_a_moment_is_told_of_a_second() {
+        for (millis, seconds) in [(1, "1"), (100, "1"), (1_000, "1"), (1_001, "2")] {
+            let answer = ApiError::limited(Duration::from_millis(millis)).into_response();
+            assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(answer.headers()[RETRY_AFTER], seconds, "{millis}");
         }
     }
 }
