@@ -5,14 +5,12 @@
 //! Invariants: a row may be newer than the answer's position; it then comes again. A piece that the filter does not want is read and left out. The
 //! filter's `limit` is not for account data: what were cut off would never come.
 
-use std::collections::BTreeMap;
-
 use plop_accounts::account_data::{self, AccountDataItem};
 use plop_accounts::push_rules;
 use plop_db::{Db, Position, ReadError, Snapshot};
 use plop_rooms::reader::filter::EventFilter;
 use plop_state::json::write_string;
-use ruma::{OwnedRoomId, UserId};
+use ruma::UserId;
 use serde_json::Value;
 
 use crate::response::Events;
@@ -20,45 +18,27 @@ use crate::response::Events;
 /// Changes that are read at once.
 const PAGE: usize = 500;
 
-/// The account data of an answer.
-#[derive(Debug, Default)]
-pub struct AccountData {
-    pub global: Vec<AccountDataItem>,
-    pub rooms: BTreeMap<OwnedRoomId, Vec<AccountDataItem>>,
+/// What belongs to no room.
+pub async fn global(snapshot: &Snapshot, user: &UserId) -> Result<Vec<AccountDataItem>, ReadError> {
+    account_data::all_account_data(snapshot, user, None).await
 }
 
-impl AccountData {
-    fn add(&mut self, item: AccountDataItem) {
-        match &item.room {
-            None => self.global.push(item),
-            Some(room) => self.rooms.entry(room.clone()).or_default().push(item),
-        }
-    }
-}
-
-/// All of it.
-pub async fn full(snapshot: &Snapshot, user: &UserId) -> Result<AccountData, ReadError> {
-    let mut data = AccountData::default();
-    account_data::account_data_everywhere(snapshot, user).await?.into_iter().for_each(|item| data.add(item));
-    Ok(data)
-}
-
-/// What changed.
+/// What changed, of the user as a whole and of rooms.
 pub async fn changes(
     snapshot: &Snapshot,
     user: &UserId,
     since: Position,
     to: Position,
-) -> Result<AccountData, ReadError> {
-    let mut data = AccountData::default();
+) -> Result<Vec<AccountDataItem>, ReadError> {
+    let mut found = Vec::new();
     let mut after = since;
     loop {
         let page = account_data::account_data_changes(snapshot, user, after, to, PAGE).await?;
         let last = page.items.iter().map(|item| item.position).filter(|position| *position <= to).max();
-        page.items.into_iter().for_each(|item| data.add(item));
+        found.extend(page.items);
         match last {
             Some(last) if page.more && last > after => after = last,
-            _ => return Ok(data),
+            _ => return Ok(found),
         }
     }
 }
@@ -68,21 +48,21 @@ pub async fn changes(
 pub async fn put_push_rules(
     db: &Db,
     user: &UserId,
-    data: &mut AccountData,
+    global: &mut Vec<AccountDataItem>,
     all: bool,
 ) -> Result<(), ReadError> {
-    let told = data.global.iter().position(|item| item.kind == push_rules::KIND);
+    let told = global.iter().position(|item| item.kind == push_rules::KIND);
     if told.is_none() && !all {
         return Ok(());
     }
     let rules = push_rules::push_rules(&db.snapshot(), user).await?;
     let content = Value::Object(rules.content()).to_string();
-    match told.and_then(|index| data.global.get_mut(index)) {
+    match told.and_then(|index| global.get_mut(index)) {
         Some(item) => item.content = content,
         None => {
             let position = rules.changed.unwrap_or(Position::START);
             let kind = push_rules::KIND.to_owned();
-            data.global.push(AccountDataItem { room: None, kind, content, position });
+            global.push(AccountDataItem { room: None, kind, content, position });
         }
     }
     Ok(())

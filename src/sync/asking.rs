@@ -24,6 +24,6 @@ pub struct Asking<'a> {
     pub ignored: Arc<BTreeSet<OwnedUserId>>,
     /// Member events that the device has.
     pub sent_members: Arc<SentToDevice>,
-    /// What notifies the user, where rooms are told of.
-    pub notified: Option<plop_unread::Reader>,
+    /// What notifies the user.
+    pub notified: plop_unread::Reader,
 }

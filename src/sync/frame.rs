@@ -1,27 +1,22 @@
-//! The frame of an answer: which rooms it is about, and from which position each of them is new.
+//! The frame of an answer: what it tells of which room.
 //!
-//! Owns: [`Frame`], found from the user's rooms and the log of changes. Does not own: what is told of the rooms (the providers).
+//! Owns: [`Told`], what is told of one room, decided in one place from the user's row of the room, what came in it and, where these do not suffice, the
+//! user's memberships around the span. Does not own: reading these ([`crate::news`], [`crate::past`]); the providers, which only obey.
 //!
-//! Invariants: a room that the user joined, or joined again, after the client's position is new as a whole. A membership that changed after the
-//! answer's position belongs to the next frame. Forgotten rooms are left out, but that one was left since is told, for the user's other devices.
+//! Invariants: a room that the user joined, or joined again, after the client's position is new as a whole. One that was left is told up to the
+//! departure, and its state only to a client that the user was in it for since its position: whoever left gets nothing newer. A membership that
+//! changed after the answer's position belongs to the next frame, and what came before it to this one. A forgotten room is told once to a client
+//! that still has it, and that it is gone is all that is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use plop_db::Position;
-use plop_rooms::event_store::EventReadError;
-use plop_rooms::operation::StoreFault;
-use plop_rooms::schema::{Arrivals, Membership};
-use plop_state::StateKey;
-use plop_state::auth;
-use plop_state_store::{EventNumber, RoomNumber};
-use ruma::UserId;
+use plop_rooms::schema::Membership;
+use plop_state_store::RoomNumber;
+use plop_state_store::tree::Root;
 
-use crate::memberships::{Standing, UserRoomSet};
-use crate::scene::Scene;
-use crate::timeline;
-
-/// Member events that are followed back to the client's position.
-const MAX_MEMBER_CHANGES: usize = 64;
+use crate::memberships::{UserRoom, UserRoomSet};
+use crate::news::RoomNews;
 
 /// What part of a room the answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +26,6 @@ pub struct Part {
     pub to: Position,
 }
 
-/// A room of the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RoomFrame {
-    Joined(Part),
-    Left(Part),
-    /// Invited, or knocking.
-    Outside(Standing),
-}
-
 /// The span of an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
@@ -47,153 +33,352 @@ pub struct Span {
     pub to: Position,
     /// Whether rooms that were left before are wanted, where all rooms are.
     pub include_left: bool,
+    /// Whether all of the state is wanted of every room.
+    pub full_state: bool,
 }
 
-/// Rooms whose part can be told from memory, and those whose member events must be looked at.
+/// What is told of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    Joined(JoinedPart),
+    Left(LeftPart),
+    /// Invited, or knocking.
+    Outside(UserRoom),
+}
+
+/// A room that the user is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JoinedPart {
+    pub part: Part,
+    /// All of its state, rather than what changed.
+    pub whole: bool,
+    /// Whether there are events to look at; else only what is beside them.
+    pub open: bool,
+}
+
+/// A room that the user has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftPart {
+    /// Up to the departure, where that is in it.
+    pub part: Part,
+    pub shown: Shown,
+}
+
+/// What is shown of a room that was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The user was in it: what came until the departure, and of the state that this left behind all, or what changed.
+    Until { state: Root, whole: bool },
+    /// The user was not in it: that an invite or a knock ended, and nothing of the room.
+    Ending,
+    /// Nothing but that it is gone: it was forgotten.
+    Nothing,
+}
+
+/// What can be said of a room from the user's row and what came in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glance {
+    Nothing,
+    Told(Told),
+    /// It depends on the memberships around the span.
+    Unclear,
+}
+
+/// A user's memberships in a room around a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// At the client's position; `None` without one, and for who had never had to do with the room.
+    pub at_since: Option<Membership>,
+    /// At the end of the span.
+    pub at_end: Option<Membership>,
+    /// Whether the user was joined all the time.
+    pub stayed: bool,
+    /// With which the user left last before the end of the span.
+    pub departure: Option<Departure>,
+}
+
+/// An event that took the place of a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Departure {
+    /// Where it stands in the live stream, if it does.
+    pub position: Option<Position>,
+    /// The room's state after it.
+    pub state: Root,
+}
+
+impl Told {
+    /// As far as it can be said without looking at the room. `news`: what came since the client's position.
+    pub fn at_a_glance(row: &UserRoom, span: &Span, news: Option<&RoomNews>) -> Glance {
+        let Span { since, to, full_state, .. } = *span;
+        if row.position > to {
+            return Glance::Unclear;
+        }
+        let moved = since.is_none_or(|since| row.position > since);
+        let joined =
+            |whole, open| Glance::Told(Self::Joined(JoinedPart { part: Part { since, to }, whole, open }));
+        match row.membership {
+            Membership::Join if since.is_none() => joined(true, true),
+            Membership::Join if moved => Glance::Unclear,
+            Membership::Join if full_state => joined(true, true),
+            Membership::Join => news.map_or(Glance::Nothing, |news| joined(false, news.events)),
+            _ if !moved => Glance::Nothing,
+            Membership::Invite | Membership::Knock => Glance::Told(Self::Outside(*row)),
+            Membership::Leave | Membership::Ban => {
+                let is_wanted = since.is_some() || span.include_left && !row.forgotten;
+                if is_wanted { Glance::Unclear } else { Glance::Nothing }
+            }
+        }
+    }
+
+    /// What is told of a room that was unclear; `None`: nothing.
+    pub fn by_past(row: &UserRoom, span: &Span, past: &Past) -> Option<Self> {
+        match past.at_end {
+            Some(Membership::Join) => {
+                let since = span.since.filter(|_| past.stayed);
+                let part = Part { since, to: span.to };
+                let whole = since.is_none() || span.full_state;
+                // Open in any case: of a room that was left after the span the news of joined rooms say nothing.
+                Some(Self::Joined(JoinedPart { part, whole, open: true }))
+            }
+            // It changed again after the span: the next answer says what it has become.
+            Some(Membership::Invite | Membership::Knock) => None,
+            Some(Membership::Leave | Membership::Ban) | None => Self::left(row, span, past).map(Self::Left),
+        }
+    }
+
+    fn left(row: &UserRoom, span: &Span, past: &Past) -> Option<LeftPart> {
+        let since = span.since;
+        let end = row.position.min(span.to);
+        let was_in = past.at_since == Some(Membership::Join);
+        if since.is_none() && (row.forgotten || !span.include_left) {
+            return None;
+        }
+        let had_it = matches!(past.at_since, Some(Membership::Join | Membership::Invite | Membership::Knock));
+        if row.forgotten {
+            let part = Part { since, to: end };
+            return had_it.then_some(LeftPart { part, shown: Shown::Nothing });
+        }
+        let left_since =
+            |position: &Position| since.is_none_or(|since| *position > since) && *position <= span.to;
+        if let Some(Departure { position, state }) = past.departure {
+            let in_span = position.filter(left_since);
+            if was_in || in_span.is_some() {
+                let part = Part { since, to: in_span.unwrap_or(end) };
+                let whole = !was_in || span.full_state;
+                return Some(LeftPart { part, shown: Shown::Until { state, whole } });
+            }
+        }
+        // Of what moved the row after the span the next answer tells.
+        let is_told = had_it || row.position <= span.to;
+        is_told.then_some(LeftPart { part: Part { since, to: end }, shown: Shown::Ending })
+    }
+}
+
+/// The rooms of an answer, and those whose memberships must be looked at.
 #[derive(Debug, Default)]
 pub struct Frame {
-    pub rooms: BTreeMap<RoomNumber, RoomFrame>,
-    /// Joined rooms whose membership row changed in the span, or after it.
-    pub unclear: BTreeMap<RoomNumber, Standing>,
+    pub rooms: BTreeMap<RoomNumber, Told>,
+    pub unclear: BTreeMap<RoomNumber, UserRoom>,
 }
 
 impl Frame {
-    /// The frame of a user. `changed`: the joined rooms that have something new, besides those whose membership changed.
-    pub fn new(span: Span, rooms: &UserRoomSet, changed: &BTreeSet<RoomNumber>) -> Self {
-        match span.since {
-            None => Self::of_all(span, rooms),
-            Some(since) => Self::of_changes(span, since, rooms, changed),
+    /// The frame of a user, as far as it can be said without looking at a room.
+    pub fn new(span: &Span, rooms: &UserRoomSet, news: &BTreeMap<RoomNumber, RoomNews>) -> Self {
+        let mut frame = Self::default();
+        let candidates: BTreeSet<RoomNumber> = match span.since {
+            None => rooms.joined.keys().chain(rooms.others.keys()).copied().collect(),
+            Some(since) => {
+                let moved = rooms.moved_after(since);
+                if span.full_state {
+                    moved.chain(rooms.joined.keys().copied()).collect()
+                } else {
+                    moved.chain(news.keys().copied()).collect()
+                }
+            }
+        };
+        for room in candidates {
+            let Some(row) = rooms.row(room) else { continue };
+            match Told::at_a_glance(row, span, news.get(&room)) {
+                Glance::Nothing => {}
+                Glance::Told(told) => {
+                    frame.rooms.insert(room, told);
+                }
+                Glance::Unclear => {
+                    frame.unclear.insert(room, *row);
+                }
+            }
         }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.unclear.is_empty()
+        frame
     }
 
     /// Takes in the invites that stand, whenever they came.
-    pub fn add_invites(&mut self, span: Span, rooms: &UserRoomSet) {
-        let invites = rooms.others.iter().filter(|(_, standing)| standing.membership == Membership::Invite);
-        for (room, standing) in invites.filter(|(_, standing)| standing.position <= span.to) {
-            self.rooms.insert(*room, RoomFrame::Outside(*standing));
+    pub fn add_invites(&mut self, span: &Span, rooms: &UserRoomSet) {
+        let invites = rooms.others.iter().filter(|(_, row)| row.membership == Membership::Invite);
+        for (room, row) in invites.filter(|(_, row)| row.position <= span.to) {
+            self.rooms.insert(*room, Told::Outside(*row));
         }
-    }
-
-    fn of_all(span: Span, rooms: &UserRoomSet) -> Self {
-        let mut frame = Self::default();
-        for (room, standing) in rooms.joined.iter().chain(&rooms.others) {
-            if standing.position > span.to {
-                frame.unclear.insert(*room, *standing);
-                continue;
-            }
-            let told = match standing.membership {
-                Membership::Join => RoomFrame::Joined(Part { since: None, to: span.to }),
-                Membership::Invite | Membership::Knock => RoomFrame::Outside(*standing),
-                Membership::Leave | Membership::Ban if span.include_left && !standing.forgotten => {
-                    RoomFrame::Left(Part { since: None, to: standing.position })
-                }
-                Membership::Leave | Membership::Ban => continue,
-            };
-            frame.rooms.insert(*room, told);
-        }
-        frame
-    }
-
-    fn of_changes(span: Span, since: Position, rooms: &UserRoomSet, changed: &BTreeSet<RoomNumber>) -> Self {
-        let mut frame = Self::default();
-        let part = Part { since: Some(since), to: span.to };
-        for room in changed.iter().filter(|room| rooms.joined.contains_key(room)) {
-            frame.rooms.insert(*room, RoomFrame::Joined(part));
-        }
-        for (room, standing) in rooms.joined.iter().chain(&rooms.others) {
-            if standing.position <= since {
-                continue;
-            }
-            let told = match standing.membership {
-                _ if standing.position > span.to => None,
-                Membership::Join => None,
-                Membership::Invite | Membership::Knock => Some(RoomFrame::Outside(*standing)),
-                Membership::Leave | Membership::Ban => {
-                    Some(RoomFrame::Left(Part { since: Some(since), to: standing.position }))
-                }
-            };
-            match told {
-                Some(told) => frame.rooms.insert(*room, told),
-                None => {
-                    frame.unclear.insert(*room, *standing);
-                    frame.rooms.remove(room)
-                }
-            };
-        }
-        frame
     }
 }
 
-/// The part of a room whose membership row changed in the span or after it; `None` for one in which the user was not at the span's end.
-pub async fn clear_up(
-    scene: &mut Scene<'_>,
-    user: &UserId,
-    standing: Standing,
-    span: Span,
-) -> Result<Option<RoomFrame>, StoreFault> {
-    let to = span.to;
-    if standing.position > to && !is_joined_at(scene, user, to).await? {
-        return Ok(None);
-    }
-    let since = match span.since {
-        Some(since) if is_joined_throughout(scene, user, standing, since, to).await? => Some(since),
-        _ => None,
-    };
-    Ok(Some(RoomFrame::Joined(Part { since, to })))
-}
+#[cfg(test)]
+mod tests {
+    use Membership::{Ban, Invite, Join, Knock, Leave};
 
-/// Whether a user who is joined at the end of a span was so all the time.
-async fn is_joined_throughout(
-    scene: &mut Scene<'_>,
-    user: &UserId,
-    standing: Standing,
-    since: Position,
-    to: Position,
-) -> Result<bool, StoreFault> {
-    if !is_joined_at(scene, user, since).await? {
-        return Ok(false);
+    use super::*;
+
+    fn at(place: u8) -> Position {
+        Position::from_bytes([place; 12])
     }
-    let mut next = match standing.event {
-        Some(event) if standing.position <= to => Some(event),
-        _ => member_event_at(scene, user, to).await?,
-    };
-    for _ in 0..MAX_MEMBER_CHANGES {
-        let Some(number) = next else { return Ok(true) };
-        let arrival = scene.snapshot.get::<Arrivals>(&(scene.number(), number)).await?;
-        if arrival.is_none_or(|arrival| arrival <= since) {
-            return Ok(true);
+
+    fn row(membership: Membership, place: u8) -> UserRoom {
+        UserRoom { membership, event: None, position: at(place), forgotten: false }
+    }
+
+    fn forgotten(membership: Membership, place: u8) -> UserRoom {
+        UserRoom { forgotten: true, ..row(membership, place) }
+    }
+
+    /// From position 10, or from nothing, to position 20.
+    fn span(since: bool) -> Span {
+        let since = since.then(|| at(10));
+        Span { since, to: at(20), include_left: false, full_state: false }
+    }
+
+    fn joined(since: Option<u8>, whole: bool, open: bool) -> Told {
+        Told::Joined(JoinedPart { part: Part { since: since.map(at), to: at(20) }, whole, open })
+    }
+
+    fn left(since: Option<u8>, to: u8, shown: Shown) -> Told {
+        Told::Left(LeftPart { part: Part { since: since.map(at), to: at(to) }, shown })
+    }
+
+    fn until(whole: bool) -> Shown {
+        Shown::Until { state: Root::EMPTY, whole }
+    }
+
+    #[test]
+    fn what_can_be_said_at_a_glance() {
+        let beside = RoomNews::default();
+        let events = RoomNews { events: true, ..RoomNews::default() };
+        let glance = |row, since, news| Told::at_a_glance(&row, &span(since), news);
+        for (row, since, news, expected) in [
+            (row(Join, 5), true, None, Glance::Nothing),
+            (row(Join, 5), true, Some(&beside), Glance::Told(joined(Some(10), false, false))),
+            (row(Join, 5), true, Some(&events), Glance::Told(joined(Some(10), false, true))),
+            (row(Join, 5), false, None, Glance::Told(joined(None, true, true))),
+            // Joined, or joined again, or with a new profile.
+            (row(Join, 15), true, Some(&events), Glance::Unclear),
+            (row(Join, 15), false, None, Glance::Told(joined(None, true, true))),
+            (row(Invite, 5), true, None, Glance::Nothing),
+            (row(Invite, 15), true, None, Glance::Told(Told::Outside(row(Invite, 15)))),
+            (row(Knock, 15), false, None, Glance::Told(Told::Outside(row(Knock, 15)))),
+            // Account data of a room that was left is none of its news.
+            (row(Leave, 5), true, Some(&beside), Glance::Nothing),
+            (row(Leave, 15), true, None, Glance::Unclear),
+            (row(Ban, 15), true, None, Glance::Unclear),
+            (row(Leave, 15), false, None, Glance::Nothing),
+            // Changed after the answer's position.
+            (row(Join, 25), true, None, Glance::Unclear),
+            (row(Leave, 25), true, Some(&events), Glance::Unclear),
+            (row(Leave, 25), false, None, Glance::Unclear),
+            (row(Invite, 25), true, None, Glance::Unclear),
+        ] {
+            assert_eq!(glance(row, since, news), expected, "{row:?}, since: {since}, {news:?}");
         }
-        let Some(event) = scene.events(&[number]).await?.pop() else {
-            return Err(EventReadError::Dangling(number).into());
-        };
-        if auth::Membership::of(&event.pdu, scene.view.rules) != Some(auth::Membership::Join) {
-            return Ok(false);
-        }
-        next = event.facts.replaces;
+        let all = Span { full_state: true, ..span(true) };
+        let told = Told::at_a_glance(&row(Join, 5), &all, None);
+        assert_eq!(told, Glance::Told(joined(Some(10), true, true)));
+        let with_left = Span { include_left: true, ..span(false) };
+        assert_eq!(Told::at_a_glance(&row(Ban, 5), &with_left, None), Glance::Unclear);
+        assert_eq!(Told::at_a_glance(&forgotten(Ban, 5), &with_left, None), Glance::Nothing);
     }
-    // Nobody changes a profile that often between two requests; all of the room is right too.
-    Ok(false)
-}
 
-async fn member_event_at(
-    scene: &Scene<'_>,
-    user: &UserId,
-    position: Position,
-) -> Result<Option<EventNumber>, StoreFault> {
-    let Some(state) = timeline::state_at(scene, position).await? else { return Ok(None) };
-    let key = StateKey::member(user.as_str());
-    Ok(scene.core.state.tree.get(&scene.snapshot, scene.view.grove(), state, &key).await?)
-}
+    fn past(at_since: Option<Membership>, at_end: Membership, departure: Option<u8>) -> Past {
+        let departure = departure.map(|place| Departure { position: Some(at(place)), state: Root::EMPTY });
+        Past { at_since, at_end: Some(at_end), stayed: false, departure }
+    }
 
-/// Whether the user was joined at a position.
-pub async fn is_joined_at(scene: &Scene<'_>, user: &UserId, position: Position) -> Result<bool, StoreFault> {
-    let Some(number) = member_event_at(scene, user, position).await? else { return Ok(false) };
-    let event = scene.events(&[number]).await?.pop();
-    Ok(event.is_some_and(|event| {
-        auth::Membership::of(&event.pdu, scene.view.rules) == Some(auth::Membership::Join)
-    }))
+    #[test]
+    fn a_room_that_the_user_is_in_is_new_unless_they_stayed() {
+        let stayed = Past { stayed: true, ..past(Some(Join), Join, None) };
+        let came_back = past(Some(Join), Join, Some(12));
+        let came = past(None, Join, None);
+        for (row, past, expected) in [
+            (row(Join, 15), stayed, joined(Some(10), false, true)),
+            (row(Join, 15), came_back, joined(None, true, true)),
+            (row(Join, 15), came, joined(None, true, true)),
+            // Left only after the answer's position: what came before that is told now, or never.
+            (row(Leave, 25), stayed, joined(Some(10), false, true)),
+            (row(Ban, 25), came, joined(None, true, true)),
+            (forgotten(Leave, 25), stayed, joined(Some(10), false, true)),
+        ] {
+            assert_eq!(Told::by_past(&row, &span(true), &past), Some(expected), "{row:?}, {past:?}");
+        }
+        let told = Told::by_past(&row(Leave, 25), &span(false), &past(None, Join, None));
+        assert_eq!(told, Some(joined(None, true, true)));
+        let all = Span { full_state: true, ..span(true) };
+        assert_eq!(Told::by_past(&row(Join, 15), &all, &stayed), Some(joined(Some(10), true, true)));
+    }
+
+    #[test]
+    fn a_room_that_was_left_is_told_up_to_the_departure_and_to_those_who_were_in_it() {
+        let ending = |to| Some(left(Some(10), to, Shown::Ending));
+        for (row, past, expected) in [
+            // Left, kicked or banned in the span.
+            (row(Leave, 15), past(Some(Join), Leave, Some(15)), Some(left(Some(10), 15, until(false)))),
+            // Banned, or invited and let go, after that: the departure stays where it was.
+            (row(Ban, 18), past(Some(Join), Ban, Some(15)), Some(left(Some(10), 15, until(false)))),
+            // Joined and left in the span: the client has nothing of it.
+            (row(Leave, 15), past(None, Leave, Some(15)), Some(left(Some(10), 15, until(true)))),
+            (row(Leave, 15), past(Some(Leave), Leave, Some(15)), Some(left(Some(10), 15, until(true)))),
+            // A ban, or its end, long after the departure.
+            (row(Ban, 15), past(Some(Leave), Ban, Some(5)), ending(15)),
+            (row(Leave, 15), past(Some(Ban), Leave, Some(5)), ending(15)),
+            // The end of an invite.
+            (row(Leave, 15), past(Some(Invite), Leave, None), ending(15)),
+            (row(Leave, 15), past(None, Leave, None), ending(15)),
+            // A member event that arrived before the span and came to count in it.
+            (row(Ban, 15), past(Some(Join), Ban, Some(5)), Some(left(Some(10), 15, until(false)))),
+            // Left in the span, and the row has moved on after it.
+            (row(Ban, 25), past(Some(Join), Leave, Some(15)), Some(left(Some(10), 15, until(false)))),
+            (row(Join, 25), past(Some(Join), Leave, Some(15)), Some(left(Some(10), 15, until(false)))),
+            // Nothing happened in the span.
+            (row(Ban, 25), past(Some(Leave), Leave, Some(5)), None),
+            (row(Invite, 25), past(None, Leave, None), None),
+            (row(Join, 25), past(Some(Invite), Invite, None), None),
+        ] {
+            assert_eq!(Told::by_past(&row, &span(true), &past), expected, "{row:?}, {past:?}");
+        }
+        let all = Span { full_state: true, ..span(true) };
+        let told = |past| Told::by_past(&row(Ban, 15), &all, &past);
+        assert_eq!(told(past(Some(Join), Ban, Some(15))), Some(left(Some(10), 15, until(true))));
+        assert_eq!(told(past(Some(Leave), Ban, Some(5))), ending(15), "no state for who was not in it");
+    }
+
+    #[test]
+    fn all_rooms_that_were_left_are_told_to_who_asks_for_them() {
+        let with_left = Span { include_left: true, ..span(false) };
+        let told = |row, past| Told::by_past(&row, &with_left, &past);
+        assert_eq!(told(row(Ban, 15), past(None, Ban, Some(5))), Some(left(None, 5, until(true))));
+        assert_eq!(told(row(Leave, 15), past(None, Leave, None)), Some(left(None, 15, Shown::Ending)));
+        assert_eq!(told(forgotten(Leave, 25), past(None, Leave, Some(5))), None);
+        assert_eq!(Told::by_past(&row(Leave, 25), &span(false), &past(None, Leave, Some(5))), None);
+    }
+
+    #[test]
+    fn a_forgotten_room_is_told_to_who_has_it_and_never_comes_back() {
+        let gone = |to| Some(left(Some(10), to, Shown::Nothing));
+        for (row, past, expected) in [
+            (forgotten(Leave, 15), past(Some(Join), Leave, Some(15)), gone(15)),
+            (forgotten(Leave, 15), past(Some(Invite), Leave, None), gone(15)),
+            (forgotten(Leave, 15), past(None, Leave, Some(15)), None),
+            // A ban, and its end.
+            (forgotten(Ban, 15), past(Some(Leave), Ban, Some(5)), None),
+            (forgotten(Leave, 15), past(Some(Ban), Leave, Some(5)), None),
+            // An invite from elsewhere: whether the client shows it is not known.
+            (forgotten(Leave, 15), past(Some(Invite), Leave, None), gone(15)),
+        ] {
+            assert_eq!(Told::by_past(&row, &span(true), &past), expected, "{row:?}, {past:?}");
+        }
+    }
 }

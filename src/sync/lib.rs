@@ -24,6 +24,7 @@ mod look;
 mod memberships;
 mod news;
 mod outside;
+mod past;
 mod presence;
 mod receipts;
 pub mod request;

@@ -5,7 +5,7 @@
 //! Invariants: positions are taken before anything is read, so that what comes in between is told by this answer or by the next one, never by
 //! neither.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plop_accounts::ignored_users;
@@ -19,11 +19,11 @@ use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use crate::asking::Asking;
 use crate::core::{Core, Parts};
 use crate::filter::SyncFilter;
-use crate::frame::{self, Frame, Part, RoomFrame, Span};
-use crate::memberships::{Standing, UserRoomSet};
+use crate::frame::{Frame, JoinedPart, LeftPart, Past, Span, Told};
+use crate::memberships::{UserRoom, UserRoomSet};
 use crate::news::{self, News, RoomNews, Since};
 use crate::request::{SyncError, SyncRequest};
-use crate::response::{LeftRoom, SyncResponse};
+use crate::response::{Events, LeftRoom, SyncResponse};
 use crate::scene::{Place, Scene};
 use crate::token::{Holder, SyncToken};
 use crate::{account_data, outside, presence, rooms, to_device, unread};
@@ -45,10 +45,9 @@ pub struct Looked {
     pub is_news: bool,
 }
 
-/// An answer that is being put together.
+/// What the rooms of an answer come to.
 struct Draft<'a> {
     asking: Asking<'a>,
-    news: News,
     response: SyncResponse,
     /// Users whom the reader shares a room with from now on.
     met: BTreeSet<OwnedUserId>,
@@ -60,38 +59,28 @@ impl Look<'_> {
         let core = self.core;
         let mut next = self.next_token();
         let since = since.filter(|since| since.is_known_to(next.database, next.position));
-        let messages = self.to_device(since, &mut next).await?;
+        let to_device = self.to_device(since, &mut next).await?;
         let user_rooms = match since {
             Some(_) => core.memberships.of(self.user, &core.changes).await?,
             None => core.memberships.read(self.user).await?,
         };
-        let with_presence = presence::is_wanted(&self.filter.presence);
-        let mut news = match since {
-            Some(token) => {
-                let span = Since { user: self.user, token, to: next.position, with_presence };
-                news::since(core, span, &user_rooms).await?
-            }
-            None => News {
-                account_data: account_data::full(&core.parts.db.snapshot(), self.user).await?,
-                ..News::default()
-            },
-        };
-        let (db, account_data) = (&core.parts.db, &mut news.account_data);
-        account_data::put_push_rules(db, self.user, account_data, since.is_none()).await?;
-        let mut draft = self.draft(since.map(|since| since.position), next, news).await?;
+        let news = self.news(since, next.position, &user_rooms).await?;
         let span = Span {
             since: since.map(|since| since.position),
             to: next.position,
             include_left: self.filter.include_leave,
+            full_state: self.request.full_state,
         };
-        self.add_rooms(&mut draft, span, &user_rooms).await?;
-        draft.response.account_data =
-            account_data::events(&draft.news.account_data.global, &self.filter.account_data);
-        if with_presence {
-            self.add_presence(&mut draft).await?;
+        let frame = self.frame(&span, &news, &user_rooms).await?;
+        let News { rooms, account_data, presence } = news;
+        let (mut response, met) = self.rooms(span.since, frame, rooms).await?;
+        response.next_batch = next.to_string();
+        response.state_at = self.request.state_at;
+        response.to_device = to_device;
+        response.account_data = account_data::events(&account_data, &self.filter.account_data);
+        if presence::is_wanted(&self.filter.presence) {
+            response.presence = self.presence(&presence, met).await?;
         }
-        let mut response = draft.response;
-        response.to_device = messages;
         let is_news = since.is_none() || self.request.full_state || !response.is_empty();
         Ok(Looked { response, next, is_news })
     }
@@ -121,118 +110,136 @@ impl Look<'_> {
         Ok(page.messages)
     }
 
-    async fn draft(
+    async fn news(
+        &self,
+        since: Option<SyncToken>,
+        to: Position,
+        user_rooms: &UserRoomSet,
+    ) -> Result<News, SyncError> {
+        let (core, user) = (self.core, self.user);
+        let db = &core.parts.db;
+        let mut news = match since {
+            Some(token) => {
+                let with_presence = presence::is_wanted(&self.filter.presence);
+                news::since(core, Since { user, token, to, with_presence }, user_rooms).await?
+            }
+            // Each room brings its own.
+            None => {
+                News { account_data: account_data::global(&db.snapshot(), user).await?, ..News::default() }
+            }
+        };
+        account_data::put_push_rules(db, user, &mut news.account_data, since.is_none()).await?;
+        Ok(news)
+    }
+
+    /// What is told of which room.
+    async fn frame(
+        &self,
+        span: &Span,
+        news: &News,
+        user_rooms: &UserRoomSet,
+    ) -> Result<BTreeMap<RoomNumber, Told>, StoreFault> {
+        let mut frame = Frame::new(span, user_rooms, &news.rooms);
+        if span.since.is_some() && news.account_data.iter().any(|item| item.kind == ignored_users::KIND) {
+            // Invites of somebody who is not ignored any more are shown.
+            frame.add_invites(span, user_rooms);
+        }
+        for (index, (room, row)) in frame.unclear.into_iter().enumerate() {
+            take_turns(index).await;
+            let past = match self.scene(room).await? {
+                Some(scene) => Past::read(&scene, self.user, &row, span).await?,
+                None => Past::elsewhere(&row),
+            };
+            if let Some(told) = Told::by_past(&row, span, &past) {
+                frame.rooms.insert(room, told);
+            }
+        }
+        Ok(frame.rooms)
+    }
+
+    /// The rooms of the answer, and whom the user may see now because of them.
+    async fn rooms(
         &self,
         since: Option<Position>,
-        next: SyncToken,
-        news: News,
-    ) -> Result<Draft<'_>, SyncError> {
+        frame: BTreeMap<RoomNumber, Told>,
+        mut news: BTreeMap<RoomNumber, RoomNews>,
+    ) -> Result<(SyncResponse, BTreeSet<OwnedUserId>), StoreFault> {
+        if frame.is_empty() {
+            return Ok((SyncResponse::default(), BTreeSet::new()));
+        }
+        let asking = self.asking(since).await?;
+        let mut draft = Draft { asking, response: SyncResponse::default(), met: BTreeSet::new() };
+        for (index, (room, told)) in frame.into_iter().enumerate() {
+            take_turns(index).await;
+            let Some(id) = self.core.ids.of(room).await?.filter(|id| self.filter.keeps_room(id)) else {
+                continue;
+            };
+            let news = news.remove(&room).unwrap_or_default();
+            match told {
+                Told::Joined(told) => self.add_joined(&mut draft, (room, id), told, &news).await?,
+                Told::Left(told) => self.add_left(&mut draft, (room, id), told, &news).await?,
+                Told::Outside(row) => self.add_outside(&mut draft, (room, id), row).await?,
+            }
+        }
+        Ok((draft.response, draft.met))
+    }
+
+    async fn asking(&self, since: Option<Position>) -> Result<Asking<'_>, StoreFault> {
+        let Parts { db, unread, .. } = &self.core.parts;
         let sent_members = self.core.sent_members.of(self.user, self.actor.device_id());
         sent_members.come_from(since);
-        let asking = Asking {
+        Ok(Asking {
             user: self.user,
             filter: self.filter,
             state_at: self.request.state_at,
             full_state: self.request.full_state,
             ignored: self.core.ignored.of(self.user, &self.core.changes).await?,
             sent_members,
-            notified: None,
+            notified: unread.reader(&db.snapshot(), self.user).await.map_err(unread::fault)?,
             core: self.core,
-        };
-        let response = SyncResponse {
-            next_batch: next.to_string(),
-            state_at: self.request.state_at,
-            ..SyncResponse::default()
-        };
-        Ok(Draft { asking, news, response, met: BTreeSet::new() })
-    }
-
-    async fn add_rooms(
-        &self,
-        draft: &mut Draft<'_>,
-        span: Span,
-        user_rooms: &UserRoomSet,
-    ) -> Result<(), StoreFault> {
-        let changed: BTreeSet<RoomNumber> = if self.request.full_state {
-            user_rooms.joined.keys().copied().collect()
-        } else {
-            draft.news.rooms.keys().copied().collect()
-        };
-        let mut frame = Frame::new(span, user_rooms, &changed);
-        let mut ignore_list = draft.news.account_data.global.iter();
-        if span.since.is_some() && ignore_list.any(|item| item.kind == ignored_users::KIND) {
-            // Invites of somebody who is not ignored any more are shown.
-            frame.add_invites(span, user_rooms);
-        }
-        if !frame.is_empty() {
-            let Parts { db, unread, .. } = &self.core.parts;
-            let reader = unread.reader(&db.snapshot(), self.user).await;
-            draft.asking.notified = Some(reader.map_err(unread::fault)?);
-        }
-        for (index, (room, standing)) in frame.unclear.into_iter().enumerate() {
-            take_turns(index).await;
-            let Some(mut scene) = self.scene(room).await? else { continue };
-            if let Some(part) = frame::clear_up(&mut scene, self.user, standing, span).await? {
-                self.add_room(draft, room, part).await?;
-            }
-        }
-        for (index, (room, part)) in frame.rooms.into_iter().enumerate() {
-            take_turns(index).await;
-            self.add_room(draft, room, part).await?;
-        }
-        Ok(())
+        })
     }
 
     async fn scene(&self, room: RoomNumber) -> Result<Option<Scene<'_>>, StoreFault> {
         Scene::open(&self.core.parts.rooms, self.actor, self.user, room).await
     }
 
-    async fn add_room(
-        &self,
-        draft: &mut Draft<'_>,
-        room: RoomNumber,
-        part: RoomFrame,
-    ) -> Result<(), StoreFault> {
-        let Some(id) = self.core.ids.of(room).await?.filter(|id| self.filter.keeps_room(id)) else {
-            return Ok(());
-        };
-        let mut news = draft.news.rooms.remove(&room).unwrap_or_default();
-        match part {
-            RoomFrame::Joined(part) => self.add_joined(draft, (room, id), part, &news).await,
-            RoomFrame::Left(part) => {
-                news.account_data.extend(draft.news.account_data.rooms.remove(&id).unwrap_or_default());
-                let left = match self.scene(room).await? {
-                    Some(mut scene) => rooms::left(&draft.asking, &mut scene, part, &news).await?,
-                    // An invite that was rejected, to a room that never was here.
-                    None => LeftRoom::default(),
-                };
-                draft.response.left.insert(id, left);
-                Ok(())
-            }
-            RoomFrame::Outside(standing) => self.add_outside(draft, (room, id), standing).await,
-        }
-    }
-
     async fn add_joined(
         &self,
         draft: &mut Draft<'_>,
         (room, id): (RoomNumber, OwnedRoomId),
-        part: Part,
+        told: JoinedPart,
         news: &RoomNews,
     ) -> Result<(), StoreFault> {
-        let joined = if part.since.is_some() && !news.events && !self.request.full_state {
-            let place = Place { room, id: &id, snapshot: &self.core.parts.db.snapshot() };
-            rooms::beside(&draft.asking, &place, part, news).await?
-        } else {
+        let joined = if told.open {
             // Without one it is still being joined, and here soon.
             let Some(mut scene) = self.scene(room).await? else { return Ok(()) };
-            let told = rooms::joined(&draft.asking, &mut scene, part, news).await?;
-            draft.met.extend(told.met);
-            told.room
+            let found = rooms::joined(&draft.asking, &mut scene, told, news).await?;
+            draft.met.extend(found.met);
+            found.room
+        } else {
+            let place = Place { room, id: &id, snapshot: &self.core.parts.db.snapshot() };
+            rooms::beside(&draft.asking, &place, told.part, news).await?
         };
-        if part.since.is_none() || self.request.full_state || !joined.is_empty() {
+        if told.whole || !joined.is_empty() {
             draft.response.joined.insert(id, joined);
         }
+        Ok(())
+    }
+
+    async fn add_left(
+        &self,
+        draft: &mut Draft<'_>,
+        (room, id): (RoomNumber, OwnedRoomId),
+        told: LeftPart,
+        news: &RoomNews,
+    ) -> Result<(), StoreFault> {
+        let left = match self.scene(room).await? {
+            Some(mut scene) => rooms::left(&draft.asking, &mut scene, told, news).await?,
+            // An invite that was rejected, to a room that never was here.
+            None => LeftRoom::default(),
+        };
+        draft.response.left.insert(id, left);
         Ok(())
     }
 
@@ -241,11 +248,11 @@ impl Look<'_> {
         &self,
         draft: &mut Draft<'_>,
         (room, id): (RoomNumber, OwnedRoomId),
-        standing: Standing,
+        row: UserRoom,
     ) -> Result<(), StoreFault> {
         let (db, scene) = (&self.core.parts.db, self.scene(room).await?);
-        let shown = outside::shown(db, scene.as_ref(), self.user, room, standing).await?;
-        if standing.membership == Membership::Knock {
+        let shown = outside::shown(db, scene.as_ref(), self.user, room, row).await?;
+        if row.membership == Membership::Knock {
             draft.response.knocked.insert(id, shown);
         } else if !outside::is_by(&shown, self.user, &draft.asking.ignored) {
             draft.response.invited.insert(id, shown);
@@ -253,13 +260,14 @@ impl Look<'_> {
         Ok(())
     }
 
-    async fn add_presence(&self, draft: &mut Draft<'_>) -> Result<(), SyncError> {
+    async fn presence(
+        &self,
+        changed: &[OwnedUserId],
+        mut met: BTreeSet<OwnedUserId>,
+    ) -> Result<Events, SyncError> {
         let Parts { presence, clock, .. } = &self.core.parts;
-        draft.met.remove(self.user);
-        let filter = &self.filter.presence;
-        draft.response.presence =
-            presence::events(presence, &draft.news.presence, &draft.met, filter, clock.now()).await?;
-        Ok(())
+        met.remove(self.user);
+        Ok(presence::events(presence, changed, &met, &self.filter.presence, clock.now()).await?)
     }
 }
 

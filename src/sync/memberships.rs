@@ -22,9 +22,9 @@ const CACHE_BYTES: u64 = 32 << 20;
 /// Rows read at once.
 const PAGE: usize = 1_000;
 
-/// How a user stands to a room.
+/// A user's row of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct UserRoom {
     pub membership: Membership,
     /// The member event, if it is here.
     pub event: Option<EventNumber>,
@@ -38,12 +38,29 @@ pub struct Standing {
 pub struct UserRoomSet {
     /// Everything up to here is in it.
     as_of: Position,
-    pub joined: BTreeMap<RoomNumber, Standing>,
+    pub joined: BTreeMap<RoomNumber, UserRoom>,
     /// Rooms that the user is invited to, knocks at, or has left.
-    pub others: BTreeMap<RoomNumber, Standing>,
+    pub others: BTreeMap<RoomNumber, UserRoom>,
+    /// All of them in the order in which their rows changed.
+    order: Vec<(Position, RoomNumber)>,
 }
 
 impl UserRoomSet {
+    fn new(as_of: Position) -> Self {
+        Self { as_of, joined: BTreeMap::new(), others: BTreeMap::new(), order: Vec::new() }
+    }
+
+    /// The user's row of a room.
+    pub fn row(&self, room: RoomNumber) -> Option<&UserRoom> {
+        self.joined.get(&room).or_else(|| self.others.get(&room))
+    }
+
+    /// The rooms whose row changed after a position.
+    pub fn moved_after(&self, position: Position) -> impl Iterator<Item = RoomNumber> {
+        let first = self.order.partition_point(|(moved, _)| *moved <= position);
+        self.order.iter().skip(first).map(|(_, room)| *room)
+    }
+
     /// Whether two users are in one room.
     pub fn shares_room_with(&self, other: &Self) -> bool {
         let (few, many) = if self.joined.len() < other.joined.len() {
@@ -61,7 +78,7 @@ struct ByRooms;
 impl Weighter<OwnedUserId, Arc<UserRoomSet>> for ByRooms {
     fn weight(&self, _: &OwnedUserId, set: &Arc<UserRoomSet>) -> u64 {
         const SET: u64 = 256;
-        const ROOM: u64 = 64;
+        const ROOM: u64 = 88;
         SET + ROOM * (set.joined.len() + set.others.len()) as u64
     }
 }
@@ -94,21 +111,22 @@ impl Memberships {
     pub async fn read(&self, user: &UserId) -> Result<Arc<UserRoomSet>, ReadError> {
         let user = user.to_owned();
         let snapshot = self.db.snapshot();
-        let mut set =
-            UserRoomSet { as_of: snapshot.position(), joined: BTreeMap::new(), others: BTreeMap::new() };
+        let mut set = UserRoomSet::new(snapshot.position());
         let mut pages = Pages::new(KeyRange::<UserRooms>::prefix(&user), PAGE);
         while let Some(rows) = pages.next(&snapshot).await? {
             for ((_, room), row) in rows {
-                let standing = Standing {
+                let user_room = UserRoom {
                     membership: row.membership,
                     event: row.event,
                     position: row.position,
                     forgotten: row.forgotten,
                 };
                 let of = if row.membership == Membership::Join { &mut set.joined } else { &mut set.others };
-                of.insert(room, standing);
+                of.insert(room, user_room);
+                set.order.push((row.position, room));
             }
         }
+        set.order.sort_unstable();
         let set = Arc::new(set);
         self.cache.insert(user, Arc::clone(&set));
         Ok(set)

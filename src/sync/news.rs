@@ -5,21 +5,20 @@
 //!
 //! Invariants: a stream without changes of this user costs no read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plop_accounts::account_data::AccountDataItem;
-use plop_db::{Direction, KeyRange, Keyspace, Position, ReadError, Snapshot};
+use plop_db::{Db, Direction, KeyRange, Keyspace, Position, ReadError, Snapshot};
 use plop_ephemeral::receipts::Receipt;
 use plop_ephemeral::schema::ReceiptChanges;
-use plop_rooms::schema::Timeline;
+use plop_rooms::schema::{RoomIds, Timeline};
 use plop_state_store::RoomNumber;
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, UserId};
 
-use crate::account_data::{self, AccountData};
 use crate::core::{Core, Parts};
 use crate::memberships::UserRoomSet;
 use crate::token::SyncToken;
-use crate::{presence, receipts};
+use crate::{account_data, presence, receipts};
 
 /// What is new in a room.
 #[derive(Debug, Default)]
@@ -35,11 +34,31 @@ pub struct RoomNews {
 /// What is new for a user.
 #[derive(Debug, Default)]
 pub struct News {
-    /// Joined rooms with something new, but for those whose membership changed.
+    /// Joined rooms with something new; of others only account data.
     pub rooms: BTreeMap<RoomNumber, RoomNews>,
-    pub account_data: AccountData,
+    /// The user's account data that belongs to no room.
+    pub account_data: Vec<AccountDataItem>,
     /// Users who share a room, and whose presence changed.
     pub presence: Vec<OwnedUserId>,
+}
+
+impl News {
+    async fn take_account_data(&mut self, db: &Db, changed: Vec<AccountDataItem>) -> Result<(), ReadError> {
+        let (of_rooms, global): (Vec<_>, Vec<_>) = changed.into_iter().partition(|item| item.room.is_some());
+        self.account_data.extend(global);
+        let ids: BTreeSet<OwnedRoomId> = of_rooms.iter().filter_map(|item| item.room.clone()).collect();
+        let ids: Vec<OwnedRoomId> = ids.into_iter().collect();
+        let numbers = db.snapshot().get_many::<RoomIds>(&ids).await?;
+        let numbers: BTreeMap<OwnedRoomId, Option<RoomNumber>> = ids.into_iter().zip(numbers).collect();
+        for item in of_rooms {
+            // There may be account data of a room that this server does not know.
+            let number = item.room.as_ref().and_then(|id| numbers.get(id).copied().flatten());
+            if let Some(room) = number {
+                self.rooms.entry(room).or_default().account_data.push(item);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The span to look at.
@@ -62,7 +81,7 @@ pub async fn since(core: &Core, span: Since<'_>, rooms: &UserRoomSet) -> Result<
     for room in changed(core, rooms, since, Stream::Receipts).await? {
         news.rooms.entry(room).or_default().receipts = true;
     }
-    let Parts { db, typing, rooms: all_rooms, .. } = &core.parts;
+    let Parts { db, typing, .. } = &core.parts;
     let typing = typing.rooms_changed_since(token.typing);
     // After a restart the client may show somebody typing who has stopped since.
     for room in typing.unwrap_or_else(|| rooms.joined.keys().copied().collect()) {
@@ -84,13 +103,8 @@ pub async fn since(core: &Core, span: Since<'_>, rooms: &UserRoomSet) -> Result<
         }
     }
     if account_data_changed {
-        news.account_data = account_data::changes(&db.snapshot(), user, since, to).await?;
-        for (id, items) in &news.account_data.rooms {
-            let room = all_rooms.number(id).await?.filter(|room| rooms.joined.contains_key(room));
-            if let Some(room) = room {
-                news.rooms.entry(room).or_default().account_data.extend(items.iter().cloned());
-            }
-        }
+        let changed = account_data::changes(&db.snapshot(), user, since, to).await?;
+        news.take_account_data(db, changed).await?;
     }
     if span.with_presence {
         let presence = &core.parts.presence;

@@ -14,7 +14,7 @@ use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
 use serde_json::Value;
 
-use crate::memberships::Standing;
+use crate::memberships::UserRoom;
 use crate::response::Events;
 use crate::scene::Scene;
 
@@ -24,14 +24,14 @@ pub async fn shown(
     scene: Option<&Scene<'_>>,
     user: &UserId,
     room: RoomNumber,
-    standing: Standing,
+    row: UserRoom,
 ) -> Result<Events, StoreFault> {
-    if let Some(row) = db.snapshot().get::<StrippedState>(&(user.to_owned(), room)).await? {
-        return Ok(row.events);
+    if let Some(handed_over) = db.snapshot().get::<StrippedState>(&(user.to_owned(), room)).await? {
+        return Ok(handed_over.events);
     }
     let Some(scene) = scene else { return Ok(Events::new()) };
     let mut events = stripped_state(&scene.view);
-    if let Some(number) = standing.event {
+    if let Some(number) = row.event {
         events.extend(scene.events(&[number]).await?.iter().map(|event| stripped(&event.pdu)));
     }
     Ok(events)

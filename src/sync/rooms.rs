@@ -8,25 +8,24 @@ use std::sync::Arc;
 use plop_db::Position;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::operation::StoreFault;
-use plop_rooms::reader::access::Standing;
 use plop_rooms::reader::client_event::Detail;
 use ruma::OwnedUserId;
 use ruma::api::client::filter::LazyLoadOptions;
 
 use crate::asking::Asking;
 use crate::beside;
-use crate::frame::{self, Part};
+use crate::frame::{JoinedPart, LeftPart, Part, Shown};
 use crate::news::RoomNews;
 use crate::response::{Events, JoinedRoom, LeftRoom, Timeline};
 use crate::scene::{self, Place, Scene, member};
 use crate::state::{self, Members};
 use crate::summary::summary;
-use crate::timeline::{self, Span, Wanted};
+use crate::timeline::{self, Reach, Stretch, Wanted};
 use crate::unread;
 
 /// A room of the answer, and whom one may see now because of it.
-pub struct Told<T> {
-    pub room: T,
+pub struct Found {
+    pub room: JoinedRoom,
     pub met: BTreeSet<OwnedUserId>,
 }
 
@@ -34,13 +33,12 @@ pub struct Told<T> {
 pub async fn joined(
     asking: &Asking<'_>,
     scene: &mut Scene<'_>,
-    part: Part,
+    told: JoinedPart,
     news: &RoomNews,
-) -> Result<Told<JoinedRoom>, StoreFault> {
-    let span = asking.span(scene, part).await?;
-    let is_new = part.since.is_none();
-    let whole = is_new || asking.full_state;
-    let changed = state::about_members(scene, &span).await?;
+) -> Result<Found, StoreFault> {
+    let JoinedPart { part, whole, .. } = told;
+    let stretch = asking.stretch(scene, part, Reach::Open).await?;
+    let changed = state::about_members(scene, &stretch).await?;
     let with_summary = whole || changed.concerns_summary;
     let ephemeral = beside::ephemeral(asking, &scene.place(), part, news).await?;
     let mut room = JoinedRoom {
@@ -50,15 +48,15 @@ pub async fn joined(
         ..JoinedRoom::default()
     };
     let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());
-    let members = asking.members(&span, heroes.cloned(), whole);
-    room.state = asking.state(scene, &span, &members, (whole, part.to)).await?;
-    room.timeline = asking.timeline(scene, span).await?;
+    let members = asking.members(&stretch, heroes.cloned(), whole);
+    room.state = asking.state(scene, &stretch, &members, (whole, part.to)).await?;
+    room.timeline = asking.timeline(scene, stretch).await?;
     // Of events that the filter leaves out the counts are not told either: they would end the wait for nothing that is wanted.
     if ephemeral.has_read || !room.is_empty() {
-        room.unread = unread::counts(asking, &scene.snapshot, &scene.view, part.to).await?;
+        room.unread = Some(unread::counts(asking, &scene.snapshot, &scene.view, part.to).await?);
     }
-    let met = if is_new { local_members(scene) } else { changed.joined };
-    Ok(Told { room, met })
+    let met = if part.since.is_none() { local_members(scene) } else { changed.joined };
+    Ok(Found { room, met })
 }
 
 /// News of a room that the user is in, of which there are no new events.
@@ -77,7 +75,7 @@ pub async fn beside(
     if ephemeral.has_read
         && let Some(view) = scene::view(&asking.core.parts.rooms, place.room).await?
     {
-        room.unread = unread::counts(asking, place.snapshot, &view, part.to).await?;
+        room.unread = Some(unread::counts(asking, place.snapshot, &view, part.to).await?);
     }
     Ok(room)
 }
@@ -86,26 +84,25 @@ pub async fn beside(
 pub async fn left(
     asking: &Asking<'_>,
     scene: &mut Scene<'_>,
-    part: Part,
+    told: LeftPart,
     news: &RoomNews,
 ) -> Result<LeftRoom, StoreFault> {
-    let mut span = asking.span(scene, part).await?;
+    let LeftPart { part, shown } = told;
+    let reach = match shown {
+        Shown::Until { state, .. } => Reach::Until(state),
+        Shown::Ending => Reach::Ending(asking.user),
+        Shown::Nothing => return Ok(LeftRoom::default()),
+    };
+    let stretch = asking.stretch(scene, part, reach).await?;
     let mut room = LeftRoom {
         account_data: beside::account_data(asking, &scene.place(), part, news).await?,
         ..LeftRoom::default()
     };
-    // Where the user is in again since, the next answer tells; one who was never in, or has forgotten the room, gets nothing of its state.
-    if let Standing::Departed { state, .. } = scene.reader.standing() {
-        span.states.end = state;
-        let knew_it = match part.since {
-            Some(since) => frame::is_joined_at(scene, asking.user, since).await?,
-            None => false,
-        };
-        let whole = !knew_it || asking.full_state;
-        let members = asking.members(&span, [], whole);
-        room.state = asking.state(scene, &span, &members, (whole, part.to)).await?;
+    if let Shown::Until { whole, .. } = shown {
+        let members = asking.members(&stretch, [], whole);
+        room.state = asking.state(scene, &stretch, &members, (whole, part.to)).await?;
     }
-    room.timeline = asking.timeline(scene, span).await?;
+    room.timeline = asking.timeline(scene, stretch).await?;
     Ok(room)
 }
 
@@ -116,25 +113,31 @@ fn local_members(scene: &Scene<'_>) -> BTreeSet<OwnedUserId> {
 }
 
 impl Asking<'_> {
-    async fn span(&self, scene: &mut Scene<'_>, part: Part) -> Result<Span, StoreFault> {
+    async fn stretch(
+        &self,
+        scene: &mut Scene<'_>,
+        part: Part,
+        reach: Reach<'_>,
+    ) -> Result<Stretch, StoreFault> {
         let (core, room) = (self.core, scene.number());
         let changed_after = |after| core.changes.now().0.events.may_have_changed(&room, after);
         let tail = core.tails.of(&scene.snapshot, room, part.to, changed_after).await?;
         let filter = &self.filter.timeline;
         let wanted = Wanted {
+            reach,
             after: part.since,
             to: part.to,
             limit: self.filter.timeline_limit(),
             filter: filter.keeps_room(&scene.view.id).then_some(filter),
             ignored: &self.ignored,
         };
-        timeline::span(scene, &tail, &wanted).await
+        timeline::stretch(scene, &tail, &wanted).await
     }
 
     /// Whose member events are wanted.
     fn members(
         &self,
-        span: &Span,
+        stretch: &Stretch,
         heroes: impl IntoIterator<Item = OwnedUserId>,
         whole: bool,
     ) -> Members<'_> {
@@ -142,7 +145,7 @@ impl Asking<'_> {
             return Members::All;
         };
         let mut users: BTreeSet<OwnedUserId> =
-            span.events.iter().map(|event| event.pdu.sender().to_owned()).collect();
+            stretch.events.iter().map(|event| event.pdu.sender().to_owned()).collect();
         users.extend(heroes);
         if whole {
             users.insert(self.user.to_owned());
@@ -153,7 +156,7 @@ impl Asking<'_> {
     async fn state(
         &self,
         scene: &mut Scene<'_>,
-        span: &Span,
+        stretch: &Stretch,
         members: &Members<'_>,
         (whole, to): (bool, Position),
     ) -> Result<Events, StoreFault> {
@@ -162,21 +165,21 @@ impl Asking<'_> {
             return Ok(Events::new());
         }
         let mut events = if whole {
-            state::full(&self.core.state_lists, scene, span, self.state_at, members).await?
+            state::full(&self.core.state_lists, scene, stretch, self.state_at, members).await?
         } else {
-            state::changes(scene, span, self.state_at, members).await?
+            state::changes(scene, stretch, self.state_at, members).await?
         };
         events.retain(|event| filter.keeps(&event.pdu));
         if let Members::Of { .. } = members {
-            let told = events.iter().chain(&span.events).filter(|event| member(event).is_some());
+            let told = events.iter().chain(&stretch.events).filter(|event| member(event).is_some());
             self.sent_members.add(scene.number(), told.map(|event| event.number), to);
         }
         self.texts(scene, &events, Detail::State).await
     }
 
-    async fn timeline(&self, scene: &mut Scene<'_>, span: Span) -> Result<Timeline, StoreFault> {
-        let events = self.texts(scene, &span.events, Detail::Timeline).await?;
-        Ok(Timeline { events, limited: span.limited, prev_batch: Some(span.prev_batch.to_string()) })
+    async fn timeline(&self, scene: &mut Scene<'_>, stretch: Stretch) -> Result<Timeline, StoreFault> {
+        let events = self.texts(scene, &stretch.events, Detail::Timeline).await?;
+        Ok(Timeline { events, limited: stretch.limited, prev_batch: Some(stretch.prev_batch.to_string()) })
     }
 
     async fn texts(

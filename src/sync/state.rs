@@ -20,7 +20,7 @@ use crate::request::StateAt;
 use crate::scene::{Scene, member};
 use crate::sent_members::SentToDevice;
 use crate::state_lists::StateLists;
-use crate::timeline::Span;
+use crate::timeline::Stretch;
 
 /// Entries of a state that are read at once.
 const PAGE: usize = 500;
@@ -37,13 +37,13 @@ pub enum Members<'a> {
 pub async fn full(
     lists: &StateLists,
     scene: &Scene<'_>,
-    span: &Span,
+    stretch: &Stretch,
     at: StateAt,
     members: &Members<'_>,
 ) -> Result<Vec<Arc<RoomEvent>>, StoreFault> {
     let root = match at {
-        StateAt::Start => span.states.start,
-        StateAt::End | StateAt::EndUnstable => span.states.end,
+        StateAt::Start => stretch.states.start,
+        StateAt::End | StateAt::EndUnstable => stretch.states.end,
     };
     let mut events = match members {
         Members::All => entries(scene, root).await?,
@@ -55,9 +55,9 @@ pub async fn full(
         }
     };
     if at == StateAt::Start {
-        let told = numbers(&span.events);
-        let rest =
-            changed(scene, span.states.start, span.states.end, |number| !told.contains(&number)).await?;
+        let told = numbers(&stretch.events);
+        let rest = changed(scene, stretch.states.start, stretch.states.end, |number| !told.contains(&number))
+            .await?;
         replace(&mut events, rest);
     }
     Ok(events)
@@ -66,14 +66,14 @@ pub async fn full(
 /// What changed since the client's position. With lazily loaded members also those of `members`, whether they changed or not.
 pub async fn changes(
     scene: &Scene<'_>,
-    span: &Span,
+    stretch: &Stretch,
     at: StateAt,
     members: &Members<'_>,
 ) -> Result<Vec<Arc<RoomEvent>>, StoreFault> {
-    let states = span.states;
+    let states = stretch.states;
     let (root, mut events) = match at {
         StateAt::Start => {
-            let told = numbers(&span.events);
+            let told = numbers(&stretch.events);
             let mut events = changed(scene, states.since, states.start, |_| true).await?;
             let rest = changed(scene, states.start, states.end, |number| !told.contains(&number)).await?;
             replace(&mut events, rest);
@@ -104,8 +104,8 @@ pub struct AboutMembers {
 }
 
 /// What changed in a span about who is in the room.
-pub async fn about_members(scene: &Scene<'_>, span: &Span) -> Result<AboutMembers, StoreFault> {
-    let differences = scene.diff(span.states.since, span.states.end).await?;
+pub async fn about_members(scene: &Scene<'_>, stretch: &Stretch) -> Result<AboutMembers, StoreFault> {
+    let differences = scene.diff(stretch.states.since, stretch.states.end).await?;
     let numbers: Vec<EventNumber> =
         differences.iter().filter_map(|difference| difference.after.or(difference.before)).collect();
     let mut about = AboutMembers::default();

@@ -1,10 +1,10 @@
-//! The timeline of a room: what arrived in a span of its live stream.
+//! The timeline of a room: a stretch of its live stream.
 //!
-//! Owns: which events of the span are given, whether some before them are left out, the room's states around them. Does not own: the state that goes
-//! with them ([`crate::state`]), what a user may see ([`RoomReader::sees`]).
+//! Owns: which events of it are given, whether some before them are left out, the room's states around them. Does not own: the state that goes
+//! with them ([`crate::state`]), what a user may see ([`RoomReader::sees`]), how far the stretch reaches ([`crate::frame`]).
 //!
-//! Invariants: a span is walked from its end, a bounded number of rows however few of them are given. Paging back from `prev_batch` gives every event
-//! that was left out.
+//! Invariants: it is walked from its end, a bounded number of rows however few of them are given. Paging back from `prev_batch` gives every event
+//! that was left out. No state around it is newer than what the reader may look at.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use plop_rooms::reader::token::HistoryToken;
 use plop_rooms::schema::{Gaps, History, Timeline};
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, member};
 use crate::tails::{Row, Tail};
 
 /// Rows of a span that are looked at, wanted or not.
@@ -28,8 +28,20 @@ const MAX_EXAMINED: usize = 1_000;
 /// Rows that are loaded at once, after the first ones.
 const CHUNK: usize = 100;
 
+/// How far the room is the reader's.
+#[derive(Clone, Copy)]
+pub enum Reach<'f> {
+    /// The reader is in it at the end.
+    Open,
+    /// The reader left with the last event, and this state is what that left behind.
+    Until(Root),
+    /// The reader was not in it: the last event is told if it is about them, and no state is.
+    Ending(&'f UserId),
+}
+
 /// What to give.
 pub struct Wanted<'f> {
+    pub reach: Reach<'f>,
     /// What came after it; without one, the newest that there is.
     pub after: Option<Position>,
     pub to: Position,
@@ -44,7 +56,11 @@ impl Wanted<'_> {
     fn keeps(&self, event: &RoomEvent) -> bool {
         // State is the room's, whoever set it (client-server API, "Ignoring Users").
         let is_ignored = event.pdu.state_key().is_none() && self.ignored.contains(event.pdu.sender());
-        !is_ignored && self.filter.is_some_and(|filter| filter.keeps(&event.pdu))
+        let is_in_reach = match self.reach {
+            Reach::Open | Reach::Until(_) => true,
+            Reach::Ending(reader) => member(event) == Some(reader.as_str()),
+        };
+        !is_ignored && is_in_reach && self.filter.is_some_and(|filter| filter.keeps(&event.pdu))
     }
 }
 
@@ -59,8 +75,12 @@ pub struct States {
     pub end: Root,
 }
 
+impl States {
+    const NONE: Self = Self { since: Root::EMPTY, start: Root::EMPTY, end: Root::EMPTY };
+}
+
 /// A timeline.
-pub struct Span {
+pub struct Stretch {
     /// Oldest first.
     pub events: Vec<Arc<RoomEvent>>,
     pub limited: bool,
@@ -145,8 +165,8 @@ impl Walked {
     }
 }
 
-/// The timeline of a span.
-pub async fn span(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Result<Span, StoreFault> {
+/// A timeline.
+pub async fn stretch(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Result<Stretch, StoreFault> {
     let mut walked = walk(scene, tail, wanted).await?;
     let since = match wanted.after {
         Some(after) => match tail.row_at(after) {
@@ -156,24 +176,32 @@ pub async fn span(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Re
         None => None,
     };
     let gap = cut_at_gap(scene, &mut walked).await?;
-    if !walked.limited && wanted.after.is_none() && wanted.filter.is_some() {
+    let is_ending = matches!(wanted.reach, Reach::Ending(_));
+    if !walked.limited && wanted.after.is_none() && wanted.filter.is_some() && !is_ending {
         walked.limited = has_older(scene, walked.first_given()).await?;
     }
     let newest = walked.arrivals.first().map(|arrival| arrival.row).or(since);
     let before = walked.before_given().map(|arrival| arrival.row).or(since);
     let state = |row: Option<Row>| row.map_or(Root::EMPTY, |row| row.state);
-    let end = state(newest);
-    let start = if walked.given.is_empty() { end } else { state(before) };
+    let around = |end| {
+        let start = if walked.given.is_empty() { end } else { state(before) };
+        States { since: state(since), start, end }
+    };
+    let states = match wanted.reach {
+        Reach::Open => around(state(newest)),
+        Reach::Until(left_behind) => around(left_behind),
+        Reach::Ending(_) => States::NONE,
+    };
     let prev_batch = match way_back(walked.first_given(), before, gap) {
         Some(place) => place,
         None => scene.reader.token_at(wanted.to).await?,
     };
     let given = walked.given.iter().rev().filter_map(|place| walked.arrivals.get(*place));
-    Ok(Span {
+    Ok(Stretch {
         events: given.map(|arrival| Arc::clone(&arrival.event)).collect(),
         limited: walked.limited,
         prev_batch,
-        states: States { since: state(since), start, end },
+        states,
     })
 }
 
@@ -194,6 +222,9 @@ async fn walk(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Result
         }
         if is_given {
             walked.given.push(place);
+        }
+        if matches!(wanted.reach, Reach::Ending(_)) {
+            break;
         }
     }
     Ok(walked)

@@ -18,15 +18,14 @@ pub async fn counts(
     snapshot: &Snapshot,
     view: &RoomView,
     to: Position,
-) -> Result<Option<UnreadNotifications>, StoreFault> {
-    let Some(reader) = &asking.notified else { return Ok(None) };
-    let unread = &asking.core.parts.unread;
-    Ok(Some(if asking.filter.timeline.unread_by_thread {
+) -> Result<UnreadNotifications, StoreFault> {
+    let (unread, reader) = (&asking.core.parts.unread, &asking.notified);
+    Ok(if asking.filter.timeline.unread_by_thread {
         let counts = unread.counts_by_thread(snapshot, reader, view, to).await;
         UnreadNotifications::ByThread(counts.map_err(fault)?)
     } else {
         UnreadNotifications::InRoom(unread.counts(snapshot, reader, view, to).await.map_err(fault)?)
-    }))
+    })
 }
 
 /// Counting is reading.

@@ -3,6 +3,7 @@
 mod account_data;
 mod basics;
 mod bed;
+mod departures;
 mod ephemeral;
 mod filters;
 mod gaps;
