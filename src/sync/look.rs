@@ -58,7 +58,6 @@ impl Look<'_> {
     pub async fn once(&self, since: Option<SyncToken>) -> Result<Looked, SyncError> {
         let core = self.core;
         let mut next = self.next_token();
-        let since = since.filter(|since| since.is_known_to(next.database, next.position));
         let to_device = self.to_device(since, &mut next).await?;
         let user_rooms = match since {
             Some(_) => core.memberships.of(self.user, &core.changes).await?,

@@ -42,6 +42,9 @@ impl Syncing {
         let filter = core.filters.get(actor, user, request.filter.as_deref()).await?;
         let since = request.since.as_deref().filter(|since| !since.is_empty());
         let since = since.map(str::parse::<SyncToken>).transpose().map_err(|_| SyncError::NoToken)?;
+        // From here on a token that leads nowhere is none: it must delete nothing either.
+        let published = core.changes.now().1;
+        let since = since.filter(|since| since.is_known_to(core.parts.db.identity(), published));
         // The user is there as long as the request is.
         let _connection = core.parts.presence.connect(actor, user, request.set_presence).await?;
         let position = to_device::since(since, Holder::new(user, actor.device_id()));

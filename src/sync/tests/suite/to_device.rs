@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use plop_base::Actor;
-use plop_db::{Direction, KeyRange};
+use plop_db::{Direction, KeyRange, Position};
 use plop_e2ee::schema::ToDeviceMessages;
-use plop_sync::SyncRequest;
+use plop_sync::{SyncRequest, SyncToken};
 use ruma::to_device::DeviceIdOrAllDevices;
 use serde_json::{Value, json as value};
 
@@ -108,4 +108,28 @@ async fn the_token_of_another_device_deletes_nothing() {
     let without_device = Actor::AdminAs { admin: id("root"), user: id("bob") };
     let answer = bed.sync.sync(&without_device, &SyncRequest::default()).await.expect("an answer");
     assert!(answer.to_device.is_empty());
+}
+
+/// The database was made anew, and a bot has kept its device and its token; or a token is made up.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_another_database_or_of_the_future_deletes_nothing() {
+    let bed = with_accounts().await;
+    send(&bed, 0..3).await;
+    let mut bob = bed.client("bob");
+    assert_eq!(numbers(&bob.sync().await), [0, 1, 2]);
+    let token: SyncToken = bob.since.clone().expect("a token").parse().expect("a token");
+    let mut foreign = token;
+    foreign.database.database_id[0] ^= 1;
+    let mut restored = token;
+    restored.database.restore_generation += 1;
+    let future = Position::from_bytes([0xfe; 12]);
+    let far = SyncToken { to_device: future, ..token };
+    let farther = SyncToken { position: future, ..foreign };
+    for odd in [foreign, restored, far, farther] {
+        bob.since = Some(odd.to_string());
+        assert_eq!(numbers(&bob.sync().await), [0, 1, 2]);
+        assert_eq!(stored(&bed).await, 3);
+    }
+    assert_eq!(numbers(&bob.sync().await), [0; 0]);
+    assert_eq!(stored(&bed).await, 0);
 }
