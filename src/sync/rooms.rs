@@ -18,7 +18,7 @@ use crate::frame::{JoinedPart, LeftPart, Part, Shown};
 use crate::news::RoomNews;
 use crate::response::{Events, JoinedRoom, LeftRoom, Timeline};
 use crate::scene::{self, Place, Scene, member};
-use crate::state::{self, Members};
+use crate::state::{self, AboutMembers, Members};
 use crate::summary::summary;
 use crate::timeline::{self, Reach, Stretch, Wanted};
 use crate::unread;
@@ -38,8 +38,12 @@ pub async fn joined(
 ) -> Result<Found, StoreFault> {
     let JoinedPart { part, whole, .. } = told;
     let stretch = asking.stretch(scene, part, Reach::Open).await?;
-    let changed = state::about_members(scene, &stretch).await?;
-    let with_summary = whole || changed.concerns_summary;
+    let about = if part.since.is_none() {
+        AboutMembers { concerns_summary: true, joined: local_members(scene) }
+    } else {
+        state::about_members(scene, &stretch).await?
+    };
+    let with_summary = whole || about.concerns_summary;
     let ephemeral = beside::ephemeral(asking, &scene.place(), part, news).await?;
     let mut room = JoinedRoom {
         ephemeral: ephemeral.events,
@@ -55,8 +59,7 @@ pub async fn joined(
     if ephemeral.has_read || !room.is_empty() {
         room.unread = Some(unread::counts(asking, &scene.snapshot, &scene.view, part.to).await?);
     }
-    let met = if part.since.is_none() { local_members(scene) } else { changed.joined };
-    Ok(Found { room, met })
+    Ok(Found { room, met: about.joined })
 }
 
 /// News of a room that the user is in, of which there are no new events.

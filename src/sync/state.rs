@@ -103,17 +103,19 @@ pub struct AboutMembers {
     pub joined: BTreeSet<OwnedUserId>,
 }
 
-/// What changed in a span about who is in the room.
+/// What changed along a timeline about who is in the room. Where the client has nothing of the room, everything would have.
 pub async fn about_members(scene: &Scene<'_>, stretch: &Stretch) -> Result<AboutMembers, StoreFault> {
     let differences = scene.diff(stretch.states.since, stretch.states.end).await?;
-    let numbers: Vec<EventNumber> =
-        differences.iter().filter_map(|difference| difference.after.or(difference.before)).collect();
     let mut about = AboutMembers::default();
-    for event in scene.events(&numbers).await? {
-        about.concerns_summary |=
-            matches!(event.pdu.type_name(), "m.room.member" | "m.room.name" | "m.room.canonical_alias");
-        let user = member(&event).and_then(|user| OwnedUserId::try_from(user).ok());
-        about.joined.extend(user.filter(|user| scene.view.members.is_joined(user)));
+    for part in differences.chunks(PAGE) {
+        let numbers: Vec<EventNumber> =
+            part.iter().filter_map(|difference| difference.after.or(difference.before)).collect();
+        for event in scene.events(&numbers).await? {
+            about.concerns_summary |=
+                matches!(event.pdu.type_name(), "m.room.member" | "m.room.name" | "m.room.canonical_alias");
+            let user = member(&event).and_then(|user| OwnedUserId::try_from(user).ok());
+            about.joined.extend(user.filter(|user| scene.view.members.is_joined(user)));
+        }
     }
     Ok(about)
 }

@@ -3,12 +3,14 @@
 //! Owns: a bounded cache of those entries. Does not own: the states.
 //!
 //! Invariants: the entries are those of the root that was asked for. From one state to the next the cost follows the difference; only the first look at
-//! a room goes through all of its state. So a client that loads members lazily costs the same in a room of any size.
+//! a room goes through all of its state, and then loads no member events. So a client that loads members lazily costs the same in a room of any size.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plop_rooms::event::RoomEvent;
 use plop_rooms::operation::StoreFault;
+use plop_rooms::reader::state::StatePages;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, KeyHash, RoomNumber};
 use quick_cache::Weighter;
@@ -18,7 +20,7 @@ use crate::scene::{Scene, member};
 
 /// Bytes of entries that are kept, about.
 const CACHE_BYTES: u64 = 16 << 20;
-/// Entries of a state that are read at once.
+/// Differences of states that are read at once.
 const PAGE: usize = 500;
 
 /// The entries of one state that are no member events.
@@ -74,18 +76,14 @@ impl StateLists {
 }
 
 async fn read(scene: &Scene<'_>, root: Root) -> Result<WithoutMembers, StoreFault> {
-    let (tree, grove) = (&scene.core.state.tree, scene.view.grove());
+    let tree = &scene.core.state.tree;
     let mut entries = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let page = tree.scan(&scene.snapshot, grove, root, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(WithoutMembers { root, entries }) };
-        after = Some(last.key);
-        let numbers: Vec<EventNumber> = page.iter().map(|entry| entry.event).collect();
-        let events = scene.events(&numbers).await?;
-        let others = page.iter().zip(events).filter(|(_, event)| member(event).is_none());
-        entries.extend(others.map(|(entry, _)| (entry.key, entry.event)));
+    let mut pages = StatePages::without_members(root, &scene.view);
+    while let Some(events) = pages.next(&scene.reader).await? {
+        let entry = |event: &Arc<RoomEvent>| Some((tree.key_hash(&event.pdu.as_state()?), event.number));
+        entries.extend(events.iter().filter_map(entry));
     }
+    Ok(WithoutMembers { root, entries })
 }
 
 async fn changed(scene: &Scene<'_>, list: &WithoutMembers, root: Root) -> Result<WithoutMembers, StoreFault> {

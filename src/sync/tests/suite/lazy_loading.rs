@@ -1,5 +1,7 @@
 //! Member events that come only when they are needed (client-server API, "Lazy-loading room members").
 
+use plop_db::Batch;
+use plop_rooms::schema::Events;
 use plop_sync::{StateAt, SyncRequest};
 use ruma::{OwnedRoomId, RoomId};
 use serde_json::{Value, json as value};
@@ -108,4 +110,31 @@ async fn another_device_is_told_for_itself() {
     bed.say("c", &room, "first").await;
     assert_eq!(members(&f.sync().await, &room), ["c"]);
     assert_eq!(members(&tablet.sync().await, &room), ["c"]);
+}
+
+/// Takes the member events of these users away from under the server: whoever reads one of them fails.
+async fn lose_member_events(bed: &Bed, room: &RoomId, names: &[&str]) {
+    let view = bed.rooms.view_by_id(room).await.expect("a room");
+    let mut batch = Batch::durable();
+    for name in names {
+        let event = view.member_event(&id(name)).expect("a member");
+        batch.delete::<Events>(&(view.number, event));
+    }
+    bed.db.commit(batch).await.expect("a commit");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_member_event_is_read_that_is_not_given() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    lose_member_events(&bed, &room, &["c", "d", "e"]).await;
+    // With nothing in memory.
+    let bed = bed.restarted().await;
+    assert_eq!(members(&lazy(&bed, "f").sync().await, &room), ["b", "f"], "a first answer");
+    let mut newcomer = lazy(&bed, "newcomer");
+    newcomer.sync().await;
+    bed.join("newcomer", &room).await;
+    bed.say("b", &room, "welcome").await;
+    let answer = newcomer.sync().await;
+    assert_eq!(members(&answer, &room), ["b"], "a room that was joined; the timeline has one's own");
 }
