@@ -10,7 +10,7 @@ use ruma::{OwnedUserId, UserId};
 use crate::core::Core;
 use crate::filter::SyncFilter;
 use crate::request::StateAt;
-use crate::sent_members::SentToDevice;
+use crate::sent_members::Sending;
 
 /// Who asks, and for what.
 pub struct Asking<'a> {
@@ -22,8 +22,8 @@ pub struct Asking<'a> {
     pub full_state: bool,
     /// Users whose messages, receipts and typing are not shown.
     pub ignored: Arc<BTreeSet<OwnedUserId>>,
-    /// Member events that the device has.
-    pub sent_members: Arc<SentToDevice>,
+    /// What the device has of member events, where it loads them lazily.
+    pub sending: Option<Sending>,
     /// What notifies the user.
     pub notified: plop_unread::Reader,
 }

@@ -25,6 +25,7 @@ use crate::news::{self, News, RoomNews, Since};
 use crate::request::{SyncError, SyncRequest};
 use crate::response::{Events, LeftRoom, SyncResponse};
 use crate::scene::{Place, Scene};
+use crate::sent_members::{AnswerNumber, Sending};
 use crate::token::{Holder, SyncToken};
 use crate::{account_data, outside, presence, rooms, to_device, unread};
 
@@ -35,6 +36,8 @@ pub struct Look<'a> {
     pub user: &'a UserId,
     pub filter: &'a SyncFilter,
     pub request: &'a SyncRequest,
+    /// Where member events are loaded lazily: what the device has of them.
+    pub sending: Option<Sending>,
 }
 
 /// What was found.
@@ -72,7 +75,7 @@ impl Look<'_> {
         };
         let frame = self.frame(&span, &news, &user_rooms).await?;
         let News { rooms, account_data, presence } = news;
-        let (mut response, met) = self.rooms(span.since, frame, rooms).await?;
+        let (mut response, met) = self.rooms(frame, rooms).await?;
         response.next_batch = next.to_string();
         response.state_at = self.request.state_at;
         response.to_device = to_device;
@@ -94,6 +97,7 @@ impl Look<'_> {
             typing: typing.position(),
             presence: presence.position(),
             holder: Holder::new(self.user, self.actor.device_id()),
+            answer: self.sending.as_ref().map_or(AnswerNumber::NONE, Sending::number),
         }
     }
 
@@ -159,14 +163,13 @@ impl Look<'_> {
     /// The rooms of the answer, and whom the user may see now because of them.
     async fn rooms(
         &self,
-        since: Option<Position>,
         frame: BTreeMap<RoomNumber, Told>,
         mut news: BTreeMap<RoomNumber, RoomNews>,
     ) -> Result<(SyncResponse, BTreeSet<OwnedUserId>), StoreFault> {
         if frame.is_empty() {
             return Ok((SyncResponse::default(), BTreeSet::new()));
         }
-        let asking = self.asking(since).await?;
+        let asking = self.asking().await?;
         let mut draft = Draft { asking, response: SyncResponse::default(), met: BTreeSet::new() };
         for (index, (room, told)) in frame.into_iter().enumerate() {
             take_turns(index).await;
@@ -183,17 +186,15 @@ impl Look<'_> {
         Ok((draft.response, draft.met))
     }
 
-    async fn asking(&self, since: Option<Position>) -> Result<Asking<'_>, StoreFault> {
+    async fn asking(&self) -> Result<Asking<'_>, StoreFault> {
         let Parts { db, unread, .. } = &self.core.parts;
-        let sent_members = self.core.sent_members.of(self.user, self.actor.device_id());
-        sent_members.come_from(since);
         Ok(Asking {
             user: self.user,
             filter: self.filter,
             state_at: self.request.state_at,
             full_state: self.request.full_state,
             ignored: self.core.ignored.of(self.user, &self.core.changes).await?,
-            sent_members,
+            sending: self.sending.clone(),
             notified: unread.reader(&db.snapshot(), self.user).await.map_err(unread::fault)?,
             core: self.core,
         })

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plop_db::Position;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::operation::StoreFault;
 use plop_rooms::reader::client_event::Detail;
@@ -53,7 +52,7 @@ pub async fn joined(
     };
     let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());
     let members = asking.members(&stretch, heroes.cloned(), whole);
-    room.state = asking.state(scene, &stretch, &members, (whole, part.to)).await?;
+    room.state = asking.state(scene, &stretch, &members, whole).await?;
     room.timeline = asking.timeline(scene, stretch).await?;
     // Of events that the filter leaves out the counts are not told either: they would end the wait for nothing that is wanted.
     if ephemeral.has_read || !room.is_empty() {
@@ -103,7 +102,7 @@ pub async fn left(
     };
     if let Shown::Until { whole, .. } = shown {
         let members = asking.members(&stretch, [], whole);
-        room.state = asking.state(scene, &stretch, &members, (whole, part.to)).await?;
+        room.state = asking.state(scene, &stretch, &members, whole).await?;
     }
     room.timeline = asking.timeline(scene, stretch).await?;
     Ok(room)
@@ -153,7 +152,8 @@ impl Asking<'_> {
         if whole {
             users.insert(self.user.to_owned());
         }
-        Members::Of { users, sent: (!whole && !include_redundant_members).then_some(&self.sent_members) }
+        let sent = self.sending.as_ref().filter(|_| !whole && !include_redundant_members);
+        Members::Of { users, sent }
     }
 
     async fn state(
@@ -161,7 +161,7 @@ impl Asking<'_> {
         scene: &mut Scene<'_>,
         stretch: &Stretch,
         members: &Members<'_>,
-        (whole, to): (bool, Position),
+        whole: bool,
     ) -> Result<Events, StoreFault> {
         let filter = &self.filter.state;
         if !filter.keeps_room(&scene.view.id) {
@@ -173,9 +173,9 @@ impl Asking<'_> {
             state::changes(scene, stretch, self.state_at, members).await?
         };
         events.retain(|event| filter.keeps(&event.pdu));
-        if let Members::Of { .. } = members {
+        if let Some(sending) = &self.sending {
             let told = events.iter().chain(&stretch.events).filter(|event| member(event).is_some());
-            self.sent_members.add(scene.number(), told.map(|event| event.number), to);
+            sending.add(scene.number(), told.map(|event| event.number));
         }
         self.texts(scene, &events, Detail::State).await
     }

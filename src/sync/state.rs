@@ -18,7 +18,7 @@ use ruma::OwnedUserId;
 
 use crate::request::StateAt;
 use crate::scene::{Scene, member};
-use crate::sent_members::SentToDevice;
+use crate::sent_members::Sending;
 use crate::state_lists::StateLists;
 use crate::timeline::Stretch;
 
@@ -30,7 +30,7 @@ pub enum Members<'a> {
     /// Everybody's.
     All,
     /// Those of these users, without what the device has been sent.
-    Of { users: BTreeSet<OwnedUserId>, sent: Option<&'a SentToDevice> },
+    Of { users: BTreeSet<OwnedUserId>, sent: Option<&'a Sending> },
 }
 
 /// All of the state.

@@ -49,7 +49,12 @@ impl Syncing {
         let _connection = core.parts.presence.connect(actor, user, request.set_presence).await?;
         let position = to_device::since(since, Holder::new(user, actor.device_id()));
         to_device::acknowledge(core, actor, position).await;
-        self.answer(&Look { core, actor, user, filter: &filter, request }, since).await
+        let sending = (!filter.state.lazy_load.is_disabled()).then(|| {
+            let process = core.parts.typing.position().start;
+            let came_with = since.and_then(|since| since.answer_of(process));
+            core.sent_members.sending(user, actor.device_id(), came_with)
+        });
+        self.answer(&Look { core, actor, user, filter: &filter, request, sending }, since).await
     }
 
     async fn answer(&self, look: &Look<'_>, mut since: Option<SyncToken>) -> Result<SyncResponse, SyncError> {

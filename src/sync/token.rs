@@ -19,8 +19,10 @@ use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::token::HistoryToken;
 use ruma::{DeviceId, UserId};
 
+use crate::sent_members::AnswerNumber;
+
 /// What every token begins with: the kind of token and the version of its form.
-const PREFIX: &str = "s1_";
+const PREFIX: &str = "s2_";
 
 /// Longest text that is looked at: far above that of any token.
 const MAX_TEXT_BYTES: usize = 256;
@@ -51,6 +53,8 @@ pub struct SyncToken {
     pub typing: LivePosition,
     pub presence: LivePosition,
     pub holder: Holder,
+    /// Of the answer that it came with.
+    pub answer: AnswerNumber,
 }
 
 /// A text that is no token.
@@ -59,6 +63,11 @@ pub struct SyncToken {
 pub struct NoToken;
 
 impl SyncToken {
+    /// The answer that it came with, if that was of this process.
+    pub fn answer_of(&self, process: ProcessStart) -> Option<AnswerNumber> {
+        Some(self.answer).filter(|answer| *answer != AnswerNumber::NONE && self.typing.start == process)
+    }
+
     /// Whether a client can go on from here: the database is the same, and it has come as far.
     pub fn is_known_to(&self, database: Identity, published: Position) -> bool {
         self.database == database && self.position.max(self.to_device) <= published
@@ -77,6 +86,7 @@ impl fmt::Display for SyncToken {
         bytes.extend_from_slice(&self.presence.start.0.to_be_bytes());
         bytes.extend_from_slice(&self.presence.counter.to_be_bytes());
         bytes.extend_from_slice(&self.holder.0);
+        bytes.extend_from_slice(&self.answer.0.to_be_bytes());
         f.write_str(PREFIX)?;
         f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
     }
@@ -95,8 +105,9 @@ impl FromStr for SyncToken {
         let to_device = Position::from_bytes(rest.take()?);
         let (typing, presence) = (rest.live()?, rest.live()?);
         let holder = Holder(rest.take()?);
+        let answer = AnswerNumber(u64::from_be_bytes(rest.take()?));
         if rest.0.is_empty() {
-            Ok(Self { database, position, to_device, typing, presence, holder })
+            Ok(Self { database, position, to_device, typing, presence, holder, answer })
         } else {
             Err(NoToken)
         }
@@ -167,6 +178,7 @@ mod tests {
             typing: live(4),
             presence: live(u64::MAX),
             holder: Holder::new(user_id!("@a:b"), Some(device_id!("D"))),
+            answer: AnswerNumber(5),
         }
     }
 
@@ -183,9 +195,9 @@ mod tests {
         let text = token().to_string();
         let cut = text.get(..text.len() - 2).unwrap_or_default();
         let long = format!("{text}AAAA");
-        let huge = format!("s1_{}", "A".repeat(1 << 20));
+        let huge = format!("s2_{}", "A".repeat(1 << 20));
         for other in
-            ["", "s1_", "s1_AAAA", "s2_AAAA", "s72594_4483_1934", "h1_", "s1_\u{e9}", cut, &long, &huge]
+            ["", "s2_", "s2_AAAA", "s1_AAAA", "s72594_4483_1934", "h1_", "s2_\u{e9}", cut, &long, &huge]
         {
             assert_eq!(other.parse::<SyncToken>(), Err(NoToken), "{other:.80}");
             assert_eq!(other.parse::<PageToken>(), Err(NoToken), "{other:.80}");

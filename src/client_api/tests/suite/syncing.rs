@@ -56,7 +56,7 @@ async fn what_cannot_be_answered_is_refused() {
     let bed = Bed::new().await;
     let alice = bed.user("alice").await;
     for query in [
-        "since=s1_AAAA",
+        "since=s2_AAAA",
         "since=s72594_4483_1934",
         "filter=unknown",
         "filter=%7B",

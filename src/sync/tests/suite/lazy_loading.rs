@@ -1,5 +1,7 @@
 //! Member events that come only when they are needed (client-server API, "Lazy-loading room members").
 
+use std::time::Duration;
+
 use plop_db::Batch;
 use plop_rooms::schema::Events;
 use plop_sync::{StateAt, SyncRequest};
@@ -110,6 +112,30 @@ async fn another_device_is_told_for_itself() {
     bed.say("c", &room, "first").await;
     assert_eq!(members(&f.sync().await, &room), ["c"]);
     assert_eq!(members(&tablet.sync().await, &room), ["c"]);
+}
+
+/// The client's connection broke, and the server has not noticed: two requests with one token wait.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_gets_counts_for_nothing() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let mut f = lazy(&bed, "f");
+    f.sync().await;
+    let (mut dead, mut also_dead) = (f.clone(), f.clone());
+    let minute = Duration::from_secs(60);
+    let speak = async {
+        bed.clock.sleep(Duration::from_secs(1)).await;
+        bed.say("c", &room, "first").await;
+    };
+    let (lost, got, also_lost, ()) =
+        tokio::join!(dead.wait(minute), f.wait(minute), also_dead.wait(minute), speak);
+    for answer in [&lost, &got, &also_lost] {
+        assert_eq!(members(answer, &room), ["c"]);
+    }
+    bed.say("c", &room, "second").await;
+    assert_eq!(members(&f.sync().await, &room), [""; 0], "it has come");
+    // The client did get the other one, it seems: then nothing is known of what it has.
+    assert_eq!(members(&dead.sync().await, &room), ["c"]);
 }
 
 /// Takes the member events of these users away from under the server: whoever reads one of them fails.

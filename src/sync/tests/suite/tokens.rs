@@ -13,7 +13,7 @@ use crate::bed::{Bed, keys, keyspaces, told, user};
 async fn what_is_no_token_is_refused() {
     let bed = Bed::new().await;
     bed.room("alice").await;
-    for garbage in ["x", "s1_", "s72594_4483_1934", "s1_AAAA", "h1_00", "\u{1f600}", &"s1_A".repeat(100_000)]
+    for garbage in ["x", "s2_", "s72594_4483_1934", "s2_AAAA", "h1_00", "\u{1f600}", &"s2_A".repeat(100_000)]
     {
         let mut alice = bed.client("alice");
         alice.since = Some(garbage.to_owned());
