@@ -105,6 +105,13 @@ impl Registry {
         }
     }
 
+    /// The slot of a room that is in memory and fit for use; nothing is loaded or waited for.
+    pub fn loaded(&self, number: RoomNumber) -> Option<Arc<RoomSlot>> {
+        let shared = Arc::clone(&self.lock().get(&number)?.slot);
+        let slot = shared.try_lock().ok()?.clone();
+        slot.filter(|slot| !slot.has_failed())
+    }
+
     /// Takes in a room that has just been made and is not on disk yet.
     pub fn insert(&self, number: RoomNumber, slot: Arc<RoomSlot>) {
         let used = self.uses.fetch_add(1, Ordering::Relaxed);

@@ -74,6 +74,11 @@ impl Rooms {
         Ok(self.registry.slot(number).await?.view())
     }
 
+    /// The published picture of a room that is in memory. Looking keeps it there no longer.
+    pub fn loaded_view(&self, number: RoomNumber) -> Option<Arc<RoomView>> {
+        Some(self.registry.loaded(number)?.view())
+    }
+
     /// The published picture of a room, by id.
     pub async fn view_by_id(&self, id: &RoomId) -> Result<Arc<RoomView>, LoadError> {
         let number = self.number(id).await?.ok_or(LoadError::NotHere)?;

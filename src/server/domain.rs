@@ -161,6 +161,11 @@ impl Domain {
             let sync = sync.clone();
             async move { sync.run().await }
         });
+        let sync = self.sync.clone();
+        tasks.spawn(TaskKind::Follower, "sync of presence", move || {
+            let sync = sync.clone();
+            async move { sync.run_presence().await }
+        });
         let (db, clock, to_device) = (db.clone(), clock.clone(), self.to_device.clone());
         tasks.spawn(TaskKind::Maintenance, "forgetting", move || {
             forget(db.clone(), clock.clone(), to_device.clone())

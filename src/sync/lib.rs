@@ -40,6 +40,7 @@ mod tails;
 mod timeline;
 mod to_device;
 pub mod token;
+mod turns;
 mod typing;
 mod unread;
 mod waiters;

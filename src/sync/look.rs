@@ -27,7 +27,11 @@ use crate::response::{Events, LeftRoom, SyncResponse};
 use crate::scene::{Place, Scene};
 use crate::sent_members::{AnswerNumber, Sending};
 use crate::token::{Holder, SyncToken};
+use crate::turns::take_turns;
 use crate::{account_data, outside, presence, rooms, to_device, unread};
+
+/// Rooms that are put together before others get a turn.
+const ROOMS_AT_ONCE: usize = 16;
 
 /// A request that looks.
 pub struct Look<'a> {
@@ -148,7 +152,7 @@ impl Look<'_> {
             frame.add_invites(span, user_rooms);
         }
         for (index, (room, row)) in frame.unclear.into_iter().enumerate() {
-            take_turns(index).await;
+            take_turns(index, ROOMS_AT_ONCE).await;
             let past = match self.scene(room).await? {
                 Some(scene) => Past::read(&scene, self.user, &row, span).await?,
                 None => Past::elsewhere(&row),
@@ -172,7 +176,7 @@ impl Look<'_> {
         let asking = self.asking().await?;
         let mut draft = Draft { asking, response: SyncResponse::default(), met: BTreeSet::new() };
         for (index, (room, told)) in frame.into_iter().enumerate() {
-            take_turns(index).await;
+            take_turns(index, ROOMS_AT_ONCE).await;
             let Some(id) = self.core.ids.of(room).await?.filter(|id| self.filter.keeps_room(id)) else {
                 continue;
             };
@@ -268,13 +272,5 @@ impl Look<'_> {
         let Parts { presence, clock, .. } = &self.core.parts;
         met.remove(self.user);
         Ok(presence::events(presence, changed, &met, &self.filter.presence, clock.now()).await?)
-    }
-}
-
-/// Lets others run now and then: an answer of many rooms whose rows are all in memory never waits for anything.
-async fn take_turns(index: usize) {
-    const ROOMS_AT_ONCE: usize = 16;
-    if index % ROOMS_AT_ONCE == ROOMS_AT_ONCE - 1 {
-        tokio::task::yield_now().await;
     }
 }

@@ -107,6 +107,11 @@ impl Memberships {
         self.read(user).await
     }
 
+    /// A user's rooms as they were when somebody looked last, if they are in memory.
+    pub fn cached(&self, user: &UserId) -> Option<Arc<UserRoomSet>> {
+        self.cache.get(user)
+    }
+
     /// A user's rooms as they are now, read anew.
     pub async fn read(&self, user: &UserId) -> Result<Arc<UserRoomSet>, ReadError> {
         let user = user.to_owned();

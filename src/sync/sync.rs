@@ -24,7 +24,7 @@ use crate::{to_device, wake};
 pub struct Syncing(Arc<Core>);
 
 impl Syncing {
-    /// From here on changes are remembered. [`Syncing::run`] wakes those who wait.
+    /// From here on changes are remembered. [`Syncing::run`] and [`Syncing::run_presence`] wake those who wait.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Core::new(parts)))
     }
@@ -32,6 +32,12 @@ impl Syncing {
     /// Wakes those who wait, until the process stops: for a background task.
     pub async fn run(&self) -> Result<(), TaskError> {
         wake::run(&self.0).await;
+        Ok(())
+    }
+
+    /// Wakes those whom a presence concerns, until the process stops: for a background task.
+    pub async fn run_presence(&self) -> Result<(), TaskError> {
+        wake::run_presence(&self.0).await;
         Ok(())
     }
 

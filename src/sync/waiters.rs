@@ -124,6 +124,11 @@ impl Waiters {
         state.users.iter().filter(|(user, _)| concerns(user)).for_each(|(_, places)| ring(places));
     }
 
+    /// Everyone who waits.
+    pub fn users(&self) -> Vec<OwnedUserId> {
+        self.lock().users.keys().cloned().collect()
+    }
+
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
         self.lock().users.is_empty()

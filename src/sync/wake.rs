@@ -3,22 +3,23 @@
 //! Owns: following what the store publishes and what comes and goes in memory. Does not own: what is new (those who wake look), who waits.
 //!
 //! Invariants: the cost of a publication follows the smaller of a room's local members and those who wait. When news was missed, everybody looks.
-//! Presence, of which there is much and which is never urgent, wakes together every [`PRESENCE_EVERY`].
+//! Nothing is read to wake for a publication, and no room is loaded for anything: who waits for a room that is not in memory is found by their
+//! own rooms, which are. Presence, of which there is much and which is never urgent, wakes together every [`PRESENCE_EVERY`], by a task of its own.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use plop_db::Publication;
+use plop_db::{Publication, ReadError};
 use plop_e2ee::schema::ToDeviceMessages;
 use plop_ephemeral::schema::ReceiptChanges;
-use plop_rooms::loading::LoadError;
 use plop_rooms::schema::Timeline;
 use plop_state_store::RoomNumber;
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::changes::user_of;
 use crate::core::{Core, Parts};
+use crate::turns::take_turns;
 
 /// How long changes of presence are gathered.
 pub const PRESENCE_EVERY: Duration = Duration::from_secs(2);
@@ -26,28 +27,42 @@ pub const PRESENCE_EVERY: Duration = Duration::from_secs(2);
 /// Users whose presence changed and who are gathered, at most. Beyond it everybody looks.
 const MAX_GATHERED: usize = 10_000;
 
-/// Follows until the process stops.
+/// Users who are looked at before others get a turn.
+const USERS_AT_ONCE: usize = 256;
+
+/// Follows publications and typing until the process stops.
 pub async fn run(core: &Core) {
-    let Parts { db, tasks, typing, presence, clock, .. } = &core.parts;
+    let Parts { db, tasks, typing, .. } = &core.parts;
     let mut publications = db.subscribe();
     let mut typing = typing.subscribe();
-    let mut presence = presence.subscribe();
-    let mut gathered = Gathered::default();
     // What came before this was followed by nobody.
     core.waiters.wake_where(|_| true);
     loop {
-        let until_due = gathered.due.map(|due| due.saturating_sub(clock.monotonic()));
         tokio::select! {
             publication = publications.recv() => match publication {
-                Ok(publication) => published(core, &publication).await,
+                Ok(publication) => published(core, &publication),
                 Err(RecvError::Lagged(_)) => core.waiters.wake_where(|_| true),
                 Err(RecvError::Closed) => return,
             },
             room = typing.recv() => match room {
-                Ok(room) => wake_room(core, room).await,
+                Ok(room) => wake_room(core, room),
                 Err(RecvError::Lagged(_)) => core.waiters.wake_where(|_| true),
                 Err(RecvError::Closed) => return,
             },
+            _ = tasks.shutdown_requested() => return,
+        }
+    }
+}
+
+/// Follows presence until the process stops.
+pub async fn run_presence(core: &Core) {
+    let Parts { tasks, presence, clock, .. } = &core.parts;
+    let mut presence = presence.subscribe();
+    let mut gathered = Gathered::default();
+    core.waiters.wake_where(|_| true);
+    loop {
+        let until_due = gathered.due.map(|due| due.saturating_sub(clock.monotonic()));
+        tokio::select! {
             user = presence.recv() => match user {
                 Ok(user) => gathered.add(Some(user), clock.monotonic()),
                 Err(RecvError::Lagged(_)) => gathered.add(None, clock.monotonic()),
@@ -83,63 +98,68 @@ impl Gathered {
     }
 }
 
-async fn published(core: &Core, publication: &Publication) {
+fn published(core: &Core, publication: &Publication) {
     // Whether somebody looks or not: the store keeps only so much for those who are behind.
     drop(core.changes.now());
     if core.waiters.is_empty() {
         return;
     }
-    let mut woken: Vec<RoomNumber> = Vec::new();
+    let mut rooms: BTreeSet<RoomNumber> = BTreeSet::new();
     for notice in &publication.notices {
         if let Some((user, _)) = notice.subject::<ToDeviceMessages>() {
             core.waiters.wake(&user);
-            continue;
-        }
-        if let Some(user) = user_of(notice) {
+        } else if let Some(user) = user_of(notice) {
             core.waiters.wake(&user);
-            continue;
-        }
-        let room = notice.subject::<Timeline>().or_else(|| notice.subject::<ReceiptChanges>());
-        if let Some(room) = room.filter(|room| !woken.contains(room)) {
-            woken.push(room);
-            wake_room(core, room).await;
+        } else {
+            rooms.extend(notice.subject::<Timeline>().or_else(|| notice.subject::<ReceiptChanges>()));
         }
     }
+    rooms.into_iter().for_each(|room| wake_room(core, room));
+}
+
+/// Wakes the members of a room.
+fn wake_room(core: &Core, room: RoomNumber) {
+    if core.waiters.is_empty() {
+        return;
+    }
+    match core.parts.rooms.loaded_view(room) {
+        Some(view) => core.waiters.wake_members(&view.members),
+        None => core.waiters.wake_where(|user| may_be_in(core, user, |joined| *joined == room)),
+    }
+}
+
+/// Whether a user is in one of these rooms, as far as can be told from memory: one of whom nothing is known looks for themselves. Those who wait have
+/// looked a moment ago, and whose rooms changed since is woken by that.
+fn may_be_in(core: &Core, user: &UserId, is_one: impl FnMut(&RoomNumber) -> bool) -> bool {
+    core.memberships.cached(user).is_none_or(|rooms| rooms.joined.keys().any(is_one))
 }
 
 async fn presence_changed(core: &Core, changed: Gathered) {
     if changed.everybody {
         return core.waiters.wake_where(|_| true);
     }
-    for user in &changed.users {
-        if core.waiters.is_empty() {
-            return;
-        }
-        match core.memberships.of(user, &core.changes).await {
-            Ok(rooms) => {
-                for room in rooms.joined.keys() {
-                    wake_room(core, *room).await;
+    match rooms_of(core, &changed.users).await {
+        Ok(rooms) => {
+            for (index, user) in core.waiters.users().iter().enumerate() {
+                take_turns(index, USERS_AT_ONCE).await;
+                if may_be_in(core, user, |joined| rooms.contains(joined)) {
+                    core.waiters.wake(user);
                 }
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot say whom a presence concerns");
-                core.waiters.wake_where(|_| true);
-            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot say whom a presence concerns");
+            core.waiters.wake_where(|_| true);
         }
     }
 }
 
-async fn wake_room(core: &Core, room: RoomNumber) {
-    if core.waiters.is_empty() {
-        return;
+/// The rooms that some users are in.
+async fn rooms_of(core: &Core, users: &BTreeSet<OwnedUserId>) -> Result<BTreeSet<RoomNumber>, ReadError> {
+    let mut rooms = BTreeSet::new();
+    for (index, user) in users.iter().enumerate() {
+        take_turns(index, USERS_AT_ONCE).await;
+        rooms.extend(core.memberships.of(user, &core.changes).await?.joined.keys());
     }
-    match core.parts.rooms.view(room).await {
-        Ok(view) => core.waiters.wake_members(&view.members),
-        // Known by an invite only: its user is woken by the row of the membership.
-        Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => {}
-        Err(LoadError::Store(error)) => {
-            tracing::warn!(%error, ?room, "cannot say whom a room concerns");
-            core.waiters.wake_where(|_| true);
-        }
-    }
+    Ok(rooms)
 }

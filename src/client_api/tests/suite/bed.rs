@@ -144,6 +144,11 @@ impl Bed {
             let follower = follower.clone();
             async move { follower.run().await }
         });
+        let follower = sync.clone();
+        tasks.spawn(TaskKind::Follower, "sync of presence", move || {
+            let follower = follower.clone();
+            async move { follower.run_presence().await }
+        });
         let api = Api {
             accounts,
             rooms,

@@ -79,6 +79,11 @@ impl Bed {
             let follower = follower.clone();
             async move { follower.run().await }
         });
+        let follower = sync.clone();
+        tasks.spawn(TaskKind::Follower, "sync of presence", move || {
+            let follower = follower.clone();
+            async move { follower.run_presence().await }
+        });
         let timer = Arc::clone(&typing);
         tasks.spawn(TaskKind::Maintenance, "typing", move || {
             let timer = Arc::clone(&timer);

@@ -10,7 +10,7 @@ use plop_sync::SyncRequest;
 use ruma::{EventId, RoomId};
 use serde_json::{Value, json as value};
 
-use crate::bed::{Bed, id, keys, user};
+use crate::bed::{Bed, Client, id, keys, user};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -158,6 +158,52 @@ async fn presence_is_told_to_those_who_share_a_room() {
         presence(&alice.sync_with(online()).await)
             .contains(&("@carol:plop.example".to_owned(), "online".to_owned()))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_wakes_loads_no_room() {
+    let bed = Bed::new().await;
+    let mut rooms = Vec::new();
+    for _ in 0..3 {
+        let room = bed.room("alice").await;
+        bed.join("bob", &room).await;
+        rooms.push(bed.rooms.number(&room).await.expect("a read").expect("a room"));
+    }
+    let mut sinces = Vec::new();
+    for mut client in ["alice", "bob", "carol"].map(|name| bed.client(name)) {
+        client.sync().await;
+        sinces.push(client.since);
+    }
+    let bed = bed.restarted().await;
+    let mut clients = ["alice", "bob", "carol"].map(|name| bed.client(name));
+    for (client, since) in clients.iter_mut().zip(sinces) {
+        client.since = since;
+        // Nobody is typing any more.
+        client.sync().await;
+    }
+    let [mut alice, mut bob, mut carol] = clients;
+    let comes = async {
+        bed.clock.sleep(Duration::from_secs(5)).await;
+        bob.sync_with(online()).await;
+    };
+    let before = bed.clock.monotonic();
+    let waited = async |client: &mut Client<'_>| {
+        let answer = client.wait(MINUTE).await;
+        (answer, bed.clock.monotonic() - before)
+    };
+    let ((answer, woken), (_, alone), ()) = tokio::join!(waited(&mut alice), waited(&mut carol), comes);
+    assert_eq!(presence(&answer), [("@bob:plop.example".to_owned(), "online".to_owned())]);
+    assert!(woken < Duration::from_secs(10), "{woken:?}");
+    assert_eq!(alone, MINUTE);
+    let types = async {
+        bed.clock.sleep(Duration::from_secs(1)).await;
+        bed.typing.start(&user("bob"), rooms[1], &id("bob"), MINUTE).expect("typing");
+    };
+    let before = bed.clock.monotonic();
+    let (answer, ()) = tokio::join!(alice.wait(MINUTE), types);
+    assert!(answer["rooms"]["join"].is_object(), "{answer}");
+    assert_eq!(bed.clock.monotonic() - before, Duration::from_secs(1));
+    assert!(rooms.iter().all(|room| bed.rooms.loaded_view(*room).is_none()));
 }
 
 #[tokio::test(start_paused = true)]
