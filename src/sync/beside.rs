@@ -43,7 +43,8 @@ pub async fn ephemeral(
         events.extend(receipts::events(&moved, &asking.ignored));
     }
     if filter.keeps_unsent(TYPING) {
-        let users = typing::users(&asking.core.parts.typing, place.room, &asking.ignored);
+        let users =
+            typing::users(place.snapshot, &asking.core.parts.typing, place.room, &asking.ignored).await?;
         // In a room that is new to the client nobody types until somebody does.
         if news.typing || part.since.is_none() && !users.is_empty() {
             events.push(typing::list(&users));
@@ -59,12 +60,14 @@ async fn receipts(
     part: Part,
     news: &RoomNews,
 ) -> Result<Vec<Receipt>, ReadError> {
-    let mut moved = match part.since {
-        None => receipts::full(place.snapshot, place.room, asking.user, part.to).await?,
-        Some(since) if news.receipts => receipts::changes(place.snapshot, place.room, since, part.to).await?,
-        Some(_) => Vec::new(),
+    // All of them have the user's own that moved, too.
+    let Some(since) = part.since else {
+        return receipts::full(place.snapshot, place.room, asking.user, part.to).await;
     };
-    moved.extend(news.private_receipts.iter().cloned());
+    let mut moved = news.private_receipts.clone();
+    if news.receipts {
+        moved.extend(receipts::changes(place.snapshot, place.room, since, part.to).await?);
+    }
     Ok(moved)
 }
 

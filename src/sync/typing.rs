@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use plop_db::{ReadError, Snapshot};
 use plop_ephemeral::Typing;
+use plop_rooms::schema::{MemberRow, Members, Membership};
 use plop_state::json::write_string;
 use plop_state_store::RoomNumber;
 use ruma::OwnedUserId;
@@ -14,11 +16,20 @@ use crate::account_data::event;
 /// The type of the event.
 pub const TYPING: &str = "m.typing";
 
-/// Who types in a room, but for those whom the user ignores.
-pub fn users(typing: &Typing, room: RoomNumber, ignored: &BTreeSet<OwnedUserId>) -> Vec<OwnedUserId> {
+/// Which members type in a room, but for those whom the user ignores. Who has left types no more, whatever the list still says.
+pub async fn users(
+    snapshot: &Snapshot,
+    typing: &Typing,
+    room: RoomNumber,
+    ignored: &BTreeSet<OwnedUserId>,
+) -> Result<Vec<OwnedUserId>, ReadError> {
     let mut users = typing.users(room);
     users.retain(|user| !ignored.contains(user));
-    users
+    let keys: Vec<_> = users.iter().map(|user| (room, user.clone())).collect();
+    let rows = snapshot.get_many::<Members>(&keys).await?;
+    let is_member =
+        |row: &Option<MemberRow>| row.as_ref().is_some_and(|row| row.membership == Membership::Join);
+    Ok(users.into_iter().zip(rows).filter(|(_, row)| is_member(row)).map(|(user, _)| user).collect())
 }
 
 /// The form that clients get: the whole list, each time.

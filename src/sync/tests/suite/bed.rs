@@ -203,11 +203,15 @@ impl Client<'_> {
     }
 
     pub async fn try_sync(&self, request: SyncRequest) -> Result<Value, SyncError> {
-        let request = SyncRequest { since: self.since.clone(), filter: self.filter.clone(), ..request };
-        let answer = self.bed.sync.sync(&self.actor, &request).await?;
-        let mut answer: Value = serde_json::from_str(&answer.to_json()).expect("JSON");
+        let mut answer: Value = serde_json::from_str(&self.text(request).await?).expect("JSON");
         leave_out_push_rules(&mut answer);
         Ok(answer)
+    }
+
+    /// The answer as it is written.
+    pub async fn text(&self, request: SyncRequest) -> Result<String, SyncError> {
+        let request = SyncRequest { since: self.since.clone(), filter: self.filter.clone(), ..request };
+        Ok(self.bed.sync.sync(&self.actor, &request).await?.to_json())
     }
 }
 

@@ -115,6 +115,34 @@ async fn a_private_receipt_is_its_users_own() {
     assert_eq!(ephemeral(&bed.client("bob").sync().await, &room)[0]["content"], expected);
 }
 
+/// One device joins and reads, the other one gets the room as a whole.
+#[tokio::test(start_paused = true)]
+async fn a_receipt_in_a_room_that_is_new_is_written_once() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    let one = bed.say("alice", &room, "one").await;
+    let mut bob = bed.client("bob");
+    bob.sync().await;
+    bed.join("bob", &room).await;
+    read(&bed, "bob", &room, &one, ReceiptKind::Private, Thread::Unthreaded).await;
+    let text = bob.text(SyncRequest::default()).await.expect("an answer");
+    assert_eq!(text.matches(r#""@bob:plop.example":{"ts""#).count(), 1, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_left_types_no_more() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    let number = bed.rooms.number(&room).await.expect("a read").expect("a room");
+    for name in ["alice", "bob"] {
+        bed.typing.start(&user(name), number, &id(name), MINUTE).expect("typing");
+    }
+    bed.leave("bob", &room).await;
+    let first = bed.client("alice").sync().await;
+    assert_eq!(ephemeral(&first, &room)[0]["content"]["user_ids"], value!(["@alice:plop.example"]));
+}
+
 /// A request whose user is there.
 fn online() -> SyncRequest {
     SyncRequest { set_presence: PresenceState::Online, ..SyncRequest::default() }
