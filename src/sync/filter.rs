@@ -3,7 +3,8 @@
 //! Owns: [`SyncFilter`], made ready to match; the way from the request's parameter to it; the cache of those that are kept on the server. Does not own: what
 //! matches ([`plop_rooms::reader::filter`]).
 //!
-//! Invariants: an identifier is made of its filter's content, so what is cached is right for ever. Size and number of patterns are bounded.
+//! Invariants: an identifier is made of its filter's content, so what is cached is right for ever. Size and number of patterns are bounded. The limits for
+//! presence, ephemeral events and account data mean nothing: these are told as they are now, and what were cut off would never come.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use quick_cache::sync::Cache;
 use ruma::api::client::filter::{EventFormat, FilterDefinition};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
-use crate::fields::Fields;
+use crate::fields::{Fields, MAX_PATHS};
 
 /// Filters that are kept ready.
 const CACHED: usize = 2_000;
@@ -69,6 +70,9 @@ impl SyncFilter {
         let filter: FilterDefinition =
             serde_json::from_str(text).map_err(|error| FilterRefusal::Invalid(error.to_string()))?;
         let room = &filter.room;
+        let fields = filter.event_fields.as_deref().map(Fields::new);
+        let too_many = || FilterRefusal::Invalid(format!("more than {MAX_PATHS} event_fields"));
+        let fields = fields.map(|fields| fields.ok_or_else(too_many)).transpose()?;
         Ok(Self {
             rooms: room.rooms.as_ref().map(|rooms| rooms.iter().cloned().collect()),
             not_rooms: room.not_rooms.iter().cloned().collect(),
@@ -80,7 +84,7 @@ impl SyncFilter {
             account_data: EventFilter::of_events(&filter.account_data)?,
             presence: EventFilter::of_events(&filter.presence)?,
             raw: filter.event_format == EventFormat::Federation,
-            fields: filter.event_fields.as_deref().map(Fields::new),
+            fields,
         })
     }
 
@@ -155,6 +159,17 @@ mod tests {
         assert_eq!(limit("{}"), 10);
         assert_eq!(limit(r#"{"room":{"timeline":{"limit":0}}}"#), 0);
         assert_eq!(limit(r#"{"room":{"timeline":{"limit":9007199254740991}}}"#), 100);
+    }
+
+    /// What is asked for is done, or refused.
+    #[test]
+    fn more_event_fields_than_are_looked_at_are_refused() {
+        let parse = |number: usize| {
+            let paths = vec!["\"content.body\""; number].join(",");
+            SyncFilter::parse(&format!(r#"{{"event_fields":[{paths}]}}"#))
+        };
+        assert!(parse(MAX_PATHS).is_ok());
+        assert!(matches!(parse(MAX_PATHS + 1), Err(FilterRefusal::Invalid(_))));
     }
 
     /// Hostile input, row 140.
