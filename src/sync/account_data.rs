@@ -14,9 +14,7 @@ use ruma::UserId;
 use serde_json::Value;
 
 use crate::response::Events;
-
-/// Changes that are read at once.
-const PAGE: usize = 500;
+use crate::steps::{PAGE, Steps};
 
 /// What belongs to no room.
 pub async fn global(snapshot: &Snapshot, user: &UserId) -> Result<Vec<AccountDataItem>, ReadError> {
@@ -31,16 +29,13 @@ pub async fn changes(
     to: Position,
 ) -> Result<Vec<AccountDataItem>, ReadError> {
     let mut found = Vec::new();
-    let mut after = since;
-    loop {
+    let mut steps = Steps::new(since, to);
+    while let Some(after) = steps.next() {
         let page = account_data::account_data_changes(snapshot, user, after, to, PAGE).await?;
-        let last = page.items.iter().map(|item| item.position).filter(|position| *position <= to).max();
+        steps.took(page.items.iter().map(|item| item.position), page.more);
         found.extend(page.items);
-        match last {
-            Some(last) if page.more && last > after => after = last,
-            _ => return Ok(found),
-        }
     }
+    Ok(found)
 }
 
 /// Puts the user's push rules as they are in the place of what a row says of them; everybody has some (client-server API, "Push Rules: Events").

@@ -1,6 +1,6 @@
 //! What changed last when, in memory.
 //!
-//! Owns: [`ChangeLog`], the last change of each subject of a stream; [`Changes`], the logs of the streams that sync reads, fed by what the store
+//! Owns: [`ChangeLog`], the last change of each subject of a stream; [`Logs`], those of the streams that sync reads, and [`Changes`], fed by what the store
 //! publishes. Does not own: what the changes are, who waits for them.
 //!
 //! Invariants: whoever looks catches up first, so a log has every write that was acknowledged before. A subject has one entry, moved to its newest
@@ -57,11 +57,6 @@ impl<K: Ord + Clone> ChangeLog<K> {
         }
     }
 
-    /// Nothing up to this position is known any more.
-    fn forget(&mut self, floor: Position) {
-        *self = Self::new(floor, self.capacity);
-    }
-
     /// Whether the subject may have changed after a position.
     pub fn may_have_changed(&self, subject: &K, after: Position) -> bool {
         after < self.floor || self.places.get(subject).is_some_and(|place| *place > after)
@@ -86,6 +81,28 @@ impl<K: Ord + Clone> ChangeLog<K> {
 }
 
 /// The logs of all streams of the database that sync reads.
+pub struct Logs {
+    pub events: ChangeLog<RoomNumber>,
+    pub receipts: ChangeLog<RoomNumber>,
+    pub memberships: ChangeLog<OwnedUserId>,
+    pub account_data: ChangeLog<OwnedUserId>,
+    pub private_receipts: ChangeLog<OwnedUserId>,
+}
+
+impl Logs {
+    /// Logs that know nothing up to a position.
+    fn new(floor: Position) -> Self {
+        Self {
+            events: ChangeLog::new(floor, MAX_ROOMS),
+            receipts: ChangeLog::new(floor, MAX_ROOMS),
+            memberships: ChangeLog::new(floor, MAX_USERS),
+            account_data: ChangeLog::new(floor, MAX_USERS),
+            private_receipts: ChangeLog::new(floor, MAX_USERS),
+        }
+    }
+}
+
+/// The logs, and how far they go.
 pub struct Changes {
     server: OwnedServerName,
     publications: Receiver<Arc<Publication>>,
@@ -93,11 +110,7 @@ pub struct Changes {
     reached: Position,
     /// Publications were missed before the next one.
     lagged: bool,
-    pub events: ChangeLog<RoomNumber>,
-    pub receipts: ChangeLog<RoomNumber>,
-    pub memberships: ChangeLog<OwnedUserId>,
-    pub account_data: ChangeLog<OwnedUserId>,
-    pub private_receipts: ChangeLog<OwnedUserId>,
+    pub logs: Logs,
 }
 
 impl Changes {
@@ -106,17 +119,7 @@ impl Changes {
         // Subscribed first: what is published in between is in both.
         let publications = db.subscribe();
         let reached = db.published();
-        Self {
-            server,
-            publications,
-            reached,
-            lagged: false,
-            events: ChangeLog::new(reached, MAX_ROOMS),
-            receipts: ChangeLog::new(reached, MAX_ROOMS),
-            memberships: ChangeLog::new(reached, MAX_USERS),
-            account_data: ChangeLog::new(reached, MAX_USERS),
-            private_receipts: ChangeLog::new(reached, MAX_USERS),
-        }
+        Self { server, publications, reached, lagged: false, logs: Logs::new(reached) }
     }
 
     /// Takes in what was published since. Returns the position that has been reached: every write that was acknowledged before the call
@@ -136,11 +139,7 @@ impl Changes {
         let position = publication.position;
         self.reached = position.max(self.reached);
         if std::mem::take(&mut self.lagged) {
-            self.events.forget(position);
-            self.receipts.forget(position);
-            self.memberships.forget(position);
-            self.account_data.forget(position);
-            self.private_receipts.forget(position);
+            self.logs = Logs::new(position);
         }
         for notice in &publication.notices {
             self.note(notice, position);
@@ -149,18 +148,18 @@ impl Changes {
 
     fn note(&mut self, notice: &Notice, position: Position) {
         if let Some(room) = notice.subject::<Timeline>() {
-            self.events.record(&room, position);
+            self.logs.events.record(&room, position);
         } else if let Some(room) = notice.subject::<ReceiptChanges>() {
-            self.receipts.record(&room, position);
+            self.logs.receipts.record(&room, position);
         } else if let Some(user) = notice.subject::<UserRooms>() {
             // Rows of the users of other servers are written alike, and nobody syncs them here.
             if user.server_name() == self.server {
-                self.memberships.record(&user, position);
+                self.logs.memberships.record(&user, position);
             }
         } else if let Some(user) = notice.subject::<AccountDataChanges>() {
-            self.account_data.record(&user, position);
+            self.logs.account_data.record(&user, position);
         } else if let Some(user) = notice.subject::<PrivateReceiptChanges>() {
-            self.private_receipts.record(&user, position);
+            self.logs.private_receipts.record(&user, position);
         }
     }
 }

@@ -42,7 +42,7 @@ impl IgnoredUsers {
     ) -> Result<Arc<BTreeSet<OwnedUserId>>, ReadError> {
         let user = user.to_owned();
         if let Some(known) = self.cache.get(&user)
-            && !changes.now().0.account_data.may_have_changed(&user, known.as_of)
+            && !changes.now().0.logs.account_data.may_have_changed(&user, known.as_of)
         {
             return Ok(Arc::clone(&known.users));
         }

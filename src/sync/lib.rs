@@ -34,6 +34,7 @@ mod scene;
 mod sent_members;
 mod state;
 mod state_lists;
+mod steps;
 mod summary;
 mod sync;
 mod tails;

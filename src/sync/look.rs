@@ -266,7 +266,7 @@ impl Look<'_> {
 
     async fn presence(
         &self,
-        changed: &[OwnedUserId],
+        changed: &BTreeSet<OwnedUserId>,
         mut met: BTreeSet<OwnedUserId>,
     ) -> Result<Events, SyncError> {
         let Parts { presence, clock, .. } = &self.core.parts;

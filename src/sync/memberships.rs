@@ -100,7 +100,7 @@ impl Memberships {
     pub async fn of(&self, user: &UserId, changes: &SharedChanges) -> Result<Arc<UserRoomSet>, ReadError> {
         if let Some(set) = self.cache.get(user) {
             let (changes, _) = changes.now();
-            if !changes.memberships.may_have_changed(&user.to_owned(), set.as_of) {
+            if !changes.logs.memberships.may_have_changed(&user.to_owned(), set.as_of) {
                 return Ok(set);
             }
         }

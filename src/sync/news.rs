@@ -39,7 +39,7 @@ pub struct News {
     /// The user's account data that belongs to no room.
     pub account_data: Vec<AccountDataItem>,
     /// Users who share a room, and whose presence changed.
-    pub presence: Vec<OwnedUserId>,
+    pub presence: BTreeSet<OwnedUserId>,
 }
 
 impl News {
@@ -92,8 +92,8 @@ pub async fn since(core: &Core, span: Since<'_>, rooms: &UserRoomSet) -> Result<
     let (account_data_changed, receipts_changed) = {
         let (changes, _) = core.changes.now();
         let user = user.to_owned();
-        let account_data = changes.account_data.may_have_changed(&user, since);
-        (account_data, changes.private_receipts.may_have_changed(&user, since))
+        let account_data = changes.logs.account_data.may_have_changed(&user, since);
+        (account_data, changes.logs.private_receipts.may_have_changed(&user, since))
     };
     if receipts_changed {
         for receipt in receipts::private_changes(&db.snapshot(), user, since, to).await? {
@@ -131,8 +131,8 @@ async fn changed(
     let remembered = {
         let (changes, _) = core.changes.now();
         let log = match stream {
-            Stream::Events => &changes.events,
-            Stream::Receipts => &changes.receipts,
+            Stream::Events => &changes.logs.events,
+            Stream::Receipts => &changes.logs.receipts,
         };
         log.changed_of(&rooms.joined, since)
     };

@@ -34,13 +34,13 @@ pub async fn changed(
     rooms: &UserRoomSet,
     memberships: &Memberships,
     changes: &SharedChanges,
-) -> Result<Vec<OwnedUserId>, ReadError> {
+) -> Result<BTreeSet<OwnedUserId>, ReadError> {
     let first = LivePosition { counter: 0, ..presence.position() };
     let changed = presence.users_changed_since(since).or_else(|| presence.users_changed_since(first));
-    let mut shared = Vec::new();
+    let mut shared = BTreeSet::new();
     for other in changed.unwrap_or_default() {
         if other != user && rooms.shares_room_with(&*memberships.of(&other, changes).await?) {
-            shared.push(other);
+            shared.insert(other);
         }
     }
     Ok(shared)
@@ -49,14 +49,13 @@ pub async fn changed(
 /// The presence of users who changed, and of others as far as they are there.
 pub async fn events(
     presence: &Presence,
-    changed: &[OwnedUserId],
+    changed: &BTreeSet<OwnedUserId>,
     others: &BTreeSet<OwnedUserId>,
     filter: &EventFilter,
     now: UnixMillis,
 ) -> Result<Events, ReadError> {
     let wanted = |user: &&OwnedUserId| filter.keeps_sender(user);
-    let others: Vec<OwnedUserId> =
-        others.iter().filter(wanted).filter(|user| !changed.contains(user)).cloned().collect();
+    let others: Vec<OwnedUserId> = others.difference(changed).filter(wanted).cloned().collect();
     let changed: Vec<OwnedUserId> = changed.iter().filter(wanted).cloned().collect();
     let mut known = presence.get_many(&changed).await?;
     known.extend(presence.get_present(&others));

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plop_db::{Position, ReadError, Snapshot};
-use plop_ephemeral::receipts::{self, Receipt};
+use plop_ephemeral::receipts::{self, Receipt, ReceiptPage};
 use plop_ephemeral::{ReceiptKind, Thread};
 use plop_state::json::write_string;
 use plop_state_store::RoomNumber;
@@ -16,6 +16,7 @@ use ruma::{OwnedUserId, UserId};
 
 use crate::account_data::event;
 use crate::response::Events;
+use crate::steps::{PAGE, Steps};
 
 /// The type of the events.
 pub const RECEIPT: &str = "m.receipt";
@@ -24,8 +25,6 @@ pub const RECEIPT: &str = "m.receipt";
 const MAX_FULL: usize = 1_000;
 /// Own receipts of a room that a full answer has: one for each thread.
 const MAX_OWN: usize = 500;
-/// Receipts that are read at once.
-const PAGE: usize = 500;
 
 /// The receipts of a room, for one of its members.
 pub async fn full(
@@ -47,16 +46,12 @@ pub async fn changes(
     since: Position,
     to: Position,
 ) -> Result<Vec<Receipt>, ReadError> {
-    let mut after = since;
     let mut found = Vec::new();
-    loop {
-        let page = receipts::changes(snapshot, room, after, to, PAGE).await?;
-        let last = add(&mut found, page.receipts, to);
-        match last {
-            Some(last) if page.more && last > after => after = last,
-            _ => return Ok(found),
-        }
+    let mut steps = Steps::new(since, to);
+    while let Some(after) = steps.next() {
+        take(&mut found, &mut steps, receipts::changes(snapshot, room, after, to, PAGE).await?);
     }
+    Ok(found)
 }
 
 /// The user's private receipts that moved, in all rooms.
@@ -66,22 +61,17 @@ pub async fn private_changes(
     since: Position,
     to: Position,
 ) -> Result<Vec<Receipt>, ReadError> {
-    let mut after = since;
     let mut found = Vec::new();
-    loop {
-        let page = receipts::private_changes(snapshot, user, after, to, PAGE).await?;
-        let last = add(&mut found, page.receipts, to);
-        match last {
-            Some(last) if page.more && last > after => after = last,
-            _ => return Ok(found),
-        }
+    let mut steps = Steps::new(since, to);
+    while let Some(after) = steps.next() {
+        take(&mut found, &mut steps, receipts::private_changes(snapshot, user, after, to, PAGE).await?);
     }
+    Ok(found)
 }
 
-fn add(found: &mut Vec<Receipt>, page: Vec<Receipt>, to: Position) -> Option<Position> {
-    let last = page.iter().map(|receipt| receipt.row.position).filter(|position| *position <= to).max();
-    found.extend(page);
-    last
+fn take(found: &mut Vec<Receipt>, steps: &mut Steps, page: ReceiptPage) {
+    steps.took(page.receipts.iter().map(|receipt| receipt.row.position), page.more);
+    found.extend(page.receipts);
 }
 
 /// The form that clients get: an event for each thread, since a user may have read the same event in two of them.

@@ -122,7 +122,7 @@ impl Asking<'_> {
         reach: Reach<'_>,
     ) -> Result<Stretch, StoreFault> {
         let (core, room) = (self.core, scene.number());
-        let changed_after = |after| core.changes.now().0.events.may_have_changed(&room, after);
+        let changed_after = |after| core.changes.now().0.logs.events.may_have_changed(&room, after);
         let tail = core.tails.of(&scene.snapshot, room, part.to, changed_after).await?;
         let filter = &self.filter.timeline;
         let wanted = Wanted {
