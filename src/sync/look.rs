@@ -28,7 +28,7 @@ use crate::scene::{Place, Scene};
 use crate::sent_members::{AnswerNumber, Sending};
 use crate::token::{Holder, SyncToken};
 use crate::turns::take_turns;
-use crate::{account_data, outside, presence, rooms, to_device, unread};
+use crate::{account_data, outside, presence, rooms, to_device};
 
 /// Rooms that are put together before others get a turn.
 const ROOMS_AT_ONCE: usize = 16;
@@ -199,7 +199,7 @@ impl Look<'_> {
             full_state: self.request.full_state,
             ignored: self.core.ignored.of(self.user, &self.core.changes).await?,
             sending: self.sending.clone(),
-            notified: unread.reader(&db.snapshot(), self.user).await.map_err(unread::fault)?,
+            notified: unread.reader(&db.snapshot(), self.user).await?,
             core: self.core,
         })
     }

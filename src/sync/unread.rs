@@ -7,7 +7,6 @@
 use plop_db::{Position, Snapshot};
 use plop_rooms::operation::StoreFault;
 use plop_rooms::view::RoomView;
-use plop_unread::UnreadError;
 
 use crate::asking::Asking;
 use crate::response::UnreadNotifications;
@@ -22,17 +21,8 @@ pub async fn counts(
     let (unread, reader) = (&asking.core.parts.unread, &asking.notified);
     Ok(if asking.filter.timeline.unread_by_thread {
         let counts = unread.counts_by_thread(snapshot, reader, view, to).await;
-        UnreadNotifications::ByThread(counts.map_err(fault)?)
+        UnreadNotifications::ByThread(counts?)
     } else {
-        UnreadNotifications::InRoom(unread.counts(snapshot, reader, view, to).await.map_err(fault)?)
+        UnreadNotifications::InRoom(unread.counts(snapshot, reader, view, to).await?)
     })
-}
-
-/// Counting is reading.
-pub fn fault(error: UnreadError) -> StoreFault {
-    match error {
-        UnreadError::Read(error) => error.into(),
-        UnreadError::Event(error) => error.into(),
-        UnreadError::State(error) => error.into(),
-    }
 }

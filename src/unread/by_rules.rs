@@ -10,13 +10,13 @@ use std::sync::Arc;
 use plop_db::{Direction, KeyRange, Position};
 use plop_rooms::core::Core;
 use plop_rooms::event::RoomEvent;
+use plop_rooms::operation::StoreFault;
 use plop_rooms::schema::{Timeline, TimelineRow};
 use plop_state::push::{PushEvent, Reader, evaluate};
 use plop_state_store::EventNumber;
 use ruma::OwnedEventId;
 
 use crate::counts::{Counts, RoomCounts};
-use crate::error::UnreadError;
 use crate::redacted;
 use crate::scene::Scene;
 use crate::setting::Setting;
@@ -76,7 +76,7 @@ pub async fn settle(
     scene: &Scene<'_>,
     rules: &UserRules,
     known: Option<Arc<Settled>>,
-) -> Result<Arc<Settled>, UnreadError> {
+) -> Result<Arc<Settled>, StoreFault> {
     let known = known.filter(|known| known.version == rules.version);
     let unread_from = unread_from(scene).await?;
     let from = known.as_ref().map_or(unread_from, |known| known.through.max(unread_from));
@@ -95,7 +95,7 @@ pub async fn settle(
 }
 
 /// Where the first unread event may be. Where nothing was sent to threads since the room's mark, only that of the main timeline counts.
-async fn unread_from(scene: &Scene<'_>) -> Result<Position, UnreadError> {
+async fn unread_from(scene: &Scene<'_>) -> Result<Position, StoreFault> {
     let marks = &scene.marks;
     if marks.room == marks.main {
         return Ok(marks.main);
@@ -111,7 +111,7 @@ async fn ask(
     scene: &Scene<'_>,
     rules: &UserRules,
     from: Position,
-) -> Result<Vec<Hit>, UnreadError> {
+) -> Result<Vec<Hit>, StoreFault> {
     let room = scene.view.number;
     let range = KeyRange::<Timeline>::prefix(&room).after(&(room, from)).to(&(room, scene.up_to));
     let page = scene.snapshot.scan(range, Direction::Backward, MAX_EVALUATED).await?;

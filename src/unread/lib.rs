@@ -16,7 +16,6 @@
 mod by_rules;
 mod by_totals;
 mod counts;
-mod error;
 mod marks;
 mod redacted;
 mod scene;
@@ -26,5 +25,4 @@ mod user_rules;
 
 pub use by_rules::MAX_EVALUATED;
 pub use counts::{Counts, RoomCounts};
-pub use error::UnreadError;
 pub use unread::{Reader, Unread};

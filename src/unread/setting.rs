@@ -4,6 +4,7 @@
 //! state mostly not at all.
 
 use plop_rooms::core::Core;
+use plop_rooms::operation::StoreFault;
 use plop_state::StateKey;
 use plop_state::auth::Authority;
 use plop_state::json::Value;
@@ -11,7 +12,6 @@ use plop_state::push::RoomContext;
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
 
-use crate::error::UnreadError;
 use crate::scene::Scene;
 
 /// Facts of one state.
@@ -36,7 +36,7 @@ impl Setting {
         asks_name: bool,
         state: Root,
         before: Option<Self>,
-    ) -> Result<Self, UnreadError> {
+    ) -> Result<Self, StoreFault> {
         if let Some(before) = before.filter(|before| before.state == state) {
             return Ok(before);
         }
@@ -72,12 +72,12 @@ async fn number(
     scene: &Scene<'_>,
     state: Root,
     key: &StateKey,
-) -> Result<Option<EventNumber>, UnreadError> {
+) -> Result<Option<EventNumber>, StoreFault> {
     Ok(core.state.tree.get(scene.snapshot, scene.view.grove(), state, key).await?)
 }
 
 /// The powers in a state with this power levels event. The create event is that of the room for ever.
-async fn powers(core: &Core, scene: &Scene<'_>, levels: Option<EventNumber>) -> Result<Powers, UnreadError> {
+async fn powers(core: &Core, scene: &Scene<'_>, levels: Option<EventNumber>) -> Result<Powers, StoreFault> {
     let view = scene.view;
     if view.kept_type("m.room.power_levels").map(|current| current.number) == levels {
         return Ok(Powers::Current);
@@ -91,7 +91,7 @@ async fn powers(core: &Core, scene: &Scene<'_>, levels: Option<EventNumber>) -> 
     Ok(Powers::Other(authority.ok().map(Box::new)))
 }
 
-async fn name(core: &Core, scene: &Scene<'_>, member: EventNumber) -> Result<Option<String>, UnreadError> {
+async fn name(core: &Core, scene: &Scene<'_>, member: EventNumber) -> Result<Option<String>, StoreFault> {
     let view = scene.view;
     let member = core.events.get(scene.snapshot, view.number, view.rules, member).await?;
     Ok(member.content(view.rules).get("displayname").and_then(Value::as_str).map(ToOwned::to_owned))

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use plop_db::{Position, Snapshot};
+use plop_rooms::operation::StoreFault;
 use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::Membership;
 use plop_rooms::view::RoomView;
@@ -17,7 +18,6 @@ use ruma::{OwnedUserId, UserId};
 use crate::by_rules::{self, Settled};
 use crate::by_totals::{self, Found};
 use crate::counts::{Counts, RoomCounts};
-use crate::error::UnreadError;
 use crate::marks::Marks;
 use crate::scene::Scene;
 use crate::user_rules::{Rows, UserRules};
@@ -63,7 +63,7 @@ impl Unread {
     }
 
     /// A user's rules as they are in the snapshot: once for each response.
-    pub async fn reader(&self, snapshot: &Snapshot, user: &UserId) -> Result<Reader, UnreadError> {
+    pub async fn reader(&self, snapshot: &Snapshot, user: &UserId) -> Result<Reader, StoreFault> {
         let rows = Rows::read(snapshot, user).await?;
         let version = rows.version();
         let cached = self.0.users.get(user).filter(|rules| rules.version == version);
@@ -88,7 +88,7 @@ impl Unread {
         reader: &Reader,
         view: &RoomView,
         up_to: Position,
-    ) -> Result<Counts, UnreadError> {
+    ) -> Result<Counts, StoreFault> {
         Ok(self.count(snapshot, reader, view, up_to, false).await?.room())
     }
 
@@ -99,7 +99,7 @@ impl Unread {
         reader: &Reader,
         view: &RoomView,
         up_to: Position,
-    ) -> Result<RoomCounts, UnreadError> {
+    ) -> Result<RoomCounts, StoreFault> {
         Ok(self.count(snapshot, reader, view, up_to, true).await?.parts)
     }
 
@@ -110,7 +110,7 @@ impl Unread {
         view: &RoomView,
         up_to: Position,
         by_thread: bool,
-    ) -> Result<Found, UnreadError> {
+    ) -> Result<Found, StoreFault> {
         let Reader { user, rules } = reader;
         let in_room = rules.in_room(view);
         if in_room == InRoom::Silent || view.members.membership(user) != Membership::Join {
