@@ -1,29 +1,43 @@
 //! What an answer is made for.
 //!
-//! Owns: [`Asking`]. Does not own: what is done with it; each provider takes what it needs.
+//! Owns: [`Asking`], kept while the answer is written. Does not own: what is done with it; each provider takes what it needs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use plop_base::Actor;
+use plop_rooms::operation::StoreFault;
+use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
 
 use crate::core::Core;
 use crate::filter::SyncFilter;
 use crate::request::StateAt;
+use crate::scene::Scene;
 use crate::sent_members::Sending;
 
 /// Who asks, and for what.
-pub struct Asking<'a> {
-    pub core: &'a Core,
-    pub user: &'a UserId,
-    pub filter: &'a SyncFilter,
+pub struct Asking {
+    pub core: Arc<Core>,
+    pub actor: Actor,
+    pub user: OwnedUserId,
+    pub filter: Arc<SyncFilter>,
     pub state_at: StateAt,
-    /// All of the state is wanted of every room.
-    pub full_state: bool,
     /// Users whose messages, receipts and typing are not shown.
     pub ignored: Arc<BTreeSet<OwnedUserId>>,
     /// What the device has of member events, where it loads them lazily.
     pub sending: Option<Sending>,
     /// What notifies the user.
     pub notified: plop_unread::Reader,
+}
+
+impl Asking {
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// A room as it is now; `None` for one that is not here.
+    pub async fn scene(&self, room: RoomNumber) -> Result<Option<Scene<'_>>, StoreFault> {
+        Scene::open(&self.core.parts.rooms, &self.actor, &self.user, room).await
+    }
 }

@@ -27,7 +27,7 @@ pub struct Ephemeral {
 
 /// Receipts and typing.
 pub async fn ephemeral(
-    asking: &Asking<'_>,
+    asking: &Asking,
     place: &Place<'_>,
     part: Part,
     news: &RoomNews,
@@ -55,14 +55,14 @@ pub async fn ephemeral(
 
 /// The receipts that are told of.
 async fn receipts(
-    asking: &Asking<'_>,
+    asking: &Asking,
     place: &Place<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<Vec<Receipt>, ReadError> {
     // All of them have the user's own that moved, too.
     let Some(since) = part.since else {
-        return receipts::full(place.snapshot, place.room, asking.user, part.to).await;
+        return receipts::full(place.snapshot, place.room, asking.user(), part.to).await;
     };
     let mut moved = news.private_receipts.clone();
     if news.receipts {
@@ -73,7 +73,7 @@ async fn receipts(
 
 /// The user's account data of the room: all of it, or what changed.
 pub async fn account_data(
-    asking: &Asking<'_>,
+    asking: &Asking,
     place: &Place<'_>,
     part: Part,
     news: &RoomNews,
@@ -85,6 +85,6 @@ pub async fn account_data(
     if part.since.is_some() {
         return Ok(account_data::events(&news.account_data, filter));
     }
-    let items = all_account_data(place.snapshot, asking.user, Some(place.id)).await?;
+    let items = all_account_data(place.snapshot, asking.user(), Some(place.id)).await?;
     Ok(account_data::events(&items, filter))
 }

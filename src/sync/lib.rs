@@ -4,13 +4,14 @@
 //! change, the tokens, the requests that wait. Does not own: HTTP (rank 5), the streams (rank 3 writes them).
 //!
 //! The way of a request: [`sync`] parses it and waits; [`look`] looks once: positions first, then the [`frame`], then the providers ([`timeline`],
-//! [`state`], [`summary`], ...), put together by [`rooms`] and written by [`response`]. [`changes`] remembers what changed when, [`wake`] wakes whom
-//! it may concern.
+//! [`state`], [`summary`], ...), put together by [`rooms`] while [`answer`] writes them. [`changes`] remembers what changed when, [`wake`]
+//! wakes whom it may concern.
 //!
 //! Invariants: writes nothing of the domain. An answer goes up to one position of the database, and whatever is newer than that in what is read is left for
 //! the next one. The cost of an incremental answer follows what changed.
 
 mod account_data;
+mod answer;
 mod asking;
 mod beside;
 mod changes;
@@ -20,6 +21,7 @@ mod filter;
 mod frame;
 mod ids;
 mod ignored;
+mod json;
 mod look;
 mod memberships;
 mod news;
@@ -28,7 +30,7 @@ mod past;
 mod presence;
 mod receipts;
 pub mod request;
-pub mod response;
+mod response;
 mod rooms;
 mod scene;
 mod sent_members;
@@ -47,9 +49,9 @@ mod unread;
 mod waiters;
 mod wake;
 
+pub use answer::SyncAnswer;
 pub use core::Parts;
 pub use filter::FilterRefusal;
 pub use request::{StateAt, SyncError, SyncRequest};
-pub use response::SyncResponse;
 pub use sync::Syncing;
 pub use token::{PageToken, SyncToken};

@@ -1,11 +1,12 @@
-//! One look at what is new: the frame first, then each provider.
+//! One look at what is new: the frame first, then each provider, as far as it takes to know whether there is anything.
 //!
-//! Owns: the order of reading, the token that the answer ends with. Does not own: waiting between looks.
+//! Owns: the order of reading, the token that the answer ends with. Does not own: waiting between looks, the rooms that are put together while the answer is
+//! written ([`crate::answer`]).
 //!
 //! Invariants: positions are taken before anything is read, so that what comes in between is told by this answer or by the next one, never by
 //! neither.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_accounts::ignored_users;
@@ -14,31 +15,33 @@ use plop_db::Position;
 use plop_rooms::operation::StoreFault;
 use plop_rooms::schema::Membership;
 use plop_state_store::RoomNumber;
-use ruma::{OwnedRoomId, OwnedUserId, UserId};
+use ruma::{OwnedRoomId, UserId};
 
+use crate::answer::{RoomsToTell, SyncAnswer};
 use crate::asking::Asking;
 use crate::core::{Core, Parts};
 use crate::filter::SyncFilter;
-use crate::frame::{Frame, JoinedPart, LeftPart, Past, Span, Told};
+use crate::frame::{Frame, JoinedPart, Past, Span, Told};
 use crate::memberships::{UserRoom, UserRoomSet};
 use crate::news::{self, News, RoomNews, Since};
 use crate::request::{SyncError, SyncRequest};
-use crate::response::{Events, LeftRoom, SyncResponse};
-use crate::scene::{Place, Scene};
+use crate::response::Apart;
+use crate::rooms::{self, Found, ToTell};
+use crate::scene::Scene;
 use crate::sent_members::{AnswerNumber, Sending};
 use crate::token::{Holder, SyncToken};
 use crate::turns::take_turns;
-use crate::{account_data, outside, presence, rooms, to_device};
+use crate::{account_data, outside, presence, to_device};
 
-/// Rooms that are put together before others get a turn.
+/// Rooms that are looked at before others get a turn.
 const ROOMS_AT_ONCE: usize = 16;
 
 /// A request that looks.
 pub struct Look<'a> {
-    pub core: &'a Core,
+    pub core: &'a Arc<Core>,
     pub actor: &'a Actor,
     pub user: &'a UserId,
-    pub filter: &'a SyncFilter,
+    pub filter: &'a Arc<SyncFilter>,
     pub request: &'a SyncRequest,
     /// Where member events are loaded lazily: what the device has of them.
     pub sending: Option<Sending>,
@@ -46,18 +49,10 @@ pub struct Look<'a> {
 
 /// What was found.
 pub struct Looked {
-    pub response: SyncResponse,
+    pub answer: SyncAnswer,
     pub next: SyncToken,
     /// Whether it is to be answered at once.
     pub is_news: bool,
-}
-
-/// What the rooms of an answer come to.
-struct Draft<'a> {
-    asking: Asking<'a>,
-    response: SyncResponse,
-    /// Users whom the reader shares a room with from now on.
-    met: BTreeSet<OwnedUserId>,
 }
 
 impl Look<'_> {
@@ -79,16 +74,16 @@ impl Look<'_> {
         };
         let frame = self.frame(&span, &news, &user_rooms).await?;
         let News { rooms, account_data, presence } = news;
-        let (mut response, met) = self.rooms(frame, rooms).await?;
-        response.next_batch = next.to_string();
-        response.state_at = self.request.state_at;
-        response.to_device = to_device;
-        response.account_data = account_data::events(&account_data, &self.filter.account_data);
-        if presence::is_wanted(&self.filter.presence) {
-            response.presence = self.presence(&presence, met).await?;
-        }
-        let is_news = since.is_none() || self.request.full_state || !response.is_empty();
-        Ok(Looked { response, next, is_news })
+        let mut apart = Apart {
+            to_device,
+            account_data: account_data::events(&account_data, &self.filter.account_data),
+            presence: presence::of_changed(&core.parts, &presence, &self.filter.presence).await?,
+            ..Apart::default()
+        };
+        let rooms = self.rooms(frame, rooms, &mut apart).await?;
+        let has_rooms = rooms.as_ref().is_some_and(RoomsToTell::are_news);
+        let is_news = since.is_none() || self.request.full_state || has_rooms || !apart.is_empty();
+        Ok(Looked { answer: SyncAnswer::new(next.to_string(), apart, rooms, presence), next, is_news })
     }
 
     fn next_token(&self) -> SyncToken {
@@ -153,8 +148,10 @@ impl Look<'_> {
         }
         for (index, (room, row)) in frame.unclear.into_iter().enumerate() {
             take_turns(index, ROOMS_AT_ONCE).await;
-            let past = match self.scene(room).await? {
+            let past = match Scene::open(&self.core.parts.rooms, self.actor, self.user, room).await? {
                 Some(scene) => Past::read(&scene, self.user, &row, span).await?,
+                // It is still being joined, and here soon.
+                None if row.membership == Membership::Join => continue,
                 None => Past::elsewhere(&row),
             };
             if let Some(told) = Told::by_past(&row, span, &past) {
@@ -164,17 +161,18 @@ impl Look<'_> {
         Ok(frame.rooms)
     }
 
-    /// The rooms of the answer, and whom the user may see now because of them.
+    /// The rooms of the answer. Those that the user is in are put together later, once it is known that there is anything new: at most one is by then.
     async fn rooms(
         &self,
         frame: BTreeMap<RoomNumber, Told>,
         mut news: BTreeMap<RoomNumber, RoomNews>,
-    ) -> Result<(SyncResponse, BTreeSet<OwnedUserId>), StoreFault> {
+        apart: &mut Apart,
+    ) -> Result<Option<RoomsToTell>, StoreFault> {
         if frame.is_empty() {
-            return Ok((SyncResponse::default(), BTreeSet::new()));
+            return Ok(None);
         }
         let asking = self.asking().await?;
-        let mut draft = Draft { asking, response: SyncResponse::default(), met: BTreeSet::new() };
+        let (mut joined, mut left) = (Vec::new(), Vec::new());
         for (index, (room, told)) in frame.into_iter().enumerate() {
             take_turns(index, ROOMS_AT_ONCE).await;
             let Some(id) = self.core.ids.of(room).await?.filter(|id| self.filter.keeps_room(id)) else {
@@ -182,95 +180,59 @@ impl Look<'_> {
             };
             let news = news.remove(&room).unwrap_or_default();
             match told {
-                Told::Joined(told) => self.add_joined(&mut draft, (room, id), told, &news).await?,
-                Told::Left(told) => self.add_left(&mut draft, (room, id), told, &news).await?,
-                Told::Outside(row) => self.add_outside(&mut draft, (room, id), row).await?,
+                Told::Joined(told) => joined.push(ToTell { room, id, told, news }),
+                Told::Left(told) => left.push(ToTell { room, id, told, news }),
+                Told::Outside(row) => add_outside(&asking, apart, (room, id), row).await?,
             }
         }
-        Ok((draft.response, draft.met))
+        let is_news = !apart.is_empty() || !left.is_empty() || joined.iter().any(|room| room.told.whole);
+        let (mut joined, left) = (joined.into_iter(), left.into_iter());
+        let first = if is_news { None } else { first(&asking, &mut joined).await? };
+        Ok(Some(RoomsToTell { asking, first, joined, left }))
     }
 
-    async fn asking(&self) -> Result<Asking<'_>, StoreFault> {
+    async fn asking(&self) -> Result<Asking, StoreFault> {
         let Parts { db, unread, .. } = &self.core.parts;
         Ok(Asking {
-            user: self.user,
-            filter: self.filter,
+            core: Arc::clone(self.core),
+            actor: self.actor.clone(),
+            user: self.user.to_owned(),
+            filter: Arc::clone(self.filter),
             state_at: self.request.state_at,
-            full_state: self.request.full_state,
             ignored: self.core.ignored.of(self.user, &self.core.changes).await?,
             sending: self.sending.clone(),
             notified: unread.reader(&db.snapshot(), self.user).await?,
-            core: self.core,
         })
     }
+}
 
-    async fn scene(&self, room: RoomNumber) -> Result<Option<Scene<'_>>, StoreFault> {
-        Scene::open(&self.core.parts.rooms, self.actor, self.user, room).await
-    }
-
-    async fn add_joined(
-        &self,
-        draft: &mut Draft<'_>,
-        (room, id): (RoomNumber, OwnedRoomId),
-        told: JoinedPart,
-        news: &RoomNews,
-    ) -> Result<(), StoreFault> {
-        let joined = if told.open {
-            // Without one it is still being joined, and here soon.
-            let Some(mut scene) = self.scene(room).await? else { return Ok(()) };
-            let found = rooms::joined(&draft.asking, &mut scene, told, news).await?;
-            draft.met.extend(found.met);
-            found.room
-        } else {
-            let place = Place { room, id: &id, snapshot: &self.core.parts.db.snapshot() };
-            rooms::beside(&draft.asking, &place, told.part, news).await?
-        };
-        if told.whole || !joined.is_empty() {
-            draft.response.joined.insert(id, joined);
+/// The first room that has something new. Those before it have nothing.
+async fn first(
+    asking: &Asking,
+    joined: &mut std::vec::IntoIter<ToTell<JoinedPart>>,
+) -> Result<Option<(RoomNumber, OwnedRoomId, Found)>, StoreFault> {
+    for (index, to_tell) in joined.by_ref().enumerate() {
+        take_turns(index, ROOMS_AT_ONCE).await;
+        if let Some(found) = rooms::joined(asking, &to_tell).await? {
+            return Ok(Some((to_tell.room, to_tell.id, found)));
         }
-        Ok(())
     }
+    Ok(None)
+}
 
-    async fn add_left(
-        &self,
-        draft: &mut Draft<'_>,
-        (room, id): (RoomNumber, OwnedRoomId),
-        told: LeftPart,
-        news: &RoomNews,
-    ) -> Result<(), StoreFault> {
-        let left = match self.scene(room).await? {
-            Some(mut scene) => rooms::left(&draft.asking, &mut scene, told, news).await?,
-            // An invite that was rejected, to a room that never was here.
-            None => LeftRoom::default(),
-        };
-        draft.response.left.insert(id, left);
-        Ok(())
+/// A room that the user is invited to, or knocks at.
+async fn add_outside(
+    asking: &Asking,
+    apart: &mut Apart,
+    (room, id): (RoomNumber, OwnedRoomId),
+    row: UserRoom,
+) -> Result<(), StoreFault> {
+    let scene = asking.scene(room).await?;
+    let shown = outside::shown(&asking.core.parts.db, scene.as_ref(), asking.user(), room, row).await?;
+    if row.membership == Membership::Knock {
+        apart.knocked.insert(id, shown);
+    } else if !outside::is_by(&shown, asking.user(), &asking.ignored) {
+        apart.invited.insert(id, shown);
     }
-
-    /// A room that the user is invited to, or knocks at.
-    async fn add_outside(
-        &self,
-        draft: &mut Draft<'_>,
-        (room, id): (RoomNumber, OwnedRoomId),
-        row: UserRoom,
-    ) -> Result<(), StoreFault> {
-        let (db, scene) = (&self.core.parts.db, self.scene(room).await?);
-        let shown = outside::shown(db, scene.as_ref(), self.user, room, row).await?;
-        if row.membership == Membership::Knock {
-            draft.response.knocked.insert(id, shown);
-        } else if !outside::is_by(&shown, self.user, &draft.asking.ignored) {
-            draft.response.invited.insert(id, shown);
-        }
-        Ok(())
-    }
-
-    async fn presence(
-        &self,
-        changed: &BTreeSet<OwnedUserId>,
-        mut met: BTreeSet<OwnedUserId>,
-    ) -> Result<Events, SyncError> {
-        let Parts { presence, clock, .. } = &self.core.parts;
-        met.remove(self.user);
-        Ok(presence::events(presence, changed, &met, &self.filter.presence, clock.now()).await?)
-    }
+    Ok(())
 }

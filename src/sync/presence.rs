@@ -15,6 +15,7 @@ use plop_state::json::write_string;
 use ruma::{OwnedUserId, UserId};
 
 use crate::changes::SharedChanges;
+use crate::core::Parts;
 use crate::memberships::{Memberships, UserRoomSet};
 use crate::response::Events;
 
@@ -46,20 +47,29 @@ pub async fn changed(
     Ok(shared)
 }
 
-/// The presence of users who changed, and of others as far as they are there.
-pub async fn events(
-    presence: &Presence,
+/// The presence of users for whom it changed.
+pub async fn of_changed(
+    parts: &Parts,
     changed: &BTreeSet<OwnedUserId>,
-    others: &BTreeSet<OwnedUserId>,
     filter: &EventFilter,
-    now: UnixMillis,
 ) -> Result<Events, ReadError> {
-    let wanted = |user: &&OwnedUserId| filter.keeps_sender(user);
-    let others: Vec<OwnedUserId> = others.difference(changed).filter(wanted).cloned().collect();
-    let changed: Vec<OwnedUserId> = changed.iter().filter(wanted).cloned().collect();
-    let mut known = presence.get_many(&changed).await?;
-    known.extend(presence.get_present(&others));
-    Ok(known.iter().map(|known| event(known, now)).collect())
+    let changed: Vec<OwnedUserId> =
+        changed.iter().filter(|user| filter.keeps_sender(user)).cloned().collect();
+    if changed.is_empty() {
+        return Ok(Events::new());
+    }
+    let known = parts.presence.get_many(&changed).await?;
+    Ok(known.iter().map(|known| event(known, parts.clock.now())).collect())
+}
+
+/// The presence of users whom one has met, as far as they are there.
+pub fn of_met<'u>(parts: &Parts, met: impl Iterator<Item = &'u OwnedUserId>, filter: &EventFilter) -> Events {
+    if !is_wanted(filter) {
+        return Events::new();
+    }
+    let met: Vec<OwnedUserId> = met.filter(|user| filter.keeps_sender(user)).cloned().collect();
+    let known = parts.presence.get_present(&met);
+    known.iter().map(|known| event(known, parts.clock.now())).collect()
 }
 
 fn event(known: &PresenceSnapshot, now: UnixMillis) -> String {

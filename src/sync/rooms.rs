@@ -8,29 +8,53 @@ use std::sync::Arc;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::operation::StoreFault;
 use plop_rooms::reader::client_event::Detail;
-use ruma::OwnedUserId;
+use plop_state_store::RoomNumber;
 use ruma::api::client::filter::LazyLoadOptions;
+use ruma::{OwnedRoomId, OwnedUserId};
 
 use crate::asking::Asking;
 use crate::beside;
 use crate::frame::{JoinedPart, LeftPart, Part, Shown};
 use crate::news::RoomNews;
-use crate::response::{Events, JoinedRoom, LeftRoom, Timeline};
+use crate::response::{Events, JoinedRoom, LeftRoom, RoomState, Timeline};
 use crate::scene::{self, Place, Scene, member};
 use crate::state::{self, AboutMembers, Members};
 use crate::summary::summary;
 use crate::timeline::{self, Reach, Stretch, Wanted};
 use crate::unread;
 
-/// A room of the answer, and whom one may see now because of it.
+/// A room that is to be told of.
+pub struct ToTell<P> {
+    pub room: RoomNumber,
+    pub id: OwnedRoomId,
+    pub told: P,
+    pub news: RoomNews,
+}
+
+/// A room that the user is in, and whom one may see now because of it.
+#[derive(Default)]
 pub struct Found {
     pub room: JoinedRoom,
     pub met: BTreeSet<OwnedUserId>,
 }
 
+/// News of a room that the user is in; `None`: there are none that are wanted.
+pub async fn joined(asking: &Asking, to_tell: &ToTell<JoinedPart>) -> Result<Option<Found>, StoreFault> {
+    let ToTell { room, id, told, news } = to_tell;
+    let found = if told.open {
+        // Without one it is still being joined, and here soon.
+        let Some(mut scene) = asking.scene(*room).await? else { return Ok(None) };
+        opened(asking, &mut scene, *told, news).await?
+    } else {
+        let place = Place { room: *room, id, snapshot: &asking.core.parts.db.snapshot() };
+        Found { room: beside(asking, &place, told.part, news).await?, ..Found::default() }
+    };
+    Ok(Some(found).filter(|found| told.whole || !found.room.is_empty()))
+}
+
 /// News of a room that the user is in: its events, and what is beside them.
-pub async fn joined(
-    asking: &Asking<'_>,
+async fn opened(
+    asking: &Asking,
     scene: &mut Scene<'_>,
     told: JoinedPart,
     news: &RoomNews,
@@ -47,7 +71,7 @@ pub async fn joined(
     let mut room = JoinedRoom {
         ephemeral: ephemeral.events,
         account_data: beside::account_data(asking, &scene.place(), part, news).await?,
-        summary: with_summary.then(|| summary(&scene.view, asking.user)),
+        summary: with_summary.then(|| summary(&scene.view, asking.user())),
         ..JoinedRoom::default()
     };
     let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());
@@ -62,8 +86,8 @@ pub async fn joined(
 }
 
 /// News of a room that the user is in, of which there are no new events.
-pub async fn beside(
-    asking: &Asking<'_>,
+async fn beside(
+    asking: &Asking,
     place: &Place<'_>,
     part: Part,
     news: &RoomNews,
@@ -83,28 +107,25 @@ pub async fn beside(
 }
 
 /// News of a room that the user has left.
-pub async fn left(
-    asking: &Asking<'_>,
-    scene: &mut Scene<'_>,
-    told: LeftPart,
-    news: &RoomNews,
-) -> Result<LeftRoom, StoreFault> {
-    let LeftPart { part, shown } = told;
+pub async fn left(asking: &Asking, to_tell: &ToTell<LeftPart>) -> Result<LeftRoom, StoreFault> {
+    let LeftPart { part, shown } = to_tell.told;
     let reach = match shown {
         Shown::Until { state, .. } => Reach::Until(state),
-        Shown::Ending => Reach::Ending(asking.user),
+        Shown::Ending => Reach::Ending(asking.user()),
         Shown::Nothing => return Ok(LeftRoom::default()),
     };
-    let stretch = asking.stretch(scene, part, reach).await?;
+    // An invite that was rejected, to a room that never was here, has none.
+    let Some(mut scene) = asking.scene(to_tell.room).await? else { return Ok(LeftRoom::default()) };
+    let stretch = asking.stretch(&mut scene, part, reach).await?;
     let mut room = LeftRoom {
-        account_data: beside::account_data(asking, &scene.place(), part, news).await?,
+        account_data: beside::account_data(asking, &scene.place(), part, &to_tell.news).await?,
         ..LeftRoom::default()
     };
     if let Shown::Until { whole, .. } = shown {
         let members = asking.members(&stretch, [], whole);
-        room.state = asking.state(scene, &stretch, &members, whole).await?;
+        room.state = asking.state(&mut scene, &stretch, &members, whole).await?;
     }
-    room.timeline = asking.timeline(scene, stretch).await?;
+    room.timeline = asking.timeline(&mut scene, stretch).await?;
     Ok(room)
 }
 
@@ -114,14 +135,14 @@ fn local_members(scene: &Scene<'_>) -> BTreeSet<OwnedUserId> {
     members.local().filter(|user| members.is_joined(user)).cloned().collect()
 }
 
-impl Asking<'_> {
+impl Asking {
     async fn stretch(
         &self,
         scene: &mut Scene<'_>,
         part: Part,
         reach: Reach<'_>,
     ) -> Result<Stretch, StoreFault> {
-        let (core, room) = (self.core, scene.number());
+        let (core, room) = (&self.core, scene.number());
         let changed_after = |after| core.changes.now().0.logs.events.may_have_changed(&room, after);
         let tail = core.tails.of(&scene.snapshot, room, part.to, changed_after).await?;
         let filter = &self.filter.timeline;
@@ -150,34 +171,53 @@ impl Asking<'_> {
             stretch.events.iter().map(|event| event.pdu.sender().to_owned()).collect();
         users.extend(heroes);
         if whole {
-            users.insert(self.user.to_owned());
+            users.insert(self.user.clone());
         }
         let sent = self.sending.as_ref().filter(|_| !whole && !include_redundant_members);
         Members::Of { users, sent }
     }
 
+    /// The state; more than a page of it, or all of it, is read while it is written.
     async fn state(
         &self,
         scene: &mut Scene<'_>,
         stretch: &Stretch,
         members: &Members<'_>,
         whole: bool,
+    ) -> Result<RoomState, StoreFault> {
+        if !self.filter.state.keeps_room(&scene.view.id) {
+            return Ok(RoomState::default());
+        }
+        self.note_sent(scene, &stretch.events);
+        if whole {
+            let all = state::full(&self.core.state_lists, scene, stretch, self.state_at, members).await?;
+            return Ok(RoomState { rest: Some(all), ..RoomState::default() });
+        }
+        let mut changes = state::changes(scene, stretch, self.state_at, members).await?;
+        if !changes.is_short() {
+            return Ok(RoomState { rest: Some(changes), ..RoomState::default() });
+        }
+        let events = changes.next(scene).await?.unwrap_or_default();
+        Ok(RoomState { events: self.state_texts(scene, events).await?, rest: None })
+    }
+
+    /// State events as the client gets them.
+    pub async fn state_texts(
+        &self,
+        scene: &mut Scene<'_>,
+        mut events: Vec<Arc<RoomEvent>>,
     ) -> Result<Events, StoreFault> {
-        let filter = &self.filter.state;
-        if !filter.keeps_room(&scene.view.id) {
-            return Ok(Events::new());
-        }
-        let mut events = if whole {
-            state::full(&self.core.state_lists, scene, stretch, self.state_at, members).await?
-        } else {
-            state::changes(scene, stretch, self.state_at, members).await?
-        };
-        events.retain(|event| filter.keeps(&event.pdu));
-        if let Some(sending) = &self.sending {
-            let told = events.iter().chain(&stretch.events).filter(|event| member(event).is_some());
-            sending.add(scene.number(), told.map(|event| event.number));
-        }
+        events.retain(|event| self.filter.state.keeps(&event.pdu));
+        self.note_sent(scene, &events);
         self.texts(scene, &events, Detail::State).await
+    }
+
+    /// Where members are loaded lazily: the device has the member events among these, once it comes back with the answer's token.
+    fn note_sent(&self, scene: &Scene<'_>, events: &[Arc<RoomEvent>]) {
+        if let Some(sending) = &self.sending {
+            let members = events.iter().filter(|event| member(event).is_some());
+            sending.add(scene.number(), members.map(|event| event.number));
+        }
     }
 
     async fn timeline(&self, scene: &mut Scene<'_>, stretch: Stretch) -> Result<Timeline, StoreFault> {

@@ -3,17 +3,18 @@
 //! Owns: which state events are given, at either end of the timeline, all or what changed, with or without lazily loaded members. Does not own: the
 //! timeline.
 //!
-//! Invariants: the cost of changes follows their number. What the events of the timeline do not tell (changes of a resolution, of events that were left
-//! out) is told by the state.
+//! Invariants: the cost of changes follows their number. Of no state more than a page is in memory as events. What the events of the timeline do not
+//! tell (changes of a resolution, of events that were left out) is told by the state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use plop_rooms::event::RoomEvent;
 use plop_rooms::operation::StoreFault;
+use plop_rooms::reader::state::StatePages;
 use plop_state::StateKey;
-use plop_state_store::EventNumber;
-use plop_state_store::tree::Root;
+use plop_state_store::tree::{Difference, Root};
+use plop_state_store::{EventNumber, KeyHash};
 use ruma::OwnedUserId;
 
 use crate::request::StateAt;
@@ -22,8 +23,8 @@ use crate::sent_members::Sending;
 use crate::state_lists::StateLists;
 use crate::timeline::Stretch;
 
-/// Entries of a state that are read at once.
-const PAGE: usize = 500;
+/// Events of a state that are loaded at once.
+const PAGE: usize = 200;
 
 /// Whose member events are given.
 pub enum Members<'a> {
@@ -33,6 +34,38 @@ pub enum Members<'a> {
     Of { users: BTreeSet<OwnedUserId>, sent: Option<&'a Sending> },
 }
 
+/// Events of a state, page by page.
+#[derive(Debug, Default)]
+pub struct StateEvents {
+    numbers: VecDeque<EventNumber>,
+    /// All of a state after them, but for some that they took the place of.
+    all: Option<(StatePages, BTreeSet<EventNumber>)>,
+}
+
+impl StateEvents {
+    fn of(numbers: impl IntoIterator<Item = EventNumber>) -> Self {
+        Self { numbers: numbers.into_iter().collect(), all: None }
+    }
+
+    /// Whether they are one page.
+    pub fn is_short(&self) -> bool {
+        self.all.is_none() && self.numbers.len() <= PAGE
+    }
+
+    /// The next events, perhaps none; `None` at the end.
+    pub async fn next(&mut self, scene: &Scene<'_>) -> Result<Option<Vec<Arc<RoomEvent>>>, StoreFault> {
+        if !self.numbers.is_empty() {
+            let page = self.numbers.len().min(PAGE);
+            let numbers: Vec<EventNumber> = self.numbers.drain(..page).collect();
+            return Ok(Some(scene.events(&numbers).await?));
+        }
+        let Some((pages, replaced)) = &mut self.all else { return Ok(None) };
+        let events = pages.next(&scene.reader).await?;
+        let is_kept = |event: &Arc<RoomEvent>| !replaced.contains(&event.number);
+        Ok(events.map(|events| events.into_iter().filter(is_kept).collect()))
+    }
+}
+
 /// All of the state.
 pub async fn full(
     lists: &StateLists,
@@ -40,25 +73,19 @@ pub async fn full(
     stretch: &Stretch,
     at: StateAt,
     members: &Members<'_>,
-) -> Result<Vec<Arc<RoomEvent>>, StoreFault> {
-    let root = match at {
-        StateAt::Start => stretch.states.start,
-        StateAt::End | StateAt::EndUnstable => stretch.states.end,
-    };
-    let mut events = match members {
-        Members::All => entries(scene, root).await?,
+) -> Result<StateEvents, StoreFault> {
+    let root = root(stretch, at);
+    let untold = untold(scene, stretch, at).await?;
+    let replaced: BTreeSet<EventNumber> = untold.iter().filter_map(|found| found.before).collect();
+    let mut events = StateEvents::of(untold.iter().filter_map(|found| found.after));
+    match members {
+        Members::All => events.all = Some((StatePages::of(root), replaced)),
         Members::Of { users, .. } => {
-            let mut events = scene.events(&lists.without_members(scene, root).await?.numbers()).await?;
-            let keys: Vec<StateKey> = users.iter().map(|user| StateKey::member(user.as_str())).collect();
-            events.extend(scene.reader.state_events(root, &keys).await?);
-            events
+            let list = lists.without_members(scene, root).await?.numbers();
+            let members = member_events(scene, root, &member_keys(users)).await?;
+            let all = list.into_iter().chain(members);
+            events.numbers.extend(all.filter(|number| !replaced.contains(number)));
         }
-    };
-    if at == StateAt::Start {
-        let told = numbers(&stretch.events);
-        let rest = changed(scene, stretch.states.start, stretch.states.end, |number| !told.contains(&number))
-            .await?;
-        replace(&mut events, rest);
     }
     Ok(events)
 }
@@ -69,29 +96,56 @@ pub async fn changes(
     stretch: &Stretch,
     at: StateAt,
     members: &Members<'_>,
-) -> Result<Vec<Arc<RoomEvent>>, StoreFault> {
-    let states = stretch.states;
-    let (root, mut events) = match at {
-        StateAt::Start => {
-            let told = numbers(&stretch.events);
-            let mut events = changed(scene, states.since, states.start, |_| true).await?;
-            let rest = changed(scene, states.start, states.end, |number| !told.contains(&number)).await?;
-            replace(&mut events, rest);
-            (states.start, events)
-        }
-        StateAt::End | StateAt::EndUnstable => {
-            (states.end, changed(scene, states.since, states.end, |_| true).await?)
-        }
-    };
+) -> Result<StateEvents, StoreFault> {
+    let root = root(stretch, at);
+    let before = scene.diff(stretch.states.since, root).await?;
+    let untold = untold(scene, stretch, at).await?;
+    // What is newer takes the place of what is older. An entry that a state does not have any more cannot be told.
+    let mut changed: BTreeMap<KeyHash, EventNumber> = BTreeMap::new();
+    changed.extend(before.iter().chain(&untold).filter_map(|found| Some((found.key, found.after?))));
+    let mut needed = Vec::new();
     if let Members::Of { users, sent } = members {
-        let there: BTreeSet<&str> = events.iter().filter_map(|event| member(event)).collect();
-        let missing = users.iter().filter(|user| !there.contains(user.as_str()));
-        let keys: Vec<StateKey> = missing.map(|user| StateKey::member(user.as_str())).collect();
-        let needed = scene.reader.state_events(root, &keys).await?.into_iter();
-        let is_new = |event: &Arc<RoomEvent>| sent.is_none_or(|sent| !sent.has(scene.number(), event.number));
-        events.extend(needed.filter(is_new));
+        let mut keys = member_keys(users);
+        keys.retain(|key| !changed.contains_key(&scene.core.state.tree.key_hash(key)));
+        needed = member_events(scene, root, &keys).await?;
+        needed.retain(|number| sent.is_none_or(|sent| !sent.has(scene.number(), *number)));
     }
-    Ok(events)
+    Ok(StateEvents::of(changed.into_values().chain(needed)))
+}
+
+/// The state that is given, but for what is untold.
+fn root(stretch: &Stretch, at: StateAt) -> Root {
+    match at {
+        StateAt::Start => stretch.states.start,
+        StateAt::End | StateAt::EndUnstable => stretch.states.end,
+    }
+}
+
+/// What changed along the timeline and is told by none of its events.
+async fn untold(scene: &Scene<'_>, stretch: &Stretch, at: StateAt) -> Result<Vec<Difference>, StoreFault> {
+    if at != StateAt::Start {
+        return Ok(Vec::new());
+    }
+    let told: BTreeSet<EventNumber> = stretch.events.iter().map(|event| event.number).collect();
+    let mut found = scene.diff(stretch.states.start, stretch.states.end).await?;
+    found.retain(|found| found.after.is_some_and(|event| !told.contains(&event)));
+    Ok(found)
+}
+
+/// The keys of some users' member events.
+fn member_keys(users: &BTreeSet<OwnedUserId>) -> Vec<StateKey> {
+    users.iter().map(|user| StateKey::member(user.as_str())).collect()
+}
+
+/// Some member events of a state, those that are there.
+async fn member_events(
+    scene: &Scene<'_>,
+    state: Root,
+    keys: &[StateKey],
+) -> Result<Vec<EventNumber>, StoreFault> {
+    let (tree, grove) = (&scene.core.state.tree, scene.view.grove());
+    let numbers = tree.get_many(&scene.snapshot, grove, state, keys).await?;
+    Ok(numbers.into_iter().flatten().collect())
 }
 
 /// What changed about who is in the room.
@@ -118,48 +172,4 @@ pub async fn about_members(scene: &Scene<'_>, stretch: &Stretch) -> Result<About
         }
     }
     Ok(about)
-}
-
-fn numbers(events: &[Arc<RoomEvent>]) -> BTreeSet<EventNumber> {
-    events.iter().map(|event| event.number).collect()
-}
-
-/// Every event of a state.
-async fn entries(scene: &Scene<'_>, root: Root) -> Result<Vec<Arc<RoomEvent>>, StoreFault> {
-    let (tree, grove) = (&scene.core.state.tree, scene.view.grove());
-    let mut events = Vec::new();
-    let mut after = None;
-    loop {
-        let page = tree.scan(&scene.snapshot, grove, root, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(events) };
-        after = Some(last.key);
-        let numbers: Vec<EventNumber> = page.iter().map(|entry| entry.event).collect();
-        events.extend(scene.events(&numbers).await?);
-    }
-}
-
-/// The events that another state has in the place of others. An entry that it does not have any more cannot be told.
-async fn changed(
-    scene: &Scene<'_>,
-    before: Root,
-    after: Root,
-    wanted: impl Fn(EventNumber) -> bool,
-) -> Result<Vec<Arc<RoomEvent>>, StoreFault> {
-    let differences = scene.diff(before, after).await?;
-    let numbers: Vec<EventNumber> = differences
-        .iter()
-        .filter_map(|difference| difference.after)
-        .filter(|number| wanted(*number))
-        .collect();
-    Ok(scene.events(&numbers).await?)
-}
-
-/// Puts events in the place of those with the same state key.
-fn replace(events: &mut Vec<Arc<RoomEvent>>, by: Vec<Arc<RoomEvent>>) {
-    if by.is_empty() {
-        return;
-    }
-    let keys: BTreeSet<Option<StateKey>> = by.iter().map(|event| event.pdu.as_state()).collect();
-    events.retain(|event| !keys.contains(&event.pdu.as_state()));
-    events.extend(by);
 }

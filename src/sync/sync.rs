@@ -12,10 +12,10 @@ use plop_base::Actor;
 use plop_base::tasks::TaskError;
 use ruma::UserId;
 
+use crate::answer::SyncAnswer;
 use crate::core::{Core, Parts};
 use crate::look::Look;
 use crate::request::{MAX_TIMEOUT, SyncError, SyncRequest};
-use crate::response::SyncResponse;
 use crate::token::{Holder, SyncToken};
 use crate::{to_device, wake};
 
@@ -42,9 +42,9 @@ impl Syncing {
     }
 
     /// What is new for a user since a position; waits for something if there is nothing.
-    pub async fn sync(&self, actor: &Actor, request: &SyncRequest) -> Result<SyncResponse, SyncError> {
+    pub async fn sync(&self, actor: &Actor, request: &SyncRequest) -> Result<SyncAnswer, SyncError> {
         let user = syncing_user(actor)?;
-        let core = &*self.0;
+        let core = &self.0;
         let filter = core.filters.get(actor, user, request.filter.as_deref()).await?;
         let since = request.since.as_deref().filter(|since| !since.is_empty());
         let since = since.map(str::parse::<SyncToken>).transpose().map_err(|_| SyncError::NoToken)?;
@@ -63,7 +63,7 @@ impl Syncing {
         self.answer(&Look { core, actor, user, filter: &filter, request, sending }, since).await
     }
 
-    async fn answer(&self, look: &Look<'_>, mut since: Option<SyncToken>) -> Result<SyncResponse, SyncError> {
+    async fn answer(&self, look: &Look<'_>, mut since: Option<SyncToken>) -> Result<SyncAnswer, SyncError> {
         let Parts { clock, tasks, .. } = &self.0.parts;
         let timeout = look.request.timeout.min(MAX_TIMEOUT);
         let deadline = clock.monotonic().saturating_add(timeout);
@@ -73,10 +73,10 @@ impl Syncing {
             let looked = look.once(since).await?;
             let left = deadline.saturating_sub(clock.monotonic());
             let Some(waiter) = waiter.as_ref().filter(|_| !looked.is_news && !left.is_zero()) else {
-                return Ok(looked.response);
+                return Ok(looked.answer);
             };
             if tasks.is_stopping() || waiter.has_ended() {
-                return Ok(looked.response);
+                return Ok(looked.answer);
             }
             // Nothing up to here concerned the client: the next look need not go back further.
             since = Some(looked.next);

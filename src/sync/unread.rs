@@ -13,7 +13,7 @@ use crate::response::UnreadNotifications;
 
 /// The counts of a room. The picture was taken after the position was published.
 pub async fn counts(
-    asking: &Asking<'_>,
+    asking: &Asking,
     snapshot: &Snapshot,
     view: &RoomView,
     to: Position,

@@ -7,10 +7,13 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use plop_ephemeral::PresenceState;
-use plop_sync::{StateAt, SyncRequest, Syncing};
+use plop_rooms::operation::StoreFault;
+use plop_sync::{StateAt, SyncAnswer, SyncRequest, Syncing};
+use ruma::OwnedUserId;
 use serde::Deserialize;
 
 use crate::api::Api;
@@ -64,7 +67,7 @@ pub async fn sync(
     let place = is_full.then(|| budgets.full_answer(user)).transpose()?;
     let mut answer = pin!(sync.sync(session.actor(), &request));
     // While it waits, the device may be logged out: it is told at once, and what came since is not for it.
-    let answer = tokio::select! {
+    let mut answer = tokio::select! {
         answer = answer.as_mut() => answer?,
         () = session.changed() => {
             Session::from_request_parts(&mut head, &api).await?;
@@ -72,11 +75,38 @@ pub async fn sync(
         }
     };
     Session::from_request_parts(&mut head, &api).await?;
-    let text = answer.to_json();
-    budgets.answered(user, text.len());
+    let mut sent = Sent { budgets, user: user.to_owned(), bytes: 0 };
+    // Read before the answer begins, so that a fault is still told as one.
+    let first = answer.part().await?.unwrap_or_default();
+    sent.bytes += first.len();
+    let body = if answer.is_over() { Body::from(first) } else { body(first, answer, sent) };
     // A full answer has its place until it is sent.
-    let body = Body::new(Kept::new(Body::from(text), place));
+    let body = Body::new(Kept::new(body, place));
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// What of an answer has been written; the user is charged for it at its end, whoever ends it.
+struct Sent {
+    budgets: Budgets,
+    user: OwnedUserId,
+    bytes: usize,
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.budgets.answered(&self.user, self.bytes);
+    }
+}
+
+/// An answer of many parts, each made when the client has taken the one before. A fault ends the connection, so that half an answer is none.
+fn body(first: String, answer: SyncAnswer, sent: Sent) -> Body {
+    let later = stream::try_unfold((answer, sent), |(mut answer, mut sent)| async move {
+        let part = answer.part().await;
+        let part = part.inspect_err(|fault| tracing::error!(%fault, "an answer of /sync was cut off"))?;
+        sent.bytes += part.as_ref().map_or(0, String::len);
+        Ok::<_, StoreFault>(part.map(|part| (part, (answer, sent))))
+    });
+    Body::from_stream(stream::iter([Ok(first)]).chain(later))
 }
 
 fn request(parameters: Parameters) -> SyncRequest {

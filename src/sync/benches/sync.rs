@@ -11,7 +11,7 @@ mod bed;
 
 use std::time::{Duration, Instant};
 
-use bed::{Bed, user};
+use bed::{Bed, text, user};
 use criterion::{Criterion, criterion_group, criterion_main};
 use plop_ephemeral::PresenceState;
 use plop_sync::SyncRequest;
@@ -50,8 +50,8 @@ impl Reader {
             ..SyncRequest::default()
         };
         let answer = self.bed.sync.sync(&user(name), &request).await.expect("an answer");
-        let bytes = answer.to_json().len();
-        (answer.next_batch, bytes)
+        let token = answer.next_batch().to_owned();
+        (token, text(answer).await.len())
     }
 }
 

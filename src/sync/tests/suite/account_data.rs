@@ -5,7 +5,7 @@ use plop_sync::SyncRequest;
 use ruma::push::RuleKind;
 use serde_json::{Value, json as value};
 
-use crate::bed::{Bed, id, json, keys, user};
+use crate::bed::{Bed, id, json, keys, text, user};
 
 #[tokio::test(start_paused = true)]
 async fn account_data_comes_with_the_first_answer_and_when_it_changes() {
@@ -76,10 +76,11 @@ async fn push_rules_are_told_as_they_are() {
     let rules = async |since: Option<String>| {
         let request = SyncRequest { since, ..SyncRequest::default() };
         let answer = bed.sync.sync(&user("alice"), &request).await.expect("an answer");
-        let text: Value = serde_json::from_str(&answer.to_json()).expect("JSON");
-        let events = text["account_data"]["events"].as_array().cloned().unwrap_or_default();
+        let next = answer.next_batch().to_owned();
+        let answer: Value = serde_json::from_str(&text(answer).await).expect("JSON");
+        let events = answer["account_data"]["events"].as_array().cloned().unwrap_or_default();
         let told = events.into_iter().find(|event| event["type"] == "m.push_rules");
-        (answer.next_batch, told.map(|event| event["content"]["global"].clone()))
+        (next, told.map(|event| event["content"]["global"].clone()))
     };
     let (since, first) = rules(None).await;
     let first = first.expect("everybody has some");

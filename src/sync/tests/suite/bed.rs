@@ -20,7 +20,7 @@ use plop_rooms::rooms::Rooms;
 use plop_state::json::{NumberRule, Object, parse_object};
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
-use plop_sync::{Parts, SyncError, SyncRequest, Syncing};
+use plop_sync::{Parts, SyncAnswer, SyncError, SyncRequest, Syncing};
 use plop_unread::Unread;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, owned_server_name};
 use serde_json::Value;
@@ -211,8 +211,18 @@ impl Client<'_> {
     /// The answer as it is written.
     pub async fn text(&self, request: SyncRequest) -> Result<String, SyncError> {
         let request = SyncRequest { since: self.since.clone(), filter: self.filter.clone(), ..request };
-        Ok(self.bed.sync.sync(&self.actor, &request).await?.to_json())
+        Ok(text(self.bed.sync.sync(&self.actor, &request).await?).await)
     }
+}
+
+/// The whole text of an answer.
+pub async fn text(mut answer: SyncAnswer) -> String {
+    let mut text = String::new();
+    while let Some(part) = answer.part().await.expect("a part") {
+        text.push_str(&part);
+    }
+    assert!(answer.is_over());
+    text
 }
 
 /// Every first answer has them; a test of their own looks at them.

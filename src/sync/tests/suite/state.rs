@@ -3,7 +3,7 @@
 use plop_sync::{StateAt, SyncRequest};
 use serde_json::{Value, json as value};
 
-use crate::bed::{Bed, keys, told};
+use crate::bed::{Bed, keys, told, user};
 
 fn at(state_at: StateAt) -> SyncRequest {
     SyncRequest { state_at, ..SyncRequest::default() }
@@ -113,4 +113,30 @@ async fn both_ways_lead_a_client_to_the_same_state() {
         }
     }
     assert!(by_start.len() > 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_state_is_written_in_parts() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    let mut alice = bed.client("alice");
+    alice.sync().await;
+    for number in 0..450 {
+        bed.join(&format!("u{number}"), &room).await;
+    }
+    // All of it, and what changed.
+    for (since, members) in [(None, 449), (alice.since.clone(), 448)] {
+        let request = SyncRequest { since, filter: Some(SHORT.to_owned()), ..SyncRequest::default() };
+        let mut answer = bed.sync.sync(&user("alice"), &request).await.expect("an answer");
+        let mut parts = Vec::new();
+        while let Some(part) = answer.part().await.expect("a part") {
+            parts.push(part);
+        }
+        assert!(parts.len() > 1 && parts.iter().all(|part| part.len() < 256 << 10));
+        let answer: Value = serde_json::from_str(&parts.concat()).expect("JSON");
+        let joined = &answer["rooms"]["join"][room.as_str()];
+        assert_eq!(told(&joined["timeline"]["events"]), ["m.room.member"; 2]);
+        let state = told(&joined["state"]["events"]);
+        assert_eq!(state.iter().filter(|kind| *kind == "m.room.member").count(), members);
+    }
 }
