@@ -5,8 +5,8 @@
 use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
-    Arrivals, EventNumbers, Events, Heads, History, Members, Mentions, Outcome, RoomIds, Rooms, ThreadTotals,
-    Timeline, UserRooms,
+    Arrivals, EventNumbers, Events, Heads, History, Members, Membership, Mentions, Outcome, RoomIds, Rooms,
+    ThreadTotals, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
@@ -30,8 +30,10 @@ fn rooms() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<Members, UserRooms> {
             name: "members of rooms",
             names: |(room, user), _| vec![(user.clone(), *room)],
+            // Of one who is joined the rooms of the user keep the join, whatever the profile is now.
             agrees: |(_, member), (_, of_user)| {
-                of_user.membership == member.membership && of_user.event == Some(member.event)
+                let is_same = of_user.event == Some(member.event);
+                of_user.membership == member.membership && (is_same || member.membership == Membership::Join)
             },
         }),
     ]

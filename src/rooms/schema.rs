@@ -63,8 +63,8 @@ plop_db::keyspaces! {
     pub Members = 108 "members" Scan { (RoomNumber, OwnedUserId) => MemberRow }
 
     /// The rooms of a user, by the membership in the current state or, for invites from elsewhere, in what was handed over.
-    /// One row for each pair, moved to its newest position. Written with the member event; read by sync; deleted when the user
-    /// forgets the room. Redactions do not touch it.
+    /// One row for each pair, moved to its newest position. Written with each member event but for those that leave a member in (a new profile);
+    /// read by sync; marked, not deleted, when the user forgets the room. Redactions do not touch it.
     pub UserRooms = 109 "user_rooms" Scan { (OwnedUserId, RoomNumber) => UserRoomRow } stream OwnedUserId
 
     /// Stripped state handed over with an invite or a knock for a local user, as JSON. Written with the membership, read by
@@ -320,7 +320,7 @@ record! {
     /// A room of a user.
     pub struct UserRoomRow = 1 {
         pub membership: Membership,
-        /// The member event; `None` for an invite or knock whose event is only known from what another server handed over.
+        /// The member event with which it began; `None` for an invite or knock whose event is only known from what another server handed over.
         pub event: Option<EventNumber>,
         pub position: Position,
         pub forgotten: bool,

@@ -51,8 +51,13 @@ fn apply_member(
         Some(event) => batch.put::<Members>(&(room, user.clone()), &member_row(event, membership)),
         None => batch.delete::<Members>(&(room, user.clone())),
     }
-    let row = UserRoomRow { membership, event: event.map(|event| event.number), position, forgotten: false };
-    batch.append::<UserRooms>(&user, &(user.clone(), room), &row);
+    let was_joined = view.members.is_joined(&user);
+    // A member's new name or picture moves nothing among their rooms: those who look are woken by the room.
+    if !(was_joined && membership == Membership::Join) {
+        let event = event.map(|event| event.number);
+        let row = UserRoomRow { membership, event, position, forgotten: false };
+        batch.append::<UserRooms>(&user, &(user.clone(), room), &row);
+    }
     if !matches!(membership, Membership::Invite | Membership::Knock) && user.server_name() == our_server {
         batch.delete::<StrippedState>(&(user.clone(), room));
     }

@@ -26,9 +26,9 @@ const PAGE: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserRoom {
     pub membership: Membership,
-    /// The member event, if it is here.
+    /// The member event with which it began, if that is here.
     pub event: Option<EventNumber>,
-    /// When that changed last.
+    /// When the membership changed last.
     pub position: Position,
     pub forgotten: bool,
 }

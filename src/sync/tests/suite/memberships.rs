@@ -1,6 +1,7 @@
 //! Rooms come and go: invites, joins, knocks, leaves, bans, forgetting.
 
 use plop_rooms::ops::create::{CreateRoom, Preset};
+use plop_rooms::schema::UserRooms;
 use plop_state::json::Object;
 use serde_json::{Value, json as value};
 
@@ -91,6 +92,25 @@ async fn a_changed_profile_does_not_make_the_room_new() {
     assert_eq!(told(&joined["timeline"]["events"]), ["m.room.member", "it is me"]);
     assert_eq!(joined["timeline"]["limited"], false);
     assert_eq!(joined["state"], value!(null));
+}
+
+/// A changed name is a member event in each room of its user: it is no change of the user's rooms, which those who look would read anew each time.
+#[tokio::test(start_paused = true)]
+async fn a_changed_profile_moves_no_row_of_the_users_rooms() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    let number = bed.rooms.number(&room).await.expect("a read").expect("a room");
+    let row = async || bed.db.snapshot().get::<UserRooms>(&(id("bob"), number)).await.expect("a read");
+    let before = row().await;
+    for name in ["Bob", "Bobby"] {
+        let content = json(&format!(r#"{{"membership":"join","displayname":"{name}"}}"#));
+        bed.send("bob", &room, "m.room.member", Some(id("bob").as_str()), content).await;
+        assert_eq!(row().await, before);
+    }
+    bed.leave("bob", &room).await;
+    bed.join("bob", &room).await;
+    assert!(row().await.map(|row| row.position) > before.map(|row| row.position));
 }
 
 #[tokio::test(start_paused = true)]
