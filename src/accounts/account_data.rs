@@ -192,15 +192,6 @@ pub async fn all_account_data(
     Ok(rows.into_iter().map(|((_, room, kind), row)| item(room, kind, row)).collect())
 }
 
-/// All account data of a user, that of every room too, in the order of rooms.
-pub async fn account_data_everywhere(
-    snapshot: &Snapshot,
-    user: &UserId,
-) -> Result<Vec<AccountDataItem>, ReadError> {
-    let rows = all_rows(snapshot, KeyRange::<AccountData>::prefix(&user.to_owned())).await?;
-    Ok(rows.into_iter().map(|((_, room, kind), row)| item(room, kind, row)).collect())
-}
-
 /// What changed after one position, up to another one, at most `limit`. What changed again after `to` is left out: it comes with the
 /// next frame.
 pub async fn account_data_changes(

@@ -9,10 +9,10 @@ use plop_accounts::account_data::{self, AccountDataItem};
 use plop_accounts::push_rules;
 use plop_db::{Db, Position, ReadError, Snapshot};
 use plop_rooms::reader::filter::EventFilter;
-use plop_state::json::write_string;
 use ruma::UserId;
 use serde_json::Value;
 
+use crate::bare_event::bare_event;
 use crate::response::Events;
 use crate::steps::{PAGE, Steps};
 
@@ -66,16 +66,5 @@ pub async fn put_push_rules(
 /// The form that clients get.
 pub fn events<'i>(items: impl IntoIterator<Item = &'i AccountDataItem>, filter: &EventFilter) -> Events {
     let wanted = items.into_iter().filter(|item| filter.keeps_unsent(&item.kind));
-    wanted.map(|item| event(&item.kind, &item.content)).collect()
-}
-
-/// An event that is no more than a type and a content.
-pub fn event(kind: &str, content: &str) -> String {
-    let mut out = String::with_capacity(content.len() + kind.len() + 24);
-    out.push_str("{\"content\":");
-    out.push_str(content);
-    out.push_str(",\"type\":");
-    write_string(&mut out, kind);
-    out.push('}');
-    out
+    wanted.map(|item| bare_event(&item.kind, &item.content)).collect()
 }

@@ -14,7 +14,7 @@ use plop_state::json::write_string;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
 
-use crate::account_data::event;
+use crate::bare_event::bare_event;
 use crate::response::Events;
 use crate::steps::{PAGE, Steps};
 
@@ -80,7 +80,7 @@ pub fn events(receipts: &[Receipt], ignored: &BTreeSet<OwnedUserId>) -> Events {
     for receipt in receipts.iter().filter(|receipt| !ignored.contains(&receipt.user)) {
         threads.entry(&receipt.thread).or_default().push(receipt);
     }
-    threads.into_iter().map(|(thread, receipts)| event(RECEIPT, &content(thread, receipts))).collect()
+    threads.into_iter().map(|(thread, receipts)| bare_event(RECEIPT, &content(thread, receipts))).collect()
 }
 
 fn content(thread: &Thread, mut receipts: Vec<&Receipt>) -> String {

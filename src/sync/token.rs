@@ -1,7 +1,6 @@
 //! Sync tokens: `next_batch` and `since`.
 //!
-//! Owns: [`SyncToken`], which maps each stream to a position, its opaque text, and whether a token can be gone on from; [`PageToken`], for requests that take
-//! tokens of `/sync` and of history pages alike. Does not own: what changed since.
+//! Owns: [`SyncToken`], which maps each stream to a position, its opaque text, and whether a token can be gone on from. Does not own: what changed since.
 //!
 //! Invariants: a token holds positions and nothing of what lies there, so somebody else's token shows a user no more than their own. Every text
 //! is read without error or damage. A token of another database, of before a restore or from the future is no place to go on from: who
@@ -14,9 +13,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use plop_db::{Identity, Position};
 use plop_ephemeral::{LivePosition, ProcessStart};
-use plop_rooms::operation::StoreFault;
-use plop_rooms::reader::access::RoomReader;
-use plop_rooms::reader::token::HistoryToken;
 use ruma::{DeviceId, UserId};
 
 use crate::sent_members::AnswerNumber;
@@ -130,39 +126,6 @@ impl Rest<'_> {
     }
 }
 
-/// A token as requests about a room's past take it: of a history page, or of `/sync`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageToken {
-    History(HistoryToken),
-    Sync(SyncToken),
-}
-
-impl FromStr for PageToken {
-    type Err = NoToken;
-
-    fn from_str(text: &str) -> Result<Self, NoToken> {
-        text.parse().map(Self::History).or_else(|_| text.parse().map(Self::Sync))
-    }
-}
-
-impl PageToken {
-    /// The place in a room's history. A sync token of another database, or of before a restore, is as good as now.
-    pub async fn place(
-        &self,
-        reader: &RoomReader<'_>,
-        database: Identity,
-    ) -> Result<HistoryToken, StoreFault> {
-        match self {
-            Self::History(token) => Ok(*token),
-            Self::Sync(token) => {
-                let now = reader.view().position;
-                let is_ours = token.database == database;
-                reader.token_at(if is_ours { token.position } else { now }).await
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ruma::{device_id, user_id};
@@ -186,7 +149,6 @@ mod tests {
     fn a_token_is_read_back() {
         let text = token().to_string();
         assert_eq!(text.parse(), Ok(token()));
-        assert_eq!(text.parse(), Ok(PageToken::Sync(token())));
         assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
     }
 
@@ -200,7 +162,6 @@ mod tests {
             ["", "s2_", "s2_AAAA", "s1_AAAA", "s72594_4483_1934", "h1_", "s2_\u{e9}", cut, &long, &huge]
         {
             assert_eq!(other.parse::<SyncToken>(), Err(NoToken), "{other:.80}");
-            assert_eq!(other.parse::<PageToken>(), Err(NoToken), "{other:.80}");
         }
     }
 

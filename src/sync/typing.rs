@@ -11,7 +11,7 @@ use plop_state::json::write_string;
 use plop_state_store::RoomNumber;
 use ruma::OwnedUserId;
 
-use crate::account_data::event;
+use crate::bare_event::bare_event;
 
 /// The type of the event.
 pub const TYPING: &str = "m.typing";
@@ -42,5 +42,5 @@ pub fn list(users: &[OwnedUserId]) -> String {
         write_string(&mut content, user.as_str());
     }
     content.push_str("]}");
-    event(TYPING, &content)
+    bare_event(TYPING, &content)
 }
