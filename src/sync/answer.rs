@@ -226,10 +226,10 @@ impl SyncAnswer {
         self.writer.close_rooms();
         let mut presence = std::mem::take(&mut self.apart.presence);
         if let Some(rooms) = &self.rooms {
-            let Asking { user, filter, core, .. } = &rooms.asking;
+            let Asking { user, filter, shared, .. } = &rooms.asking;
             self.met.remove(user);
             let met = self.met.difference(&self.presences);
-            presence.extend(presence::of_met(&core.parts, met, &filter.presence));
+            presence.extend(presence::of_met(&shared.parts, met, &filter.presence));
         }
         self.writer.events("presence", &presence);
         self.writer.close();

@@ -10,15 +10,15 @@ use plop_rooms::operation::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
 
-use crate::core::Core;
 use crate::filter::SyncFilter;
 use crate::request::StateAt;
 use crate::scene::Scene;
 use crate::sent_members::Sending;
+use crate::shared::Shared;
 
 /// Who asks, and for what.
 pub struct Asking {
-    pub core: Arc<Core>,
+    pub shared: Arc<Shared>,
     pub actor: Actor,
     pub user: OwnedUserId,
     pub filter: Arc<SyncFilter>,
@@ -38,6 +38,6 @@ impl Asking {
 
     /// A room as it is now; `None` for one that is not here.
     pub async fn scene(&self, room: RoomNumber) -> Result<Option<Scene<'_>>, StoreFault> {
-        Scene::open(&self.core.parts.rooms, &self.actor, &self.user, room).await
+        Scene::open(&self.shared.parts.rooms, &self.actor, &self.user, room).await
     }
 }

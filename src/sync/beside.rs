@@ -44,7 +44,7 @@ pub async fn ephemeral(
     }
     if filter.keeps_unsent(TYPING) {
         let users =
-            typing::users(place.snapshot, &asking.core.parts.typing, place.room, &asking.ignored).await?;
+            typing::users(place.snapshot, &asking.shared.parts.typing, place.room, &asking.ignored).await?;
         // In a room that is new to the client nobody types until somebody does.
         if news.typing || part.since.is_none() && !users.is_empty() {
             events.push(typing::list(&users));

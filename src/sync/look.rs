@@ -19,7 +19,6 @@ use ruma::{OwnedRoomId, UserId};
 
 use crate::answer::{RoomsToTell, SyncAnswer};
 use crate::asking::Asking;
-use crate::core::{Core, Parts};
 use crate::filter::SyncFilter;
 use crate::frame::{Frame, JoinedPart, Past, Span, Told};
 use crate::memberships::{UserRoom, UserRoomSet};
@@ -29,6 +28,7 @@ use crate::response::Apart;
 use crate::rooms::{self, Found, ToTell};
 use crate::scene::Scene;
 use crate::sent_members::{AnswerNumber, Sending};
+use crate::shared::{Parts, Shared};
 use crate::token::{Holder, SyncToken};
 use crate::turns::take_turns;
 use crate::{account_data, outside, presence, to_device};
@@ -38,7 +38,7 @@ const ROOMS_AT_ONCE: usize = 16;
 
 /// A request that looks.
 pub struct Look<'a> {
-    pub core: &'a Arc<Core>,
+    pub shared: &'a Arc<Shared>,
     pub actor: &'a Actor,
     pub user: &'a UserId,
     pub filter: &'a Arc<SyncFilter>,
@@ -58,12 +58,12 @@ pub struct Looked {
 impl Look<'_> {
     /// What is new now.
     pub async fn once(&self, since: Option<SyncToken>) -> Result<Looked, SyncError> {
-        let core = self.core;
+        let shared = self.shared;
         let mut next = self.next_token();
         let to_device = self.to_device(since, &mut next).await?;
         let user_rooms = match since {
-            Some(_) => core.memberships.of(self.user, &core.changes).await?,
-            None => core.memberships.read(self.user).await?,
+            Some(_) => shared.memberships.of(self.user, &shared.changes).await?,
+            None => shared.memberships.read(self.user).await?,
         };
         let news = self.news(since, next.position, &user_rooms).await?;
         let span = Span {
@@ -77,7 +77,7 @@ impl Look<'_> {
         let mut apart = Apart {
             to_device,
             account_data: account_data::events(&account_data, &self.filter.account_data),
-            presence: presence::of_changed(&core.parts, &presence, &self.filter.presence).await?,
+            presence: presence::of_changed(&shared.parts, &presence, &self.filter.presence).await?,
             ..Apart::default()
         };
         let rooms = self.rooms(frame, rooms, &mut apart).await?;
@@ -87,8 +87,8 @@ impl Look<'_> {
     }
 
     fn next_token(&self) -> SyncToken {
-        let Parts { db, typing, presence, .. } = &self.core.parts;
-        let position = self.core.changes.now().1;
+        let Parts { db, typing, presence, .. } = &self.shared.parts;
+        let position = self.shared.changes.now().1;
         SyncToken {
             database: db.identity(),
             position,
@@ -107,7 +107,7 @@ impl Look<'_> {
         next: &mut SyncToken,
     ) -> Result<Vec<Arc<str>>, SyncError> {
         let from = to_device::since(since, next.holder);
-        let page = to_device::page(self.core, self.actor, from, next.position).await?;
+        let page = to_device::page(self.shared, self.actor, from, next.position).await?;
         next.to_device = page.end;
         Ok(page.messages)
     }
@@ -118,12 +118,12 @@ impl Look<'_> {
         to: Position,
         user_rooms: &UserRoomSet,
     ) -> Result<News, SyncError> {
-        let (core, user) = (self.core, self.user);
-        let db = &core.parts.db;
+        let (shared, user) = (self.shared, self.user);
+        let db = &shared.parts.db;
         let mut news = match since {
             Some(token) => {
                 let with_presence = presence::is_wanted(&self.filter.presence);
-                news::since(core, Since { user, token, to, with_presence }, user_rooms).await?
+                news::since(shared, Since { user, token, to, with_presence }, user_rooms).await?
             }
             // Each room brings its own.
             None => {
@@ -148,7 +148,7 @@ impl Look<'_> {
         }
         for (index, (room, row)) in frame.unclear.into_iter().enumerate() {
             take_turns(index, ROOMS_AT_ONCE).await;
-            let past = match Scene::open(&self.core.parts.rooms, self.actor, self.user, room).await? {
+            let past = match Scene::open(&self.shared.parts.rooms, self.actor, self.user, room).await? {
                 Some(scene) => Past::read(&scene, self.user, &row, span).await?,
                 // It is still being joined, and here soon.
                 None if row.membership == Membership::Join => continue,
@@ -175,7 +175,7 @@ impl Look<'_> {
         let (mut joined, mut left) = (Vec::new(), Vec::new());
         for (index, (room, told)) in frame.into_iter().enumerate() {
             take_turns(index, ROOMS_AT_ONCE).await;
-            let Some(id) = self.core.ids.of(room).await?.filter(|id| self.filter.keeps_room(id)) else {
+            let Some(id) = self.shared.ids.of(room).await?.filter(|id| self.filter.keeps_room(id)) else {
                 continue;
             };
             let news = news.remove(&room).unwrap_or_default();
@@ -192,14 +192,14 @@ impl Look<'_> {
     }
 
     async fn asking(&self) -> Result<Asking, StoreFault> {
-        let Parts { db, unread, .. } = &self.core.parts;
+        let Parts { db, unread, .. } = &self.shared.parts;
         Ok(Asking {
-            core: Arc::clone(self.core),
+            shared: Arc::clone(self.shared),
             actor: self.actor.clone(),
             user: self.user.to_owned(),
             filter: Arc::clone(self.filter),
             state_at: self.request.state_at,
-            ignored: self.core.ignored.of(self.user, &self.core.changes).await?,
+            ignored: self.shared.ignored.of(self.user, &self.shared.changes).await?,
             sending: self.sending.clone(),
             notified: unread.reader(&db.snapshot(), self.user).await?,
         })
@@ -228,7 +228,7 @@ async fn add_outside(
     row: UserRoom,
 ) -> Result<(), StoreFault> {
     let scene = asking.scene(room).await?;
-    let shown = outside::shown(&asking.core.parts.db, scene.as_ref(), asking.user(), room, row).await?;
+    let shown = outside::shown(&asking.shared.parts.db, scene.as_ref(), asking.user(), room, row).await?;
     if row.membership == Membership::Knock {
         apart.knocked.insert(id, shown);
     } else if !outside::is_by(&shown, asking.user(), &asking.ignored) {

@@ -15,8 +15,8 @@ use plop_rooms::schema::{RoomIds, Timeline};
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 
-use crate::core::{Core, Parts};
 use crate::memberships::UserRoomSet;
+use crate::shared::{Parts, Shared};
 use crate::token::SyncToken;
 use crate::{account_data, presence, receipts};
 
@@ -71,17 +71,17 @@ pub struct Since<'a> {
 }
 
 /// What is new since a token.
-pub async fn since(core: &Core, span: Since<'_>, rooms: &UserRoomSet) -> Result<News, ReadError> {
+pub async fn since(shared: &Shared, span: Since<'_>, rooms: &UserRoomSet) -> Result<News, ReadError> {
     let Since { user, token, to, .. } = span;
     let since = token.position;
     let mut news = News::default();
-    for room in changed(core, rooms, since, Stream::Events).await? {
+    for room in changed(shared, rooms, since, Stream::Events).await? {
         news.rooms.entry(room).or_default().events = true;
     }
-    for room in changed(core, rooms, since, Stream::Receipts).await? {
+    for room in changed(shared, rooms, since, Stream::Receipts).await? {
         news.rooms.entry(room).or_default().receipts = true;
     }
-    let Parts { db, typing, .. } = &core.parts;
+    let Parts { db, typing, .. } = &shared.parts;
     let typing = typing.rooms_changed_since(token.typing);
     // After a restart the client may show somebody typing who has stopped since.
     for room in typing.unwrap_or_else(|| rooms.joined.keys().copied().collect()) {
@@ -90,7 +90,7 @@ pub async fn since(core: &Core, span: Since<'_>, rooms: &UserRoomSet) -> Result<
         }
     }
     let (account_data_changed, receipts_changed) = {
-        let (changes, _) = core.changes.now();
+        let (changes, _) = shared.changes.now();
         let user = user.to_owned();
         let account_data = changes.logs.account_data.may_have_changed(&user, since);
         (account_data, changes.logs.private_receipts.may_have_changed(&user, since))
@@ -107,9 +107,9 @@ pub async fn since(core: &Core, span: Since<'_>, rooms: &UserRoomSet) -> Result<
         news.take_account_data(db, changed).await?;
     }
     if span.with_presence {
-        let presence = &core.parts.presence;
+        let presence = &shared.parts.presence;
         news.presence =
-            presence::changed(presence, token.presence, user, rooms, &core.memberships, &core.changes)
+            presence::changed(presence, token.presence, user, rooms, &shared.memberships, &shared.changes)
                 .await?;
     }
     Ok(news)
@@ -123,13 +123,13 @@ enum Stream {
 
 /// The joined rooms in which a stream has something new.
 async fn changed(
-    core: &Core,
+    shared: &Shared,
     rooms: &UserRoomSet,
     since: Position,
     stream: Stream,
 ) -> Result<Vec<RoomNumber>, ReadError> {
     let remembered = {
-        let (changes, _) = core.changes.now();
+        let (changes, _) = shared.changes.now();
         let log = match stream {
             Stream::Events => &changes.logs.events,
             Stream::Receipts => &changes.logs.receipts,
@@ -139,7 +139,7 @@ async fn changed(
     if let Some(changed) = remembered {
         return Ok(changed);
     }
-    let snapshot = core.parts.db.snapshot();
+    let snapshot = shared.parts.db.snapshot();
     let mut changed = Vec::new();
     for room in rooms.joined.keys() {
         let has_changed = match stream {

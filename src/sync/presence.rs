@@ -15,9 +15,9 @@ use plop_state::json::write_string;
 use ruma::{OwnedUserId, UserId};
 
 use crate::changes::SharedChanges;
-use crate::core::Parts;
 use crate::memberships::{Memberships, UserRoomSet};
 use crate::response::Events;
+use crate::shared::Parts;
 
 const PRESENCE: &str = "m.presence";
 

@@ -46,8 +46,8 @@ pub async fn joined(asking: &Asking, to_tell: &ToTell<JoinedPart>) -> Result<Opt
         let Some(mut scene) = asking.scene(*room).await? else { return Ok(None) };
         opened(asking, &mut scene, *told, news).await?
     } else {
-        let place = Place { room: *room, id, snapshot: &asking.core.parts.db.snapshot() };
-        Found { room: beside(asking, &place, told.part, news).await?, ..Found::default() }
+        let place = Place { room: *room, id, snapshot: &asking.shared.parts.db.snapshot() };
+        Found { room: unopened(asking, &place, told.part, news).await?, ..Found::default() }
     };
     Ok(Some(found).filter(|found| told.whole || !found.room.is_empty()))
 }
@@ -86,7 +86,7 @@ async fn opened(
 }
 
 /// News of a room that the user is in, of which there are no new events.
-async fn beside(
+async fn unopened(
     asking: &Asking,
     place: &Place<'_>,
     part: Part,
@@ -99,7 +99,7 @@ async fn beside(
         ..JoinedRoom::default()
     };
     if ephemeral.has_read
-        && let Some(view) = scene::view(&asking.core.parts.rooms, place.room).await?
+        && let Some(view) = scene::view(&asking.shared.parts.rooms, place.room).await?
     {
         room.unread = Some(unread::counts(asking, place.snapshot, &view, part.to).await?);
     }
@@ -142,9 +142,9 @@ impl Asking {
         part: Part,
         reach: Reach<'_>,
     ) -> Result<Stretch, StoreFault> {
-        let (core, room) = (&self.core, scene.number());
-        let changed_after = |after| core.changes.now().0.logs.events.may_have_changed(&room, after);
-        let tail = core.tails.of(&scene.snapshot, room, part.to, changed_after).await?;
+        let (shared, room) = (&self.shared, scene.number());
+        let changed_after = |after| shared.changes.now().0.logs.events.may_have_changed(&room, after);
+        let tail = shared.tails.of(&scene.snapshot, room, part.to, changed_after).await?;
         let filter = &self.filter.timeline;
         let wanted = Wanted {
             reach,
@@ -190,7 +190,7 @@ impl Asking {
         }
         self.note_sent(scene, &stretch.events);
         if whole {
-            let all = state::full(&self.core.state_lists, scene, stretch, self.state_at, members).await?;
+            let all = state::full(&self.shared.state_lists, scene, stretch, self.state_at, members).await?;
             return Ok(RoomState { rest: Some(all), ..RoomState::default() });
         }
         let mut changes = state::changes(scene, stretch, self.state_at, members).await?;

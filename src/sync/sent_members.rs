@@ -65,9 +65,9 @@ impl Device {
     }
 }
 
-type Shared = Arc<Mutex<Device>>;
+type SharedDevice = Arc<Mutex<Device>>;
 
-fn lock(device: &Shared) -> MutexGuard<'_, Device> {
+fn lock(device: &SharedDevice) -> MutexGuard<'_, Device> {
     // Each entry is whole at any time.
     device.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -76,7 +76,7 @@ fn lock(device: &Shared) -> MutexGuard<'_, Device> {
 #[derive(Clone)]
 pub struct Sending {
     number: AnswerNumber,
-    device: Shared,
+    device: SharedDevice,
 }
 
 impl Sending {
@@ -101,7 +101,7 @@ impl Sending {
 
 /// What devices have been sent.
 pub struct SentMembers {
-    devices: Cache<(OwnedUserId, Option<OwnedDeviceId>), Shared>,
+    devices: Cache<(OwnedUserId, Option<OwnedDeviceId>), SharedDevice>,
     next: AtomicU64,
 }
 
@@ -129,11 +129,11 @@ impl SentMembers {
         Sending { number, device }
     }
 
-    fn device(&self, key: (OwnedUserId, Option<OwnedDeviceId>)) -> Shared {
+    fn device(&self, key: (OwnedUserId, Option<OwnedDeviceId>)) -> SharedDevice {
         if let Some(known) = self.devices.get(&key) {
             return known;
         }
-        let new = Shared::default();
+        let new = SharedDevice::default();
         self.devices.insert(key, Arc::clone(&new));
         new
     }

@@ -13,20 +13,20 @@ use plop_base::tasks::TaskError;
 use ruma::UserId;
 
 use crate::answer::SyncAnswer;
-use crate::core::{Core, Parts};
 use crate::look::Look;
 use crate::request::{MAX_TIMEOUT, SyncError, SyncRequest};
+use crate::shared::{Parts, Shared};
 use crate::token::{Holder, SyncToken};
 use crate::{to_device, wake};
 
 /// The sync of this server. Cheap to clone.
 #[derive(Clone)]
-pub struct Syncing(Arc<Core>);
+pub struct Syncing(Arc<Shared>);
 
 impl Syncing {
     /// From here on changes are remembered. [`Syncing::run`] and [`Syncing::run_presence`] wake those who wait.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Core::new(parts)))
+        Self(Arc::new(Shared::new(parts)))
     }
 
     /// Wakes those who wait, until the process stops: for a background task.
@@ -44,23 +44,23 @@ impl Syncing {
     /// What is new for a user since a position; waits for something if there is nothing.
     pub async fn sync(&self, actor: &Actor, request: &SyncRequest) -> Result<SyncAnswer, SyncError> {
         let user = syncing_user(actor)?;
-        let core = &self.0;
-        let filter = core.filters.get(actor, user, request.filter.as_deref()).await?;
+        let shared = &self.0;
+        let filter = shared.filters.get(actor, user, request.filter.as_deref()).await?;
         let since = request.since.as_deref().filter(|since| !since.is_empty());
         let since = since.map(str::parse::<SyncToken>).transpose().map_err(|_| SyncError::NoToken)?;
         // From here on a token that leads nowhere is none: it must delete nothing either.
-        let published = core.changes.now().1;
-        let since = since.filter(|since| since.is_known_to(core.parts.db.identity(), published));
+        let published = shared.changes.now().1;
+        let since = since.filter(|since| since.is_known_to(shared.parts.db.identity(), published));
         // The user is there as long as the request is.
-        let _connection = core.parts.presence.connect(actor, user, request.set_presence).await?;
+        let _connection = shared.parts.presence.connect(actor, user, request.set_presence).await?;
         let position = to_device::since(since, Holder::new(user, actor.device_id()));
-        to_device::acknowledge(core, actor, position).await;
+        to_device::acknowledge(shared, actor, position).await;
         let sending = (!filter.state.lazy_load.is_disabled()).then(|| {
-            let process = core.parts.typing.position().start;
+            let process = shared.parts.typing.position().start;
             let came_with = since.and_then(|since| since.answer_of(process));
-            core.sent_members.sending(user, actor.device_id(), came_with)
+            shared.sent_members.sending(user, actor.device_id(), came_with)
         });
-        self.answer(&Look { core, actor, user, filter: &filter, request, sending }, since).await
+        self.answer(&Look { shared, actor, user, filter: &filter, request, sending }, since).await
     }
 
     async fn answer(&self, look: &Look<'_>, mut since: Option<SyncToken>) -> Result<SyncAnswer, SyncError> {

@@ -9,7 +9,7 @@ use plop_base::Actor;
 use plop_db::{Position, ReadError};
 use plop_e2ee::to_device::{MAX_PAGE_MESSAGES, ToDevicePage, to_device_messages};
 
-use crate::core::{Core, Parts};
+use crate::shared::{Parts, Shared};
 use crate::token::{Holder, SyncToken};
 
 /// From where the holder of a token goes on.
@@ -18,12 +18,12 @@ pub fn since(token: Option<SyncToken>, holder: Holder) -> Position {
 }
 
 /// Deletes what the device has got.
-pub async fn acknowledge(core: &Core, actor: &Actor, since: Position) {
+pub async fn acknowledge(shared: &Shared, actor: &Actor, since: Position) {
     let (Some(user), Some(device)) = (actor.user_id(), actor.device_id()) else { return };
     if since == Position::START {
         return;
     }
-    if let Err(error) = core.parts.to_device.acknowledge(user, device, since).await {
+    if let Err(error) = shared.parts.to_device.acknowledge(user, device, since).await {
         // They go with the next token.
         tracing::warn!(%error, "delivered to-device messages were not deleted");
     }
@@ -31,13 +31,13 @@ pub async fn acknowledge(core: &Core, actor: &Actor, since: Position) {
 
 /// What waits for the device, one page of it.
 pub async fn page(
-    core: &Core,
+    shared: &Shared,
     actor: &Actor,
     since: Position,
     to: Position,
 ) -> Result<ToDevicePage, ReadError> {
     let nothing = ToDevicePage { messages: Vec::new(), end: to, more: false };
-    let Parts { db, to_device, .. } = &core.parts;
+    let Parts { db, to_device, .. } = &shared.parts;
     let (Some(user), Some(device)) = (actor.user_id(), actor.device_id()) else { return Ok(nothing) };
     if to_device.has_none(user, device) {
         return Ok(nothing);

@@ -18,7 +18,7 @@ pub async fn counts(
     view: &RoomView,
     to: Position,
 ) -> Result<UnreadNotifications, StoreFault> {
-    let (unread, reader) = (&asking.core.parts.unread, &asking.notified);
+    let (unread, reader) = (&asking.shared.parts.unread, &asking.notified);
     Ok(if asking.filter.timeline.unread_by_thread {
         let counts = unread.counts_by_thread(snapshot, reader, view, to).await;
         UnreadNotifications::ByThread(counts?)

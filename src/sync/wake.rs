@@ -18,7 +18,7 @@ use ruma::{OwnedUserId, UserId};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::changes::user_of;
-use crate::core::{Core, Parts};
+use crate::shared::{Parts, Shared};
 use crate::turns::take_turns;
 
 /// How long changes of presence are gathered.
@@ -31,22 +31,22 @@ const MAX_GATHERED: usize = 10_000;
 const USERS_AT_ONCE: usize = 256;
 
 /// Follows publications and typing until the process stops.
-pub async fn run(core: &Core) {
-    let Parts { db, tasks, typing, .. } = &core.parts;
+pub async fn run(shared: &Shared) {
+    let Parts { db, tasks, typing, .. } = &shared.parts;
     let mut publications = db.subscribe();
     let mut typing = typing.subscribe();
     // What came before this was followed by nobody.
-    core.waiters.wake_where(|_| true);
+    shared.waiters.wake_where(|_| true);
     loop {
         tokio::select! {
             publication = publications.recv() => match publication {
-                Ok(publication) => published(core, &publication),
-                Err(RecvError::Lagged(_)) => core.waiters.wake_where(|_| true),
+                Ok(publication) => published(shared, &publication),
+                Err(RecvError::Lagged(_)) => shared.waiters.wake_where(|_| true),
                 Err(RecvError::Closed) => return,
             },
             room = typing.recv() => match room {
-                Ok(room) => wake_room(core, room),
-                Err(RecvError::Lagged(_)) => core.waiters.wake_where(|_| true),
+                Ok(room) => wake_room(shared, room),
+                Err(RecvError::Lagged(_)) => shared.waiters.wake_where(|_| true),
                 Err(RecvError::Closed) => return,
             },
             _ = tasks.shutdown_requested() => return,
@@ -55,11 +55,11 @@ pub async fn run(core: &Core) {
 }
 
 /// Follows presence until the process stops.
-pub async fn run_presence(core: &Core) {
-    let Parts { tasks, presence, clock, .. } = &core.parts;
+pub async fn run_presence(shared: &Shared) {
+    let Parts { tasks, presence, clock, .. } = &shared.parts;
     let mut presence = presence.subscribe();
     let mut gathered = Gathered::default();
-    core.waiters.wake_where(|_| true);
+    shared.waiters.wake_where(|_| true);
     loop {
         let until_due = gathered.due.map(|due| due.saturating_sub(clock.monotonic()));
         tokio::select! {
@@ -69,7 +69,7 @@ pub async fn run_presence(core: &Core) {
                 Err(RecvError::Closed) => return,
             },
             () = clock.sleep(until_due.unwrap_or_default()), if until_due.is_some() => {
-                presence_changed(core, std::mem::take(&mut gathered)).await;
+                presence_changed(shared, std::mem::take(&mut gathered)).await;
             }
             _ = tasks.shutdown_requested() => return,
         }
@@ -98,68 +98,68 @@ impl Gathered {
     }
 }
 
-fn published(core: &Core, publication: &Publication) {
+fn published(shared: &Shared, publication: &Publication) {
     // Whether somebody looks or not: the store keeps only so much for those who are behind.
-    drop(core.changes.now());
-    if core.waiters.is_empty() {
+    drop(shared.changes.now());
+    if shared.waiters.is_empty() {
         return;
     }
     let mut rooms: BTreeSet<RoomNumber> = BTreeSet::new();
     for notice in &publication.notices {
         if let Some((user, _)) = notice.subject::<ToDeviceMessages>() {
-            core.waiters.wake(&user);
+            shared.waiters.wake(&user);
         } else if let Some(user) = user_of(notice) {
-            core.waiters.wake(&user);
+            shared.waiters.wake(&user);
         } else {
             rooms.extend(notice.subject::<Timeline>().or_else(|| notice.subject::<ReceiptChanges>()));
         }
     }
-    rooms.into_iter().for_each(|room| wake_room(core, room));
+    rooms.into_iter().for_each(|room| wake_room(shared, room));
 }
 
 /// Wakes the members of a room.
-fn wake_room(core: &Core, room: RoomNumber) {
-    if core.waiters.is_empty() {
+fn wake_room(shared: &Shared, room: RoomNumber) {
+    if shared.waiters.is_empty() {
         return;
     }
-    match core.parts.rooms.loaded_view(room) {
-        Some(view) => core.waiters.wake_members(&view.members),
-        None => core.waiters.wake_where(|user| may_be_in(core, user, |joined| *joined == room)),
+    match shared.parts.rooms.loaded_view(room) {
+        Some(view) => shared.waiters.wake_members(&view.members),
+        None => shared.waiters.wake_where(|user| may_be_in(shared, user, |joined| *joined == room)),
     }
 }
 
 /// Whether a user is in one of these rooms, as far as can be told from memory: one of whom nothing is known looks for themselves. Those who wait have
 /// looked a moment ago, and whose rooms changed since is woken by that.
-fn may_be_in(core: &Core, user: &UserId, is_one: impl FnMut(&RoomNumber) -> bool) -> bool {
-    core.memberships.cached(user).is_none_or(|rooms| rooms.joined.keys().any(is_one))
+fn may_be_in(shared: &Shared, user: &UserId, is_one: impl FnMut(&RoomNumber) -> bool) -> bool {
+    shared.memberships.cached(user).is_none_or(|rooms| rooms.joined.keys().any(is_one))
 }
 
-async fn presence_changed(core: &Core, changed: Gathered) {
+async fn presence_changed(shared: &Shared, changed: Gathered) {
     if changed.everybody {
-        return core.waiters.wake_where(|_| true);
+        return shared.waiters.wake_where(|_| true);
     }
-    match rooms_of(core, &changed.users).await {
+    match rooms_of(shared, &changed.users).await {
         Ok(rooms) => {
-            for (index, user) in core.waiters.users().iter().enumerate() {
+            for (index, user) in shared.waiters.users().iter().enumerate() {
                 take_turns(index, USERS_AT_ONCE).await;
-                if may_be_in(core, user, |joined| rooms.contains(joined)) {
-                    core.waiters.wake(user);
+                if may_be_in(shared, user, |joined| rooms.contains(joined)) {
+                    shared.waiters.wake(user);
                 }
             }
         }
         Err(error) => {
             tracing::warn!(%error, "cannot say whom a presence concerns");
-            core.waiters.wake_where(|_| true);
+            shared.waiters.wake_where(|_| true);
         }
     }
 }
 
 /// The rooms that some users are in.
-async fn rooms_of(core: &Core, users: &BTreeSet<OwnedUserId>) -> Result<BTreeSet<RoomNumber>, ReadError> {
+async fn rooms_of(shared: &Shared, users: &BTreeSet<OwnedUserId>) -> Result<BTreeSet<RoomNumber>, ReadError> {
     let mut rooms = BTreeSet::new();
     for (index, user) in users.iter().enumerate() {
         take_turns(index, USERS_AT_ONCE).await;
-        rooms.extend(core.memberships.of(user, &core.changes).await?.joined.keys());
+        rooms.extend(shared.memberships.of(user, &shared.changes).await?.joined.keys());
     }
     Ok(rooms)
 }

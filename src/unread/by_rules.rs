@@ -17,8 +17,8 @@ use plop_state_store::EventNumber;
 use ruma::OwnedEventId;
 
 use crate::counts::{Counts, RoomCounts};
+use crate::question::Question;
 use crate::redacted;
-use crate::scene::Scene;
 use crate::setting::Setting;
 use crate::user_rules::{UserRules, Version};
 
@@ -73,20 +73,20 @@ impl Settled {
 /// Asks the rules about what came since they were asked last, and forgets what has been read or redacted.
 pub async fn settle(
     core: &Core,
-    scene: &Scene<'_>,
+    question: &Question<'_>,
     rules: &UserRules,
     known: Option<Arc<Settled>>,
 ) -> Result<Arc<Settled>, StoreFault> {
     let known = known.filter(|known| known.version == rules.version);
-    let unread_from = unread_from(scene).await?;
+    let unread_from = unread_from(question).await?;
     let from = known.as_ref().map_or(unread_from, |known| known.through.max(unread_from));
-    let fresh = if from < scene.up_to { ask(core, scene, rules, from).await? } else { Vec::new() };
-    let through = known.as_ref().map_or(scene.up_to, |known| known.through.max(scene.up_to));
+    let fresh = if from < question.up_to { ask(core, question, rules, from).await? } else { Vec::new() };
+    let through = known.as_ref().map_or(question.up_to, |known| known.through.max(question.up_to));
     let mut hits = known.as_ref().map_or_else(Vec::new, |known| known.hits.clone());
     hits.extend(fresh);
-    hits.retain(|hit| scene.marks.is_unread(hit.thread.as_ref(), hit.position));
+    hits.retain(|hit| question.marks.is_unread(hit.thread.as_ref(), hit.position));
     if !hits.is_empty() {
-        let gone = redacted::applied(scene, unread_from).await?;
+        let gone = redacted::applied(question, unread_from).await?;
         hits.retain(|hit| gone.binary_search(&hit.event).is_err());
     }
     hits.drain(..hits.len().saturating_sub(MAX_HITS));
@@ -95,12 +95,12 @@ pub async fn settle(
 }
 
 /// Where the first unread event may be. Where nothing was sent to threads since the room's mark, only that of the main timeline counts.
-async fn unread_from(scene: &Scene<'_>) -> Result<Position, StoreFault> {
-    let marks = &scene.marks;
+async fn unread_from(question: &Question<'_>) -> Result<Position, StoreFault> {
+    let marks = &question.marks;
     if marks.room == marks.main {
         return Ok(marks.main);
     }
-    let (now, read) = (scene.totals_now().await?, scene.totals_at(marks.room).await?);
+    let (now, read) = (question.totals_now().await?, question.totals_at(marks.room).await?);
     let in_threads = now.in_threads.since(read.in_threads).events;
     Ok(if in_threads == 0 { marks.main } else { marks.room })
 }
@@ -108,28 +108,28 @@ async fn unread_from(scene: &Scene<'_>) -> Result<Position, StoreFault> {
 /// What the rules say about the unread events after a position: those that notify, oldest first.
 async fn ask(
     core: &Core,
-    scene: &Scene<'_>,
+    question: &Question<'_>,
     rules: &UserRules,
     from: Position,
 ) -> Result<Vec<Hit>, StoreFault> {
-    let room = scene.view.number;
-    let range = KeyRange::<Timeline>::prefix(&room).after(&(room, from)).to(&(room, scene.up_to));
-    let page = scene.snapshot.scan(range, Direction::Backward, MAX_EVALUATED).await?;
+    let room = question.view.number;
+    let range = KeyRange::<Timeline>::prefix(&room).after(&(room, from)).to(&(room, question.up_to));
+    let page = question.snapshot.scan(range, Direction::Backward, MAX_EVALUATED).await?;
     let rows = page.rows.into_iter().rev().map(|((_, position), row)| (position, row));
     let unread: Vec<(Position, TimelineRow)> =
-        rows.filter(|(position, row)| scene.marks.is_unread(row.thread.as_ref(), *position)).collect();
+        rows.filter(|(position, row)| question.marks.is_unread(row.thread.as_ref(), *position)).collect();
     let mut hits = Vec::new();
     let mut setting = None;
     for chunk in unread.chunks(CHUNK) {
         let numbers: Vec<EventNumber> = chunk.iter().map(|(_, row)| row.event).collect();
-        let events = core.events.get_many(scene.snapshot, room, scene.view.rules, &numbers).await?;
+        let events = core.events.get_many(question.snapshot, room, question.view.rules, &numbers).await?;
         for ((position, row), event) in chunk.iter().zip(events) {
-            if !may_notify(scene, rules, &event) {
+            if !may_notify(question, rules, &event) {
                 continue;
             }
-            let here = Setting::of(core, scene, rules.asks_name, row.state, setting.take()).await?;
-            let reader = Reader { user: scene.user, display_name: here.display_name.as_deref() };
-            let context = here.context(scene, row.joined);
+            let here = Setting::of(core, question, rules.asks_name, row.state, setting.take()).await?;
+            let reader = Reader { user: question.user, display_name: here.display_name.as_deref() };
+            let context = here.context(question, row.joined);
             let said = evaluate(&rules.rules, &PushEvent::new(&event.pdu), &context, &reader);
             if said.notify {
                 let (thread, highlight) = (row.thread.clone(), said.highlight);
@@ -142,7 +142,7 @@ async fn ask(
 }
 
 /// Whether there is a point in asking: the event is there, and of somebody else whom the user does not ignore.
-fn may_notify(scene: &Scene<'_>, rules: &UserRules, event: &RoomEvent) -> bool {
+fn may_notify(question: &Question<'_>, rules: &UserRules, event: &RoomEvent) -> bool {
     let sender = event.pdu.sender();
-    event.facts.redacted_by.is_none() && sender != scene.user && !rules.ignored.contains(sender)
+    event.facts.redacted_by.is_none() && sender != question.user && !rules.ignored.contains(sender)
 }

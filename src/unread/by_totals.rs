@@ -11,8 +11,8 @@ use plop_state_store::EventNumber;
 use ruma::OwnedEventId;
 
 use crate::counts::{Counts, RoomCounts};
+use crate::question::Question;
 use crate::redacted;
-use crate::scene::Scene;
 
 /// Threads that are looked at, the last ones to notify.
 const MAX_THREADS: usize = 10_000;
@@ -26,11 +26,11 @@ pub struct Found {
 }
 
 /// What is unread under the default rules, `by_thread` if it is asked for.
-pub async fn count(scene: &Scene<'_>, by_thread: bool) -> Result<Found, ReadError> {
-    let marks = &scene.marks;
-    let now = scene.totals_now().await?;
-    let read_main = scene.totals_at(marks.main).await?;
-    let read_room = if marks.room < marks.main { scene.totals_at(marks.room).await? } else { read_main };
+pub async fn count(question: &Question<'_>, by_thread: bool) -> Result<Found, ReadError> {
+    let marks = &question.marks;
+    let now = question.totals_now().await?;
+    let read_main = question.totals_at(marks.main).await?;
+    let read_room = if marks.room < marks.main { question.totals_at(marks.room).await? } else { read_main };
     let main = now.main().since(read_main.main());
     let threads = now.in_threads.since(read_room.in_threads);
     let mut found = Found::default();
@@ -38,22 +38,22 @@ pub async fn count(scene: &Scene<'_>, by_thread: bool) -> Result<Found, ReadErro
         return Ok(found);
     }
     let after = if reaches(threads) { marks.room } else { marks.main };
-    let redacted = redacted::unread(scene, after).await?;
+    let redacted = redacted::unread(question, after).await?;
     let gone: BTreeSet<EventNumber> = redacted.iter().map(|redacted| redacted.row.event).collect();
     found.parts.main = Counts::of(main);
     if main.mentioning > 0 {
-        for (_, mention) in scene.mentions(false, marks.main).await? {
+        for (_, mention) in question.mentions(false, marks.main).await? {
             found.add_mention(&mention, &gone, true);
         }
     }
     let by_thread = by_thread || !marks.know_no_thread();
     if by_thread && threads.notifying > 0 {
-        found.parts.threads = by_root(scene, read_room).await?;
+        found.parts.threads = by_root(question, read_room).await?;
     } else if !by_thread {
         found.in_some_thread = Counts::of(threads);
     }
     if threads.mentioning > 0 {
-        for (position, mention) in scene.mentions(true, marks.room).await? {
+        for (position, mention) in question.mentions(true, marks.room).await? {
             if marks.is_unread(mention.thread.as_ref(), position) {
                 found.add_mention(&mention, &gone, by_thread);
             }
@@ -98,18 +98,21 @@ impl Found {
 }
 
 /// The unread threads. `read_room` are the totals at the room's mark.
-async fn by_root(scene: &Scene<'_>, read_room: Totals) -> Result<BTreeMap<OwnedEventId, Counts>, ReadError> {
-    let room = scene.view.number;
+async fn by_root(
+    question: &Question<'_>,
+    read_room: Totals,
+) -> Result<BTreeMap<OwnedEventId, Counts>, ReadError> {
+    let room = question.view.number;
     let range = KeyRange::<ActiveThreads>::prefix(&room).after(&(room, read_room.all.events));
-    let page = scene.snapshot.scan(range, Direction::Backward, MAX_THREADS).await?;
+    let page = question.snapshot.scan(range, Direction::Backward, MAX_THREADS).await?;
     let mut found = BTreeMap::new();
     for (_, ActiveThreadRow { root, position }) in page.rows {
-        let mark = scene.marks.thread(&root);
+        let mark = question.marks.thread(&root);
         if position <= mark {
             continue;
         }
-        let now = tally_at(scene, &root, scene.up_to).await?;
-        let unread = now.since(tally_at(scene, &root, mark).await?);
+        let now = tally_at(question, &root, question.up_to).await?;
+        let unread = now.since(tally_at(question, &root, mark).await?);
         if reaches(unread) {
             found.insert(root, Counts::of(unread));
         }
@@ -118,11 +121,15 @@ async fn by_root(scene: &Scene<'_>, read_room: Totals) -> Result<BTreeMap<OwnedE
 }
 
 /// The total of a thread up to a position.
-async fn tally_at(scene: &Scene<'_>, root: &OwnedEventId, position: Position) -> Result<Tally, ReadError> {
-    let room = scene.view.number;
+async fn tally_at(
+    question: &Question<'_>,
+    root: &OwnedEventId,
+    position: Position,
+) -> Result<Tally, ReadError> {
+    let room = question.view.number;
     let range = KeyRange::<ThreadTotals>::prefix(&(room, root.clone()));
     let range = range.to(&(room, root.clone(), position));
-    let page = scene.snapshot.scan(range, Direction::Backward, 1).await?;
+    let page = question.snapshot.scan(range, Direction::Backward, 1).await?;
     Ok(page.rows.into_iter().next().map(|(_, row)| row.tally).unwrap_or_default())
 }
 

@@ -9,7 +9,7 @@ use plop_rooms::schema::{AppliedRedactions, Arrivals, TimelineRow};
 use plop_state_store::EventNumber;
 
 use crate::counts::Counts;
-use crate::scene::Scene;
+use crate::question::Question;
 
 const MAX_REDACTIONS: usize = 500;
 
@@ -21,16 +21,16 @@ pub struct Redacted {
 }
 
 /// The redacted ones among the events after `after` that the user has not read.
-pub async fn unread(scene: &Scene<'_>, after: Position) -> Result<Vec<Redacted>, ReadError> {
+pub async fn unread(question: &Question<'_>, after: Position) -> Result<Vec<Redacted>, ReadError> {
     let mut found = Vec::new();
-    for target in applied(scene, after).await? {
-        let arrival = scene.snapshot.get::<Arrivals>(&(scene.view.number, target)).await?;
-        let Some(arrival) = arrival.filter(|arrival| *arrival > after && *arrival <= scene.up_to) else {
+    for target in applied(question, after).await? {
+        let arrival = question.snapshot.get::<Arrivals>(&(question.view.number, target)).await?;
+        let Some(arrival) = arrival.filter(|arrival| *arrival > after && *arrival <= question.up_to) else {
             continue;
         };
-        let mut rows = scene.stream_to(arrival, 2).await?.into_iter();
+        let mut rows = question.stream_to(arrival, 2).await?.into_iter();
         let Some((_, row)) = rows.next().filter(|(_, row)| row.event == target) else { continue };
-        if scene.marks.is_unread(row.thread.as_ref(), arrival) {
+        if question.marks.is_unread(row.thread.as_ref(), arrival) {
             let before = rows.next().map(|(_, row)| row.totals).unwrap_or_default();
             let counted = Counts::of(row.totals.all.since(before.all));
             found.push(Redacted { row, counted });
@@ -40,10 +40,11 @@ pub async fn unread(scene: &Scene<'_>, after: Position) -> Result<Vec<Redacted>,
 }
 
 /// The events to which a redaction was applied after a position. A redaction comes after its target or with it.
-pub async fn applied(scene: &Scene<'_>, after: Position) -> Result<Vec<EventNumber>, ReadError> {
-    let room = scene.view.number;
-    let range = KeyRange::<AppliedRedactions>::prefix(&room).after(&(room, after)).to(&(room, scene.up_to));
-    let page = scene.snapshot.scan(range, Direction::Backward, MAX_REDACTIONS).await?;
+pub async fn applied(question: &Question<'_>, after: Position) -> Result<Vec<EventNumber>, ReadError> {
+    let room = question.view.number;
+    let range =
+        KeyRange::<AppliedRedactions>::prefix(&room).after(&(room, after)).to(&(room, question.up_to));
+    let page = question.snapshot.scan(range, Direction::Backward, MAX_REDACTIONS).await?;
     let mut targets: Vec<EventNumber> = page.rows.into_iter().map(|((.., target), ())| target).collect();
     targets.sort_unstable();
     targets.dedup();

@@ -12,7 +12,7 @@ use plop_state::push::RoomContext;
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
 
-use crate::scene::Scene;
+use crate::question::Question;
 
 /// Facts of one state.
 pub struct Setting {
@@ -32,7 +32,7 @@ impl Setting {
     /// The facts of a state; `before`, those of the event looked at before.
     pub async fn of(
         core: &Core,
-        scene: &Scene<'_>,
+        question: &Question<'_>,
         asks_name: bool,
         state: Root,
         before: Option<Self>,
@@ -40,26 +40,26 @@ impl Setting {
         if let Some(before) = before.filter(|before| before.state == state) {
             return Ok(before);
         }
-        let powers = if state == scene.view.root {
+        let powers = if state == question.view.root {
             Powers::Current
         } else {
             let levels = StateKey::new("m.room.power_levels", "");
-            powers(core, scene, number(core, scene, state, &levels).await?).await?
+            powers(core, question, number(core, question, state, &levels).await?).await?
         };
         let mut display_name = None;
         if asks_name {
-            let member = StateKey::new("m.room.member", scene.user.as_str());
-            if let Some(member) = number(core, scene, state, &member).await? {
-                display_name = name(core, scene, member).await?;
+            let member = StateKey::new("m.room.member", question.user.as_str());
+            if let Some(member) = number(core, question, state, &member).await? {
+                display_name = name(core, question, member).await?;
             }
         }
         Ok(Self { state, powers, display_name })
     }
 
     /// What rules ask, with this many joined members.
-    pub fn context<'a>(&'a self, scene: &'a Scene<'_>, members: u64) -> RoomContext<'a> {
+    pub fn context<'a>(&'a self, question: &'a Question<'_>, members: u64) -> RoomContext<'a> {
         let authority = match &self.powers {
-            Powers::Current => scene.view.authority(),
+            Powers::Current => question.view.authority(),
             Powers::Other(authority) => authority.as_deref(),
         };
         RoomContext { members, authority }
@@ -69,30 +69,38 @@ impl Setting {
 /// The event under a key of a state.
 async fn number(
     core: &Core,
-    scene: &Scene<'_>,
+    question: &Question<'_>,
     state: Root,
     key: &StateKey,
 ) -> Result<Option<EventNumber>, StoreFault> {
-    Ok(core.state.tree.get(scene.snapshot, scene.view.grove(), state, key).await?)
+    Ok(core.state.tree.get(question.snapshot, question.view.grove(), state, key).await?)
 }
 
 /// The powers in a state with this power levels event. The create event is that of the room for ever.
-async fn powers(core: &Core, scene: &Scene<'_>, levels: Option<EventNumber>) -> Result<Powers, StoreFault> {
-    let view = scene.view;
+async fn powers(
+    core: &Core,
+    question: &Question<'_>,
+    levels: Option<EventNumber>,
+) -> Result<Powers, StoreFault> {
+    let view = question.view;
     if view.kept_type("m.room.power_levels").map(|current| current.number) == levels {
         return Ok(Powers::Current);
     }
     let Some(create) = view.kept_type("m.room.create") else { return Ok(Powers::Other(None)) };
     let levels = match levels {
-        Some(levels) => Some(core.events.get(scene.snapshot, view.number, view.rules, levels).await?),
+        Some(levels) => Some(core.events.get(question.snapshot, view.number, view.rules, levels).await?),
         None => None,
     };
     let authority = Authority::new(&create.pdu, levels.as_ref().map(|levels| &levels.pdu), view.rules);
     Ok(Powers::Other(authority.ok().map(Box::new)))
 }
 
-async fn name(core: &Core, scene: &Scene<'_>, member: EventNumber) -> Result<Option<String>, StoreFault> {
-    let view = scene.view;
-    let member = core.events.get(scene.snapshot, view.number, view.rules, member).await?;
+async fn name(
+    core: &Core,
+    question: &Question<'_>,
+    member: EventNumber,
+) -> Result<Option<String>, StoreFault> {
+    let view = question.view;
+    let member = core.events.get(question.snapshot, view.number, view.rules, member).await?;
     Ok(member.content(view.rules).get("displayname").and_then(Value::as_str).map(ToOwned::to_owned))
 }

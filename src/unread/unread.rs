@@ -19,7 +19,7 @@ use crate::by_rules::{self, Settled};
 use crate::by_totals::{self, Found};
 use crate::counts::{Counts, RoomCounts};
 use crate::marks::Marks;
-use crate::scene::Scene;
+use crate::question::Question;
 use crate::user_rules::{Rows, UserRules};
 
 /// Users whose rules are remembered.
@@ -117,19 +117,19 @@ impl Unread {
             return Ok(Found::default());
         }
         let marks = Marks::read(snapshot, view.number, user).await?;
-        let scene = Scene { snapshot, view, user, marks, up_to };
+        let question = Question { snapshot, view, user, marks, up_to };
         match in_room {
             InRoom::Silent => Ok(Found::default()),
-            InRoom::Default => Ok(by_totals::count(&scene, by_thread).await?),
+            InRoom::Default => Ok(by_totals::count(&question, by_thread).await?),
             InRoom::HighlightsOnly => {
-                let mut found = by_totals::count(&scene, by_thread).await?;
+                let mut found = by_totals::count(&question, by_thread).await?;
                 found.keep_highlights();
                 Ok(found)
             }
             InRoom::Own => {
                 let key = (view.number, user.clone());
                 let known = self.0.settled.get(&key);
-                let settled = by_rules::settle(self.0.rooms.core(), &scene, rules, known.clone()).await?;
+                let settled = by_rules::settle(self.0.rooms.core(), &question, rules, known.clone()).await?;
                 if !known.is_some_and(|known| Arc::ptr_eq(&known, &settled)) {
                     self.0.settled.insert(key, Arc::clone(&settled));
                 }

@@ -13,7 +13,7 @@ use crate::marks::Marks;
 const MAX_MENTIONS: usize = 10_000;
 
 /// What is asked.
-pub struct Scene<'a> {
+pub struct Question<'a> {
     pub snapshot: &'a Snapshot,
     pub view: &'a RoomView,
     pub user: &'a UserId,
@@ -22,7 +22,7 @@ pub struct Scene<'a> {
     pub up_to: Position,
 }
 
-impl Scene<'_> {
+impl Question<'_> {
     /// The totals of the live stream up to where the question goes.
     pub async fn totals_now(&self) -> Result<Totals, ReadError> {
         if self.view.position <= self.up_to {

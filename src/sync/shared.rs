@@ -37,7 +37,7 @@ pub struct Parts {
 }
 
 /// The parts, and what is remembered.
-pub struct Core {
+pub struct Shared {
     pub parts: Parts,
     pub changes: SharedChanges,
     pub memberships: Memberships,
@@ -50,7 +50,7 @@ pub struct Core {
     pub waiters: Arc<Waiters>,
 }
 
-impl Core {
+impl Shared {
     /// From here on changes are remembered.
     pub fn new(parts: Parts) -> Self {
         Self {
