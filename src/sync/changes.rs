@@ -57,15 +57,20 @@ impl<K: Ord + Clone> ChangeLog<K> {
         }
     }
 
+    /// Whether every change after a position is known.
+    pub fn reaches_back_to(&self, position: Position) -> bool {
+        position >= self.floor
+    }
+
     /// Whether the subject may have changed after a position.
     pub fn may_have_changed(&self, subject: &K, after: Position) -> bool {
-        after < self.floor || self.places.get(subject).is_some_and(|place| *place > after)
+        !self.reaches_back_to(after) || self.places.get(subject).is_some_and(|place| *place > after)
     }
 
     /// The subjects that changed after a position, newest change first; `None` when that is not known.
     fn since(&self, after: Position) -> Option<impl Iterator<Item = &K>> {
         let newer = self.order.iter().rev().take_while(move |(position, _)| *position > after);
-        (after >= self.floor).then(|| newer.map(|(_, subject)| subject))
+        self.reaches_back_to(after).then(|| newer.map(|(_, subject)| subject))
     }
 
     /// Those of some subjects that changed after a position; `None` when that is not known. The cost follows the smaller of both numbers.

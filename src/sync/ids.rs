@@ -2,6 +2,8 @@
 //!
 //! Owns: a bounded cache. Invariants: a number never belongs to another room, so what is cached is right for ever.
 
+use std::collections::BTreeMap;
+
 use plop_db::{Db, ReadError};
 use plop_rooms::schema::Rooms;
 use plop_state_store::RoomNumber;
@@ -22,15 +24,28 @@ impl RoomIds {
         Self { db, cache: Cache::new(CACHED) }
     }
 
-    /// The id of a room that this server knows, whether it is here or not.
-    pub async fn of(&self, room: RoomNumber) -> Result<Option<OwnedRoomId>, ReadError> {
-        if let Some(id) = self.cache.get(&room) {
-            return Ok(Some(id));
+    /// The ids of rooms that this server knows, whether they are here or not: one round for all that are not in memory.
+    pub async fn of(
+        &self,
+        rooms: impl Iterator<Item = RoomNumber>,
+    ) -> Result<BTreeMap<RoomNumber, OwnedRoomId>, ReadError> {
+        let mut ids = BTreeMap::new();
+        let mut missing = Vec::new();
+        for room in rooms {
+            match self.cache.get(&room) {
+                Some(id) => drop(ids.insert(room, id)),
+                None => missing.push(room),
+            }
         }
-        let id = self.db.snapshot().get::<Rooms>(&room).await?.map(|row| row.id);
-        if let Some(id) = &id {
-            self.cache.insert(room, id.clone());
+        if !missing.is_empty() {
+            let rows = self.db.snapshot().get_many::<Rooms>(&missing).await?;
+            for (room, row) in missing.into_iter().zip(rows) {
+                if let Some(row) = row {
+                    self.cache.insert(room, row.id.clone());
+                    ids.insert(room, row.id);
+                }
+            }
         }
-        Ok(id)
+        Ok(ids)
     }
 }

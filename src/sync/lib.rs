@@ -22,6 +22,7 @@ mod frame;
 mod ids;
 mod ignored;
 mod json;
+mod last_changes;
 mod look;
 mod memberships;
 mod news;

@@ -172,12 +172,11 @@ impl Look<'_> {
             return Ok(None);
         }
         let asking = self.asking().await?;
+        let mut ids = self.shared.ids.of(frame.keys().copied()).await?;
         let (mut joined, mut left) = (Vec::new(), Vec::new());
         for (index, (room, told)) in frame.into_iter().enumerate() {
             take_turns(index, ROOMS_AT_ONCE).await;
-            let Some(id) = self.shared.ids.of(room).await?.filter(|id| self.filter.keeps_room(id)) else {
-                continue;
-            };
+            let Some(id) = ids.remove(&room).filter(|id| self.filter.keeps_room(id)) else { continue };
             let news = news.remove(&room).unwrap_or_default();
             match told {
                 Told::Joined(told) => joined.push(ToTell { room, id, told, news }),

@@ -8,13 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plop_accounts::account_data::AccountDataItem;
-use plop_db::{Db, Direction, KeyRange, Keyspace, Position, ReadError, Snapshot};
+use plop_db::{Db, Keyspace, Position, ReadError};
 use plop_ephemeral::receipts::Receipt;
-use plop_ephemeral::schema::ReceiptChanges;
-use plop_rooms::schema::{RoomIds, Timeline};
+use plop_rooms::schema::RoomIds;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 
+use crate::changes::{ChangeLog, Logs};
+use crate::last_changes::LastChanges;
 use crate::memberships::UserRoomSet;
 use crate::shared::{Parts, Shared};
 use crate::token::SyncToken;
@@ -75,10 +76,10 @@ pub async fn since(shared: &Shared, span: Since<'_>, rooms: &UserRoomSet) -> Res
     let Since { user, token, to, .. } = span;
     let since = token.position;
     let mut news = News::default();
-    for room in changed(shared, rooms, since, Stream::Events).await? {
+    for room in changed(shared, rooms, since, |logs| &logs.events, &shared.last_events).await? {
         news.rooms.entry(room).or_default().events = true;
     }
-    for room in changed(shared, rooms, since, Stream::Receipts).await? {
+    for room in changed(shared, rooms, since, |logs| &logs.receipts, &shared.last_receipts).await? {
         news.rooms.entry(room).or_default().receipts = true;
     }
     let Parts { db, typing, .. } = &shared.parts;
@@ -115,49 +116,24 @@ pub async fn since(shared: &Shared, span: Since<'_>, rooms: &UserRoomSet) -> Res
     Ok(news)
 }
 
-#[derive(Clone, Copy)]
-enum Stream {
-    Events,
-    Receipts,
-}
-
-/// The joined rooms in which a stream has something new.
-async fn changed(
+/// The joined rooms in which a stream has something new. What is not remembered is asked of the database, each room once for all who have it.
+async fn changed<K: Keyspace<Key = (RoomNumber, Position)>>(
     shared: &Shared,
     rooms: &UserRoomSet,
     since: Position,
-    stream: Stream,
+    log: fn(&Logs) -> &ChangeLog<RoomNumber>,
+    last: &LastChanges<K>,
 ) -> Result<Vec<RoomNumber>, ReadError> {
-    let remembered = {
+    let (mut changed, unknown) = {
         let (changes, _) = shared.changes.now();
-        let log = match stream {
-            Stream::Events => &changes.logs.events,
-            Stream::Receipts => &changes.logs.receipts,
-        };
-        log.changed_of(&rooms.joined, since)
-    };
-    if let Some(changed) = remembered {
-        return Ok(changed);
-    }
-    let snapshot = shared.parts.db.snapshot();
-    let mut changed = Vec::new();
-    for room in rooms.joined.keys() {
-        let has_changed = match stream {
-            Stream::Events => has_rows_after::<Timeline>(&snapshot, *room, since).await?,
-            Stream::Receipts => has_rows_after::<ReceiptChanges>(&snapshot, *room, since).await?,
-        };
-        if has_changed {
-            changed.push(*room);
+        let log = log(&changes.logs);
+        match log.changed_of(&rooms.joined, since) {
+            Some(changed) => (changed, Vec::new()),
+            None => last.sort(log, &rooms.joined, since),
         }
+    };
+    if !unknown.is_empty() {
+        changed.extend(last.ask(&shared.parts.db.snapshot(), unknown, since).await?);
     }
     Ok(changed)
-}
-
-async fn has_rows_after<K: Keyspace<Key = (RoomNumber, Position)>>(
-    snapshot: &Snapshot,
-    room: RoomNumber,
-    since: Position,
-) -> Result<bool, ReadError> {
-    let rows = KeyRange::<K>::prefix(&room).after(&(room, since));
-    Ok(!snapshot.scan(rows, Direction::Backward, 1).await?.rows.is_empty())
 }

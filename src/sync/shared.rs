@@ -8,14 +8,17 @@ use plop_accounts::Accounts;
 use plop_base::{Clock, Tasks};
 use plop_db::Db;
 use plop_e2ee::to_device::ToDevice;
+use plop_ephemeral::schema::ReceiptChanges;
 use plop_ephemeral::{Presence, Typing};
 use plop_rooms::rooms::Rooms;
+use plop_rooms::schema::Timeline;
 use plop_unread::Unread;
 
 use crate::changes::SharedChanges;
 use crate::filter::SyncFilters;
 use crate::ids::RoomIds;
 use crate::ignored::IgnoredUsers;
+use crate::last_changes::LastChanges;
 use crate::memberships::Memberships;
 use crate::sent_members::SentMembers;
 use crate::state_lists::StateLists;
@@ -43,6 +46,9 @@ pub struct Shared {
     pub memberships: Memberships,
     pub filters: SyncFilters,
     pub ignored: IgnoredUsers,
+    /// Of rooms, where the changes do not reach back.
+    pub last_events: LastChanges<Timeline>,
+    pub last_receipts: LastChanges<ReceiptChanges>,
     pub ids: RoomIds,
     pub tails: Tails,
     pub state_lists: StateLists,
@@ -58,6 +64,8 @@ impl Shared {
             memberships: Memberships::new(parts.db.clone()),
             filters: SyncFilters::new(parts.accounts.clone()),
             ignored: IgnoredUsers::new(parts.db.clone()),
+            last_events: LastChanges::default(),
+            last_receipts: LastChanges::default(),
             ids: RoomIds::new(parts.db.clone()),
             tails: Tails::default(),
             state_lists: StateLists::default(),

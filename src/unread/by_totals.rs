@@ -14,8 +14,8 @@ use crate::counts::{Counts, RoomCounts};
 use crate::question::Question;
 use crate::redacted;
 
-/// Threads that are looked at, the last ones to notify.
-const MAX_THREADS: usize = 10_000;
+/// Threads that are looked at, the last ones to notify: each costs two reads. What older ones have unread does not count.
+const MAX_THREADS: usize = 100;
 
 /// What is unread in a room.
 #[derive(Debug, Default)]

@@ -23,8 +23,10 @@ pub struct Redacted {
 /// The redacted ones among the events after `after` that the user has not read.
 pub async fn unread(question: &Question<'_>, after: Position) -> Result<Vec<Redacted>, ReadError> {
     let mut found = Vec::new();
-    for target in applied(question, after).await? {
-        let arrival = question.snapshot.get::<Arrivals>(&(question.view.number, target)).await?;
+    let targets = applied(question, after).await?;
+    let keys: Vec<_> = targets.iter().map(|target| (question.view.number, *target)).collect();
+    let arrivals = question.snapshot.get_many::<Arrivals>(&keys).await?;
+    for (target, arrival) in targets.into_iter().zip(arrivals) {
         let Some(arrival) = arrival.filter(|arrival| *arrival > after && *arrival <= question.up_to) else {
             continue;
         };

@@ -5,9 +5,10 @@ use std::time::Duration;
 use plop_base::{Clock, Random, UnixMillis};
 use plop_db::{Db, Position};
 use plop_sync::{PageToken, SyncError, SyncRequest, SyncToken};
+use ruma::RoomId;
 use serde_json::json as value;
 
-use crate::bed::{Bed, keys, keyspaces, told, user};
+use crate::bed::{Bed, Client, keys, keyspaces, told, user};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_token_is_refused() {
@@ -87,6 +88,36 @@ async fn a_client_goes_on_after_a_restart() {
     assert_eq!(joined[room.as_str()]["state"], value!(null));
     assert_eq!(joined[quiet.as_str()]["timeline"], value!(null));
     assert_eq!(keys(&client.sync().await), ["next_batch"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_each_client_goes_on_from_where_it_was() {
+    let bed = Bed::new().await;
+    let (room, other) = (bed.room("alice").await, bed.room("alice").await);
+    let mut behind = bed.client("alice");
+    behind.sync().await;
+    bed.say("alice", &room, "one").await;
+    let mut ahead = behind.clone();
+    ahead.sync().await;
+    let bed = bed.restarted().await;
+    let from = |client: &Client<'_>| client.since.clone();
+    let (behind, ahead) = (from(&behind), from(&ahead));
+    let said = async |since: &Option<String>, room: &RoomId| {
+        let mut client = bed.client("alice");
+        client.since.clone_from(since);
+        let answer = client.sync().await;
+        told(&answer["rooms"]["join"][room.as_str()]["timeline"]["events"])
+    };
+    // What one client asks for is known when the next one comes.
+    for _ in 0..2 {
+        assert_eq!(said(&behind, &room).await, ["one"]);
+        assert_eq!(said(&ahead, &room).await, [""; 0]);
+    }
+    bed.say("alice", &room, "two").await;
+    bed.say("alice", &other, "three").await;
+    assert_eq!(said(&behind, &room).await, ["one", "two"]);
+    assert_eq!(said(&ahead, &room).await, ["two"]);
+    assert_eq!(said(&behind, &other).await, ["three"]);
 }
 
 #[tokio::test(start_paused = true)]
