@@ -19,7 +19,6 @@ use crate::news::RoomNews;
 use crate::response::{Events, JoinedRoom, LeftRoom, RoomState, Timeline};
 use crate::scene::{self, Place, Scene, member};
 use crate::state::{self, AboutMembers, Members};
-use crate::summary::summary;
 use crate::timeline::{self, Reach, Stretch, Wanted};
 use crate::unread;
 
@@ -71,7 +70,7 @@ async fn opened(
     let mut room = JoinedRoom {
         ephemeral: ephemeral.events,
         account_data: beside::account_data(asking, &scene.place(), part, news).await?,
-        summary: with_summary.then(|| summary(&scene.view, asking.user())),
+        summary: with_summary.then(|| asking.shared.summaries.of(&scene.view, asking.user())),
         ..JoinedRoom::default()
     };
     let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());

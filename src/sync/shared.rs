@@ -22,6 +22,7 @@ use crate::last_changes::LastChanges;
 use crate::memberships::Memberships;
 use crate::sent_members::SentMembers;
 use crate::state_lists::StateLists;
+use crate::summary::Summaries;
 use crate::tails::Tails;
 use crate::waiters::Waiters;
 
@@ -52,6 +53,7 @@ pub struct Shared {
     pub ids: RoomIds,
     pub tails: Tails,
     pub state_lists: StateLists,
+    pub summaries: Summaries,
     pub sent_members: SentMembers,
     pub waiters: Arc<Waiters>,
 }
@@ -69,6 +71,7 @@ impl Shared {
             ids: RoomIds::new(parts.db.clone()),
             tails: Tails::default(),
             state_lists: StateLists::default(),
+            summaries: Summaries::default(),
             sent_members: SentMembers::default(),
             waiters: Arc::default(),
             parts,
