@@ -176,7 +176,9 @@ impl SyncAnswer {
             self.stage = Stage::End;
             return Ok(());
         };
-        let left = rooms::left(asking, &to_tell).await?;
+        let mut left = rooms::left(asking, &to_tell).await?;
+        // matrix-nio refuses a timeline without one; where nothing is shown there is nothing to page back to.
+        left.timeline.prev_batch.get_or_insert_with(|| self.next_batch.clone());
         self.writer.open_room("leave", &to_tell.id);
         self.writer.left(&left);
         // Always there, as its timeline is.
