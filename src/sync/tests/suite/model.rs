@@ -1,8 +1,11 @@
-//! A client that syncs step by step, while others talk, change state, come and go, knows in the end what the room is.
+//! A client that syncs step by step, while others talk, change state, come and go, and itself is let in and thrown out, knows in the end what the room
+//! is, has missed nothing of what was until it left, and got nothing of what came after.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use plop_base::Random;
+use plop_rooms::schema::Membership;
+use plop_state::json::Object;
 use plop_sync::{StateAt, SyncRequest};
 use ruma::{OwnedRoomId, RoomId};
 use serde_json::Value;
@@ -31,10 +34,14 @@ impl<'b> Reader<'b> {
         Self { client, state_at, joined: BTreeMap::new() }
     }
 
-    async fn sync(&mut self) {
+    async fn sync(&mut self, departures: &Departures) {
         let request = SyncRequest { state_at: self.state_at, ..SyncRequest::default() };
         let answer = self.client.sync_with(request).await;
-        for section in ["leave", "invite", "knock"] {
+        for (room, news) in answer["rooms"]["leave"].as_object().into_iter().flatten() {
+            let known = self.joined.remove(room);
+            check_left(self.client.bed, room, news, known, departures.get(room).copied()).await;
+        }
+        for section in ["invite", "knock"] {
             for room in answer["rooms"][section].as_object().into_iter().flat_map(|rooms| rooms.keys()) {
                 self.joined.remove(room);
             }
@@ -81,6 +88,30 @@ impl<'b> Reader<'b> {
     }
 }
 
+/// Where in the live stream the reader has left each room last.
+type Departures = BTreeMap<String, usize>;
+
+/// What is told of a room that was left: everything until the departure, and nothing after it but what happened to the reader.
+async fn check_left(bed: &Bed, room: &str, news: &Value, known: Option<Known>, departure: Option<usize>) {
+    let all = arrivals(bed, &OwnedRoomId::try_from(room).expect("a room id")).await;
+    let until = departure.map_or(0, |place| place + 1);
+    for pointer in ["/timeline/events", "/state/events", "/state_after/events"] {
+        for event in news.pointer(pointer).and_then(Value::as_array).into_iter().flatten() {
+            let is_own = event["type"] == "m.room.member" && event["state_key"] == id("reader").as_str();
+            let place = all.iter().position(|id| event["event_id"] == id.as_str());
+            assert!(is_own || place.is_some_and(|place| place < until), "{room}: {event} of {pointer}");
+        }
+    }
+    if let Some(mut known) = known {
+        let timeline = &news["timeline"];
+        if timeline["limited"] == true {
+            known.timeline.clear();
+        }
+        known.timeline.extend(crate::bed::ids(&timeline["events"]).into_iter().map(str::to_owned));
+        assert!(all[..until].ends_with(&known.timeline), "the end of {room}");
+    }
+}
+
 fn apply(state: &mut State, events: &Value) {
     for event in events.as_array().cloned().unwrap_or_default() {
         let text = |name: &str| event[name].as_str().map(str::to_owned);
@@ -119,20 +150,36 @@ async fn arrivals(bed: &Bed, room: &RoomId) -> Vec<String> {
 }
 
 /// One thing that happens.
-async fn happen(bed: &Bed, rooms: &[OwnedRoomId], random: &Random, step: u64) {
+async fn happen(bed: &Bed, rooms: &[OwnedRoomId], departures: &mut Departures, random: &Random, step: u64) {
     let pick = |bound: usize| usize::try_from(random.below(bound as u64)).expect("small");
     let room = &rooms[pick(rooms.len())];
     let name = ["reader", "bob", "carol"][pick(3)];
-    let view = bed.rooms.view_by_id(room).await.expect("a room");
-    let is_in = view.members.is_joined(&id(name));
-    match (pick(10), is_in) {
-        (0..4, true) => drop(bed.say(name, room, &format!("{step}")).await),
+    let membership = async |name: &str| {
+        let view = bed.rooms.view_by_id(room).await.expect("a room");
+        view.members.membership(&id(name))
+    };
+    let was_in = membership("reader").await == Membership::Join;
+    let (alice, target, extra) = (user("alice"), id(name), Object::new());
+    match (pick(13), membership(name).await) {
+        (0..4, Membership::Join) => drop(bed.say(name, room, &format!("{step}")).await),
         (4..7, _) => {
             let kind = ["m.room.topic", "m.room.name", "org.example.x"][pick(3)];
             bed.set("alice", room, kind, &format!(r#"{{"step":"{step}"}}"#)).await;
         }
-        (_, true) => drop(bed.leave(name, room).await),
-        (_, false) => drop(bed.join(name, room).await),
+        (7, Membership::Join) => drop(bed.rooms.kick(&alice, room, &target, &extra).await.expect("a kick")),
+        (7..9, Membership::Join | Membership::Leave) => {
+            bed.rooms.ban(&alice, room, &target, &extra).await.expect("a ban");
+        }
+        (9, Membership::Leave) => {
+            drop(bed.rooms.invite(&alice, room, &target, &extra).await.expect("an invite"))
+        }
+        (10.., Membership::Invite) | (_, Membership::Join) => drop(bed.leave(name, room).await),
+        (_, Membership::Leave | Membership::Invite) => drop(bed.join(name, room).await),
+        (_, Membership::Ban) => drop(bed.rooms.unban(&alice, room, &target, &extra).await.expect("an end")),
+        (_, Membership::Knock) => {}
+    }
+    if was_in && membership("reader").await != Membership::Join {
+        departures.insert(room.to_string(), arrivals(bed, room).await.len() - 1);
     }
 }
 
@@ -151,12 +198,13 @@ async fn a_client_that_syncs_step_by_step_knows_what_is() {
             (StateAt::End, r#"{"room":{"timeline":{"limit":2}}}"#),
         ];
         let mut readers = ways.map(|(state_at, filter)| Reader::new(&bed, state_at, filter));
-        for step in 0..120 {
-            happen(&bed, &rooms, &random, step).await;
+        let mut departures = Departures::new();
+        for step in 0..160 {
+            happen(&bed, &rooms, &mut departures, &random, step).await;
             for (index, reader) in readers.iter_mut().enumerate() {
                 // Some come each time, some after a while.
                 if random.below(4) < 2 {
-                    reader.sync().await;
+                    reader.sync(&departures).await;
                     reader.check(&bed, &rooms, &format!("seed {seed}, step {step}, way {index}")).await;
                 }
             }
