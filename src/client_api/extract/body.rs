@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::RequestExt as _;
 use axum::extract::{RawPathParams, Request};
 use http::StatusCode;
+use http::header::CONTENT_ENCODING;
 use ruma::api::error::{DeserializationError, ErrorKind, FromHttpRequestError};
 use ruma::api::{IncomingRequest, IncomingRequestExt as _};
 use serde::de::DeserializeOwned;
@@ -40,6 +41,10 @@ impl Buffered {
         let path = path.map_err(|error| ApiError::invalid_param(error.body_text()))?;
         let path = path.iter().map(|(_, value)| value.to_owned()).collect();
         let (head, body) = request.into_parts();
+        if head.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            let message = "Bodies are taken as they are, not inflated.";
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorKind::Unknown, message));
+        }
         let is_strangers = head.extensions.get::<Known>().is_none();
         let body = bodies.read(body, is_strangers).await.map_err(|unread| match unread {
             Unread::TooLarge => ApiError::too_large("The body is too large."),
