@@ -116,6 +116,30 @@ fn nothing_below_rank_5_names_axum_or_http() {
     assert_eq!(found, Vec::<String>::new());
 }
 
+/// `pub` hides from the compiler what nobody uses; in an entrance, which only the composition root builds on, it can be seen.
+#[test]
+fn every_public_function_of_an_entrance_is_named_in_another_file() {
+    let sources: Vec<Source> = sources()
+        .into_iter()
+        .filter(|source| crate_of(&source.path).1 >= 5 && !is_test(&source.path))
+        .collect();
+    let name = |line: &str| {
+        let line = line.trim_start().strip_prefix("pub ")?;
+        let rest = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "))?;
+        Some(rest.split(['(', '<']).next().unwrap_or_default().to_owned())
+    };
+    let mut unused = Vec::new();
+    for source in sources.iter().filter(|source| crate_of(&source.path).1 == 5) {
+        for name in code(source).filter_map(|(_, line)| name(line)) {
+            let mut others = sources.iter().filter(|other| other.path != source.path);
+            if others.all(|other| mentions(other, &name).is_empty()) {
+                unused.push(format!("{}: {name}", source.path));
+            }
+        }
+    }
+    assert_eq!(unused, Vec::<String>::new());
+}
+
 /// Rules about events are pure: the same in a test, a simulation and a fuzzer, and never slow because of a disk.
 #[test]
 fn the_pure_state_crate_awaits_nothing_and_reaches_nothing() {
