@@ -4,7 +4,8 @@
 //! ([`crate::tags`]).
 //!
 //! Invariants: one row for each (room, type), whose place in the stream is that of its last change; a type that the server manages
-//! changes through its own endpoints only. Waiters on the user are woken by each change.
+//! changes through its own endpoints only. Waiters on the user are woken by each change. All account data of a user is at most
+//! [`MAX_ACCOUNT_DATA_ROWS`] rows and [`MAX_ACCOUNT_DATA_TOTAL_BYTES`], since a full /sync answer has it all.
 
 use plop_base::Actor;
 use plop_db::codec::Tail;
@@ -16,10 +17,16 @@ use crate::accounts::Accounts;
 use crate::authority::{Forbidden, acting_for};
 use crate::error::StoreError;
 use crate::rows::all_rows;
-use crate::schema::{AccountData, AccountDataChanges, AccountDataRow, Users};
+use crate::schema::{
+    AccountData, AccountDataChanges, AccountDataRow, AccountDataTotals, AccountDataTotalsRow, Users,
+};
 
 /// Largest content, in bytes of compact JSON: that of an event.
 pub const MAX_ACCOUNT_DATA_BYTES: usize = 65_536;
+/// Most pieces of account data of one user: a handful for each of some thousand rooms.
+pub const MAX_ACCOUNT_DATA_ROWS: u32 = 50_000;
+/// Most of all account data of one user together, in bytes. Clients keep some hundred bytes for a room.
+pub const MAX_ACCOUNT_DATA_TOTAL_BYTES: u64 = 16 << 20;
 /// Longest type: that of an event.
 pub const MAX_TYPE_BYTES: usize = plop_base::limits::MAX_ID_BYTES;
 
@@ -58,6 +65,9 @@ pub enum AccountDataError {
     InvalidType,
     #[error("the content is larger than {MAX_ACCOUNT_DATA_BYTES} bytes")]
     TooLarge,
+    /// What is there can be replaced by something that is not larger.
+    #[error("the user has as much account data as may be kept")]
+    Full,
     #[error("there is no such account")]
     NoAccount,
     #[error(transparent)]
@@ -138,13 +148,15 @@ impl Accounts {
         let key = subject.key();
         let user = key.0.clone();
         let guard = self.parts().user_guards.lock(user.as_str()).await;
-        let (mut batch, existing) = self.begin_change(&key).await?;
+        let (mut batch, existing, totals) = self.begin_change(&key).await?;
         // What cannot be parsed was not written by us: as if it were not there.
         let before = existing.as_ref().and_then(|row| serde_json::from_str(&row.content.0).ok());
         let content = Value::Object(change(before)?).to_string();
         if content.len() > MAX_ACCOUNT_DATA_BYTES {
             return Err(AccountDataError::TooLarge.into());
         }
+        let before = existing.as_ref().map(|row| size(&key, &row.content.0));
+        batch.put::<AccountDataTotals>(&user, &totals_after(&totals, before, size(&key, &content))?);
         if let Some(existing) = existing {
             batch.delete::<AccountDataChanges>(&(user.clone(), existing.position));
         }
@@ -157,15 +169,17 @@ impl Accounts {
     async fn begin_change(
         &self,
         key: &(OwnedUserId, Option<OwnedRoomId>, String),
-    ) -> Result<(Batch, Option<AccountDataRow>), AccountDataError> {
+    ) -> Result<(Batch, Option<AccountDataRow>, AccountDataTotalsRow), AccountDataError> {
         let snapshot = self.snapshot();
         let row = self.active_user(&snapshot, &key.0).await.map_err(StoreError::from)?;
         let row = row.ok_or(AccountDataError::NoAccount)?;
         let existing = snapshot.get::<AccountData>(key).await.map_err(StoreError::from)?;
+        let totals = snapshot.get::<AccountDataTotals>(&key.0).await.map_err(StoreError::from)?;
         let mut batch = Batch::durable();
         batch.expect::<Users>(&key.0, Some(&row));
         batch.expect::<AccountData>(key, existing.as_ref());
-        Ok((batch, existing))
+        batch.expect::<AccountDataTotals>(&key.0, totals.as_ref());
+        Ok((batch, existing, totals.unwrap_or(AccountDataTotalsRow { rows: 0, bytes: 0 })))
     }
 
     /// One piece of the actor's account data, as JSON text.
@@ -178,6 +192,25 @@ impl Accounts {
         let row = self.snapshot().get::<AccountData>(&subject.key()).await.map_err(StoreError::from)?;
         Ok(row.map(|row| row.content.0))
     }
+}
+
+/// What a piece of account data counts.
+fn size((_, room, kind): &(OwnedUserId, Option<OwnedRoomId>, String), content: &str) -> u64 {
+    let room = room.as_ref().map_or(0, |room| room.as_str().len());
+    (room + kind.len() + content.len()) as u64
+}
+
+/// The totals once a piece that counts `after` is where one was that counted `before`.
+fn totals_after(
+    totals: &AccountDataTotalsRow,
+    before: Option<u64>,
+    after: u64,
+) -> Result<AccountDataTotalsRow, AccountDataError> {
+    let rows = if before.is_some() { totals.rows } else { totals.rows.saturating_add(1) };
+    let bytes = totals.bytes.saturating_sub(before.unwrap_or(0)).saturating_add(after);
+    let too_much = (before.is_none() && rows > MAX_ACCOUNT_DATA_ROWS)
+        || (bytes > totals.bytes && bytes > MAX_ACCOUNT_DATA_TOTAL_BYTES);
+    if too_much { Err(AccountDataError::Full) } else { Ok(AccountDataTotalsRow { rows, bytes }) }
 }
 
 /// All account data of a user, or that of one room: what a full answer of /sync has. A row may be newer than the snapshot's

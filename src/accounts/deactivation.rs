@@ -14,10 +14,10 @@ use crate::authority::{Forbidden, own_account};
 use crate::error::StoreError;
 use crate::member_updates::note_member_update;
 use crate::schema::{
-    AccountData, AccountDataChanges, DeactivationRow, DeviceTokens, Devices, Filters, LastSeen, Profiles,
-    UserRow, Users,
+    AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, DeviceTokens, Devices, Filters,
+    LastSeen, Profiles, UserRow, Users,
 };
-use crate::tokens::{revoke, tokens_of};
+use crate::tokens::{forget, tokens_of};
 
 /// Why an account is not deactivated.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +46,14 @@ impl Accounts {
         batch.expect::<Users>(&user, Some(&row));
         let deactivated = Some(DeactivationRow { at: self.parts().clock.now(), erase });
         batch.put::<Users>(&user, &UserRow { deactivated, admin: false, ..row });
-        let ended = revoke(&mut batch, &tokens);
+        let ended = tokens.iter().map(|token| forget(&mut batch, token)).collect();
+        batch.delete_range(KeyRange::<DeviceTokens>::prefix(&user));
         batch.delete_range(KeyRange::<Devices>::prefix(&user));
         batch.delete_range(KeyRange::<LastSeen>::prefix(&user));
         batch.delete_range(KeyRange::<Profiles>::prefix(&user));
         batch.delete_range(KeyRange::<AccountData>::prefix(&user));
         batch.delete_range(KeyRange::<AccountDataChanges>::prefix(&user));
+        batch.delete::<AccountDataTotals>(&user);
         batch.delete_range(KeyRange::<Filters>::prefix(&user));
         note_member_update(&mut batch, &user);
         self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;

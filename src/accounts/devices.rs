@@ -1,20 +1,20 @@
 //! Devices of a user: list, rename, delete; logout is the deletion of one's own (client-server API, "Device Management", `POST /logout`).
 //!
-//! Invariants: a device goes with its tokens and its sighting, in one batch. What others keep for a device (keys, messages to it)
-//! is theirs to delete: they learn of it from the answer.
+//! Invariants: those of [`crate::device_rows`]. What others keep for a device (keys, messages to it) is theirs to delete: a device that is
+//! made later under the same id has another `since`.
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, KeyRange, ReadError, Snapshot};
-use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
+use plop_db::{Batch, KeyRange};
+use ruma::{DeviceId, OwnedDeviceId, UserId};
 
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, own_account};
+pub use crate::device_rows::MAX_DEVICES;
+use crate::device_rows::{Which, delete_rows, make_room, new_device};
 use crate::error::StoreError;
 use crate::rows::all_rows;
-use crate::schema::{DeviceRow, DeviceTokens, Devices, LastSeen, LastSeenRow, Users};
-use crate::secrets::SecretHash;
-use crate::sessions::{DeviceRejected, check_device_name, new_device};
-use crate::tokens::{revoke, tokens_of};
+use crate::schema::{DeviceRow, Devices, LastSeen, LastSeenRow, Users};
+use crate::sessions::{DeviceRejected, check_device_name};
 
 /// Most devices that one request deletes.
 pub const MAX_DELETED_DEVICES: usize = 10_000;
@@ -49,13 +49,6 @@ pub enum DeviceError {
     TooMany,
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Which devices go.
-pub(crate) enum Which<'a> {
-    All,
-    AllBut(&'a DeviceId),
-    These(&'a [OwnedDeviceId]),
 }
 
 impl Accounts {
@@ -93,7 +86,7 @@ impl Accounts {
         let key = (user, id.to_owned());
         let snapshot = self.snapshot();
         let existing = snapshot.get::<Devices>(&key).await.map_err(StoreError::from)?;
-        let mut batch = Batch::durable();
+        let (mut batch, mut ended) = (Batch::durable(), Vec::new());
         batch.expect::<Devices>(&key, existing.as_ref());
         let (row, update) = match existing {
             Some(row) if display_name.is_none() => (row, DeviceUpdate::Updated),
@@ -103,6 +96,7 @@ impl Accounts {
                     let user = self.active_user(&snapshot, &key.0).await.map_err(StoreError::from)?;
                     let user = user.ok_or(DeviceError::NotFound)?;
                     batch.expect::<Users>(&key.0, Some(&user));
+                    ended = make_room(&snapshot, &mut batch, &key.0).await.map_err(StoreError::from)?;
                     (new_device(display_name, parts.clock.now()), DeviceUpdate::Created)
                 }
                 Actor::User { .. }
@@ -114,7 +108,7 @@ impl Accounts {
             },
         };
         batch.put::<Devices>(&key, &row);
-        parts.db.commit_under(guard, batch).await.map_err(StoreError::from)?;
+        self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(update)
     }
 
@@ -155,31 +149,6 @@ impl Accounts {
         }
         Ok(gone)
     }
-}
-
-/// Deletes devices of a user in a batch. Names those that were there, and their sessions. To be called under the user's guard.
-pub(crate) async fn delete_rows(
-    snapshot: &Snapshot,
-    batch: &mut Batch,
-    user: &OwnedUserId,
-    which: Which<'_>,
-) -> Result<(Vec<OwnedDeviceId>, Vec<SecretHash>), ReadError> {
-    let devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
-    let goes = |id: &OwnedDeviceId| match which {
-        Which::All => true,
-        Which::AllBut(kept) => *id != *kept,
-        Which::These(ids) => ids.contains(id),
-    };
-    let gone: Vec<_> = devices.into_iter().map(|((_, id), _)| id).filter(goes).collect();
-    let tokens = tokens_of(snapshot, KeyRange::<DeviceTokens>::prefix(user)).await?;
-    for id in &gone {
-        let key = (user.clone(), id.clone());
-        batch.delete::<Devices>(&key);
-        batch.delete::<LastSeen>(&key);
-    }
-    let of_gone = tokens.iter().filter(|((_, device, _), _)| gone.contains(device));
-    let ended = revoke(batch, of_gone);
-    Ok((gone, ended))
 }
 
 fn shown(id: OwnedDeviceId, row: DeviceRow, seen: Option<LastSeenRow>) -> Device {

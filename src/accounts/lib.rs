@@ -16,6 +16,7 @@ mod accounts;
 mod authority;
 pub mod check;
 pub mod deactivation;
+mod device_rows;
 pub mod devices;
 mod error;
 mod expiring;

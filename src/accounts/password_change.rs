@@ -9,7 +9,7 @@ use ruma::{OwnedDeviceId, UserId};
 
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, managing_accounts, own_account};
-use crate::devices::{Which, delete_rows};
+use crate::device_rows::{Which, delete_rows};
 use crate::error::StoreError;
 use crate::passwords::{Busy, Password, PasswordRejected};
 use crate::schema::{UserRow, Users};

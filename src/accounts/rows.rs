@@ -4,7 +4,7 @@ use plop_db::{Direction, KeyRange, Keyspace, ReadError, Snapshot};
 
 const PAGE: usize = 1_000;
 
-/// All rows of a range. For the rows of one user or device, whose number the operations that write them keep small.
+/// All rows of a range. For the rows of one user or device: [`crate::device_rows`] and [`crate::account_data`] bound their number.
 pub(crate) async fn all_rows<K: Keyspace>(
     snapshot: &Snapshot,
     range: KeyRange<K>,

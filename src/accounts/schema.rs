@@ -61,6 +61,9 @@ plop_db::keyspaces! {
     /// change, in its batch; read by the upkeep of rooms, and deleted when that is done, unless there was another change meanwhile: the value is
     /// the place of the last one. Redactions do not touch it.
     pub MemberUpdates = 71 "member_updates" Queue { OwnedUserId => Position } stream ()
+
+    /// How much account data a user has. Written with `account_data`, and read then; deleted with the account. Redactions do not touch it.
+    pub AccountDataTotals = 72 "account_data_totals" Point { OwnedUserId => AccountDataTotalsRow }
 }
 
 tags! {
@@ -174,5 +177,14 @@ record! {
         pub position: Position,
         /// A JSON object.
         pub content: Tail<String>,
+    }
+}
+
+record! {
+    /// How much account data a user has.
+    pub struct AccountDataTotalsRow = 1 {
+        pub rows: u32,
+        /// Of types, room ids and contents.
+        pub bytes: u64,
     }
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, Guard, KeyRange, Position, ReadError, Snapshot};
+use plop_db::{Batch, Guard, KeyRange, ReadError, Snapshot};
 use ruma::{OwnedDeviceId, OwnedUserId};
 use tokio::sync::Semaphore;
 
 use crate::accounts::Accounts;
+use crate::device_rows::{make_room, new_device};
 use crate::error::StoreError;
 use crate::schema::{
     AccessTokenRow, AccessTokens, DeviceRow, DeviceTokens, Devices, LastSeen, LastSeenRow, UserKind, UserRow,
@@ -199,8 +200,9 @@ impl Accounts {
             }
             None => {
                 batch.expect::<Devices>(&key, None);
+                let ended = make_room(snapshot, batch, user).await?;
                 batch.put::<Devices>(&key, &new_device(display_name, now));
-                (0, Vec::new())
+                (0, ended)
             }
         };
         let refreshable = refreshable.then(|| self.refresh_lifetimes());
@@ -216,11 +218,6 @@ impl Accounts {
             refresh: parameters.refresh_token_lifetime,
         }
     }
-}
-
-/// The row of a device that is made.
-pub(crate) fn new_device(display_name: Option<String>, created: UnixMillis) -> DeviceRow {
-    DeviceRow { since: Position::pending(0), display_name, created, generation: 0 }
 }
 
 fn actor(user: &UserRow, row: &AccessTokenRow) -> Actor {

@@ -10,6 +10,9 @@ use crate::accounts::Accounts;
 /// Longest name of a tag (client-server API, "Room Tagging").
 pub const MAX_TAG_BYTES: usize = 255;
 
+/// Most tags of one room. People see three of them, and make a few.
+pub const MAX_TAGS: usize = 100;
+
 const KIND: &str = "m.tag";
 
 /// Why a tag is not written.
@@ -19,6 +22,8 @@ pub enum TagError {
     InvalidName,
     #[error("the order is not a number from 0 to 1")]
     InvalidOrder,
+    #[error("the room has {MAX_TAGS} tags already")]
+    TooMany,
     #[error(transparent)]
     AccountData(#[from] AccountDataError),
 }
@@ -51,7 +56,14 @@ impl Accounts {
             return Err(TagError::InvalidOrder);
         }
         let info = Value::Object(info.clone());
-        self.change_tags(actor, user, room, |tags| drop(tags.insert(tag.to_owned(), info))).await
+        let add = |tags: &mut Map<String, Value>| {
+            if tags.len() >= MAX_TAGS && !tags.contains_key(tag) {
+                return Err(TagError::TooMany);
+            }
+            tags.insert(tag.to_owned(), info);
+            Ok(())
+        };
+        self.change_tags(actor, user, room, add).await
     }
 
     /// Removes a tag; one that is not there is removed already.
@@ -63,7 +75,11 @@ impl Accounts {
         tag: &str,
     ) -> Result<(), TagError> {
         check_name(tag)?;
-        self.change_tags(actor, user, room, |tags| drop(tags.remove(tag))).await
+        let remove = |tags: &mut Map<String, Value>| {
+            tags.remove(tag);
+            Ok(())
+        };
+        self.change_tags(actor, user, room, remove).await
     }
 
     async fn change_tags(
@@ -71,14 +87,14 @@ impl Accounts {
         actor: &Actor,
         user: &UserId,
         room: &RoomId,
-        change: impl FnOnce(&mut Map<String, Value>),
+        change: impl FnOnce(&mut Map<String, Value>) -> Result<(), TagError>,
     ) -> Result<(), TagError> {
         let change = |content: Option<Map<String, Value>>| {
             let mut content = content.unwrap_or_default();
             let mut tags = tags_in(&content);
-            change(&mut tags);
+            change(&mut tags)?;
             content.insert("tags".to_owned(), Value::Object(tags));
-            Ok::<_, TagError>(content)
+            Ok(content)
         };
         self.change_account_data(actor, &subject(user, room), change).await
     }

@@ -139,15 +139,20 @@ pub(crate) fn revoke<'a>(
     batch: &mut Batch,
     tokens: impl IntoIterator<Item = &'a DeviceToken>,
 ) -> Vec<SecretHash> {
-    let revoked = tokens.into_iter().map(|(key, row)| {
-        match row.kind {
-            TokenKind::Access => batch.delete::<AccessTokens>(&key.2),
-            TokenKind::Refresh => batch.delete::<RefreshTokens>(&key.2),
-        }
-        batch.delete::<DeviceTokens>(key);
-        key.2
+    let revoked = tokens.into_iter().map(|token| {
+        batch.delete::<DeviceTokens>(&token.0);
+        forget(batch, token)
     });
     revoked.collect()
+}
+
+/// Deletes a token, for who deletes the list of a device's tokens as a whole.
+pub(crate) fn forget(batch: &mut Batch, (key, row): &DeviceToken) -> SecretHash {
+    match row.kind {
+        TokenKind::Access => batch.delete::<AccessTokens>(&key.2),
+        TokenKind::Refresh => batch.delete::<RefreshTokens>(&key.2),
+    }
+    key.2
 }
 
 /// Notes that a token of `generation`, the one after the device's, is used: what it replaces ends.

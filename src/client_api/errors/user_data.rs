@@ -35,7 +35,7 @@ impl From<AccountDataError> for ApiError {
                 Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorKind::BadJson, error)
             }
             AccountDataError::InvalidType => Self::invalid_param(error),
-            AccountDataError::TooLarge => Self::too_large(error),
+            AccountDataError::TooLarge | AccountDataError::Full => Self::too_large(error),
             AccountDataError::NoAccount => Self::not_found(error),
             AccountDataError::Forbidden(error) => error.into(),
             AccountDataError::Store(error) => error.into(),
@@ -47,6 +47,7 @@ impl From<TagError> for ApiError {
     fn from(error: TagError) -> Self {
         match error {
             TagError::InvalidName | TagError::InvalidOrder => Self::invalid_param(error),
+            TagError::TooMany => Self::too_large(error),
             TagError::AccountData(error) => error.into(),
         }
     }

@@ -1,9 +1,10 @@
 use plop_accounts::account_data::{
-    AccountDataError, MAX_ACCOUNT_DATA_BYTES, Subject, account_data_changes, all_account_data,
+    AccountDataError, MAX_ACCOUNT_DATA_BYTES, MAX_ACCOUNT_DATA_ROWS, MAX_ACCOUNT_DATA_TOTAL_BYTES, Subject,
+    account_data_changes, all_account_data,
 };
-use plop_accounts::schema::AccountDataChanges;
+use plop_accounts::schema::{AccountDataChanges, AccountDataTotals, AccountDataTotalsRow};
 use plop_base::Actor;
-use plop_db::Position;
+use plop_db::{Batch, Position};
 use ruma::{room_id, user_id};
 
 use crate::bed::{Bed, actor, id, json};
@@ -153,4 +154,41 @@ async fn account_data_of_others_of_nobody_and_beyond_the_limits_is_refused() {
     let of_ghost = Subject { user: user_id!("@ghost:plop.example"), ..subject };
     let refused = bed.accounts.set_account_data(&ghost, &of_ghost, &json("{}")).await;
     assert!(matches!(refused, Err(AccountDataError::NoAccount)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_account_takes_what_makes_it_no_larger() {
+    let bed = Bed::new();
+    let (alice, user) = (actor(&bed.user("alice").await), id("alice"));
+    let set = async |kind: &str, content: &str| {
+        let subject = Subject { user: &user, room: None, kind };
+        bed.accounts.set_account_data(&alice, &subject, &json(content)).await
+    };
+    let totals = async || {
+        let row = bed.db.snapshot().get::<AccountDataTotals>(&user).await.expect("read").expect("a row");
+        (row.rows, row.bytes)
+    };
+    let pretend = async |rows: u32, bytes: u64| {
+        let mut batch = Batch::durable();
+        batch.put::<AccountDataTotals>(&user, &AccountDataTotalsRow { rows, bytes });
+        bed.db.commit(batch).await.expect("committed");
+    };
+    set("org.a", r#"{"a":1}"#).await.expect("account data");
+    set("org.b", "{}").await.expect("account data");
+    set("org.a", r#"{"a":100}"#).await.expect("account data");
+    assert_eq!(totals().await, (2, 5 + 9 + 5 + 2));
+
+    pretend(MAX_ACCOUNT_DATA_ROWS, 100).await;
+    assert!(matches!(set("org.c", "{}").await, Err(AccountDataError::Full)));
+    set("org.b", r#"{"b":1}"#).await.expect("no new row");
+    pretend(MAX_ACCOUNT_DATA_ROWS - 1, 100).await;
+    set("org.c", "{}").await.expect("the last row");
+    assert_eq!(totals().await, (MAX_ACCOUNT_DATA_ROWS, 100 + 5 + 2));
+
+    pretend(3, MAX_ACCOUNT_DATA_TOTAL_BYTES).await;
+    assert!(matches!(set("org.b", r#"{"b":10}"#).await, Err(AccountDataError::Full)));
+    set("org.b", r#"{"b":2}"#).await.expect("of the same size");
+    set("org.b", "{}").await.expect("smaller");
+    assert_eq!(totals().await, (3, MAX_ACCOUNT_DATA_TOTAL_BYTES - 5));
+    set("org.b", r#"{"b":3}"#).await.expect("there is room again");
 }

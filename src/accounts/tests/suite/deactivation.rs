@@ -4,8 +4,8 @@ use plop_accounts::login::LoginError;
 use plop_accounts::refresh::RefreshError;
 use plop_accounts::registration::RegisterError;
 use plop_accounts::schema::{
-    AccessTokens, AccountData, AccountDataChanges, DeviceTokens, Devices, Filters, LastSeen, Profiles,
-    RefreshTokens,
+    AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceTokens, Devices, Filters,
+    LastSeen, Profiles, RefreshTokens,
 };
 use plop_accounts::sessions::NewDevice;
 use plop_base::Actor;
@@ -40,7 +40,7 @@ async fn b8_135_everything_a_deactivated_user_had_is_gone() {
         assert!(is_empty::<AccessTokens>(&bed).await && is_empty::<RefreshTokens>(&bed).await);
         assert!(is_empty::<DeviceTokens>(&bed).await && is_empty::<Profiles>(&bed).await);
         assert!(is_empty::<AccountData>(&bed).await && is_empty::<AccountDataChanges>(&bed).await);
-        assert!(is_empty::<Filters>(&bed).await);
+        assert!(is_empty::<AccountDataTotals>(&bed).await && is_empty::<Filters>(&bed).await);
         assert_eq!(bed.accounts.is_erased(&user).await, Ok(erase));
         assert_eq!(bed.accounts.profile(&user).await, Ok(None));
 

@@ -1,6 +1,11 @@
-use plop_accounts::devices::{DeviceError, DeviceUpdate};
+use plop_accounts::devices::{DeviceError, DeviceUpdate, MAX_DEVICES};
+use plop_accounts::schema::{
+    AccessTokenRow, AccessTokens, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, TokenKind,
+};
 use plop_base::{Actor, UnixMillis};
-use ruma::device_id;
+use plop_db::codec::decode;
+use plop_db::{Batch, Keyspace, Position};
+use ruma::{OwnedDeviceId, device_id};
 
 use crate::bed::{Bed, PASSWORD, actor, address, id};
 
@@ -147,4 +152,68 @@ async fn a_new_password_ends_the_other_sessions_in_the_same_commit() {
     assert_eq!(gone.expect("a change"), std::slice::from_ref(&thief.device));
     assert!(!bed.is_valid(&thief.tokens.access).await && bed.is_valid(&phone.tokens.access).await);
     assert_eq!(bed.db.stats().commits, before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_device_that_was_not_seen_for_longest_makes_room() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    let laptop = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
+    assert!(bed.is_valid(&laptop.tokens.access).await);
+    bed.pass(10).await;
+    // Made before the laptop, but seen after it.
+    bed.accounts.authenticate(&phone.tokens.access, Some(address("192.0.2.1"))).await.expect("a session");
+    let bridge = Actor::AppService { registration: "irc".to_owned(), user: id("alice"), device: None };
+    for number in 2..MAX_DEVICES {
+        let device: OwnedDeviceId = format!("D{number}").into();
+        bed.accounts.update_device(&bridge, &device, None).await.expect("a device");
+    }
+    let count = async || bed.accounts.devices(&actor(&phone)).await.expect("devices").len();
+    assert_eq!(count().await, MAX_DEVICES);
+    assert!(bed.is_valid(&laptop.tokens.access).await);
+
+    let tablet = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
+    assert_eq!(count().await, MAX_DEVICES);
+    assert!(!bed.is_valid(&laptop.tokens.access).await);
+    assert!(bed.is_valid(&tablet.tokens.access).await && bed.is_valid(&phone.tokens.access).await);
+    // One that is there needs no room.
+    let again = plop_accounts::sessions::NewDevice { id: Some(tablet.device), ..Default::default() };
+    bed.login_on("alice", PASSWORD, "192.0.2.1", again).await.expect("a login");
+    assert!(bed.is_valid(&phone.tokens.access).await);
+}
+
+/// More tokens than a batch could delete one by one, with their places in the lists.
+async fn fill(bed: &Bed, user: &str) {
+    const TOKENS: u32 = 64;
+    let user = id(user);
+    for device in 1..MAX_DEVICES {
+        let mut rows = Batch::relaxed();
+        let id: OwnedDeviceId = format!("{device:0>255}").into();
+        let row =
+            DeviceRow { since: Position::START, display_name: None, created: UnixMillis(0), generation: 1 };
+        rows.put::<Devices>(&(user.clone(), id.clone()), &row);
+        for token in 0..TOKENS {
+            let hash = blake3::hash(format!("{user} {device} {token}").as_bytes());
+            let hash: <AccessTokens as Keyspace>::Key = decode(hash.as_bytes()).expect("a hash");
+            let row = AccessTokenRow { user: user.clone(), device: id.clone(), generation: 1, expires: None };
+            rows.put::<AccessTokens>(&hash, &row);
+            let row = DeviceTokenRow { kind: TokenKind::Access, generation: 1 };
+            rows.put::<DeviceTokens>(&(user.clone(), id.clone(), hash), &row);
+        }
+        bed.db.commit(rows).await.expect("committed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_all_sessions_of_a_full_account_fits_one_batch() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    fill(&bed, "alice").await;
+    let gone = bed.accounts.logout_all(&actor(&phone)).await.expect("a logout");
+    assert_eq!(gone.len(), MAX_DEVICES);
+    fill(&bed, "alice").await;
+    bed.accounts.deactivate(&actor(&phone), false).await.expect("the end");
+    let range = plop_db::KeyRange::<AccessTokens>::all();
+    let page = bed.db.snapshot().scan(range, plop_db::Direction::Forward, 1).await.expect("rows");
+    assert!(page.rows.is_empty());
 }

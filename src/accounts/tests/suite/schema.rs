@@ -1,8 +1,8 @@
 use plop_accounts::schema::{
-    AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, DeactivationRow,
-    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, Filters, KEYSPACES, LastSeen, LastSeenRow,
-    MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens,
-    TokenKind, UserKind, UserRow, Users,
+    AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, AccountDataTotals,
+    AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, Filters,
+    KEYSPACES, LastSeen, LastSeenRow, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens,
+    RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode};
@@ -25,6 +25,7 @@ fn keyspaces_are_permanent() {
 69 account_data_changes Scan
 70 filters Scan
 71 member_updates Queue
+72 account_data_totals Point
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -106,4 +107,5 @@ fn put_account_data(rows: &mut Batch) {
         rows.put::<AccountData>(&(alice(), subject.0.clone(), subject.1.clone()), &row);
         rows.put::<AccountDataChanges>(&(alice(), position()), &subject);
     }
+    rows.put::<AccountDataTotals>(&alice(), &AccountDataTotalsRow { rows: 2, bytes: 300 });
 }

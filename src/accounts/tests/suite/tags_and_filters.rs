@@ -1,5 +1,5 @@
 use plop_accounts::filters::{FilterError, MAX_FILTERS};
-use plop_accounts::tags::TagError;
+use plop_accounts::tags::{MAX_TAGS, TagError};
 use ruma::room_id;
 use serde_json::Value;
 
@@ -34,6 +34,21 @@ async fn tags_are_set_changed_and_removed_one_at_a_time() {
     let bob = actor(&bed.user("bob").await);
     assert!(bed.accounts.tags(&bob, &user, room).await.is_err());
     assert!(bed.accounts.set_tag(&bob, &user, room, "u.a", &json("{}")).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_has_so_many_tags_and_no_more() {
+    let bed = Bed::new();
+    let (alice, user) = (actor(&bed.user("alice").await), id("alice"));
+    let room = room_id!("!room:plop.example");
+    let set = async |tag: &str| bed.accounts.set_tag(&alice, &user, room, tag, &json("{}")).await;
+    for number in 0..MAX_TAGS {
+        set(&format!("u.{number}")).await.expect("a tag");
+    }
+    assert!(matches!(set("u.more").await, Err(TagError::TooMany)));
+    set("u.0").await.expect("one that is there");
+    bed.accounts.remove_tag(&alice, &user, room, "u.0").await.expect("a removal");
+    set("u.more").await.expect("a tag");
 }
 
 #[tokio::test(start_paused = true)]

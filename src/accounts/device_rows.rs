@@ -1,0 +1,91 @@
+//! The rows of a user's devices: how many there may be, and how they go.
+//!
+//! Invariants: a user has at most [`MAX_DEVICES`], so what is done to all of them is one batch that fits; a device goes with its tokens and its
+//! sighting, in one batch.
+
+use std::collections::BTreeSet;
+
+use plop_base::UnixMillis;
+use plop_db::{Batch, KeyRange, Position, ReadError, Snapshot};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
+
+use crate::rows::all_rows;
+use crate::schema::{DeviceRow, DeviceTokens, Devices, LastSeen};
+use crate::secrets::SecretHash;
+use crate::tokens::{forget, tokens_of};
+
+/// Most devices of one user. A program that logs in anew at each start makes one each time: the one that was not seen for longest goes. The
+/// tokens that a device can have at most (some 160) are 8 kB in a batch that revokes them, so those of all devices are half of what it may
+/// hold.
+pub const MAX_DEVICES: usize = 500;
+
+/// Which devices go.
+pub(crate) enum Which<'a> {
+    All,
+    AllBut(&'a DeviceId),
+    These(&'a [OwnedDeviceId]),
+}
+
+/// The row of a device that is made.
+pub(crate) fn new_device(display_name: Option<String>, created: UnixMillis) -> DeviceRow {
+    DeviceRow { since: Position::pending(0), display_name, created, generation: 0 }
+}
+
+/// Deletes devices of a user in a batch. Names those that were there, and their sessions. To be called under the user's guard.
+pub(crate) async fn delete_rows(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    user: &OwnedUserId,
+    which: Which<'_>,
+) -> Result<(Vec<OwnedDeviceId>, Vec<SecretHash>), ReadError> {
+    let devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
+    let present = devices.into_iter().map(|((_, id), _)| id);
+    let gone: BTreeSet<OwnedDeviceId> = match which {
+        Which::All => present.collect(),
+        Which::AllBut(kept) => present.filter(|id| *id != *kept).collect(),
+        Which::These(ids) => {
+            let ids: BTreeSet<_> = ids.iter().collect();
+            present.filter(|id| ids.contains(id)).collect()
+        }
+    };
+    let ended = delete_present(snapshot, batch, user, &gone).await?;
+    Ok((gone.into_iter().collect(), ended))
+}
+
+/// Makes room for one more device of a user, in a batch. Names the sessions that this ends. To be called under the user's guard.
+pub(crate) async fn make_room(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    user: &OwnedUserId,
+) -> Result<Vec<SecretHash>, ReadError> {
+    let devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
+    let too_many = (devices.len() + 1).saturating_sub(MAX_DEVICES);
+    if too_many == 0 {
+        return Ok(Vec::new());
+    }
+    let (keys, rows): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
+    let seen = snapshot.get_many::<LastSeen>(&keys).await?;
+    let last_used = rows.into_iter().zip(seen).map(|(row, seen)| seen.map_or(row.created, |seen| seen.at));
+    let mut by_use: Vec<_> = last_used.zip(keys).collect();
+    by_use.sort();
+    let gone = by_use.into_iter().take(too_many).map(|(_, (_, id))| id).collect();
+    delete_present(snapshot, batch, user, &gone).await
+}
+
+async fn delete_present(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    user: &OwnedUserId,
+    gone: &BTreeSet<OwnedDeviceId>,
+) -> Result<Vec<SecretHash>, ReadError> {
+    let mut ended = Vec::new();
+    for id in gone {
+        let key = (user.clone(), id.clone());
+        let tokens = tokens_of(snapshot, KeyRange::<DeviceTokens>::prefix(&key)).await?;
+        ended.extend(tokens.iter().map(|token| forget(batch, token)));
+        batch.delete_range(KeyRange::<DeviceTokens>::prefix(&key));
+        batch.delete::<Devices>(&key);
+        batch.delete::<LastSeen>(&key);
+    }
+    Ok(ended)
+}
