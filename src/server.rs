@@ -4,8 +4,8 @@
 //!
 //! Invariants:
 //! - parts get what they need as constructor arguments; nothing is looked up, nothing is set later;
-//! - what may refuse the start comes first, the database last: a server that cannot start changes nothing, and one that
-//!   opened its database always closes it;
+//! - what may refuse the start without the database comes before it, and the database gets the server's name when nothing refuses
+//!   the start any more; a server that opened its database always closes it;
 //! - the stop is the start backwards: listeners, connections, tasks, database.
 
 mod accept;
@@ -97,6 +97,7 @@ impl Process<'_> {
         let domain = Domain::open(config, &db, &clock, &random, &tasks).await;
         let domain = domain.map_err(|error| domain_refused(&error))?;
         let token = domain.first_registration_token(config).await.map_err(|error| domain_refused(&error))?;
+        domain.claim(config, &db).await.map_err(|error| domain_refused(&error))?;
         domain.spawn(&tasks, &db, &clock);
 
         let routers = Routers {

@@ -2,15 +2,16 @@
 //!
 //! Owns: making them part of the database at the first start, and reading them at the others. Does not own: publishing the key.
 //!
-//! Invariants: a database has one server name for ever, for every id in it holds that name. The key is part of the database, so a backup has
-//! it. A key is never deleted: events signed with it must verify for ever.
+//! Invariants: a database that has a user or a room has one server name for ever, for every id in it holds that name. The key is part of the
+//! database, so a backup has it. A key is never deleted: events signed with it must verify for ever.
 
+use plop_accounts::schema::Users;
 use plop_base::{Clock, Random};
-use plop_db::{Batch, CommitError, Db, Direction, KeyRange, ReadError};
+use plop_db::{Batch, CommitError, Db, Direction, KeyRange, ReadError, Snapshot};
 use plop_state::sign::{KeyError, SigningKey};
 use ruma::OwnedServerName;
 
-use crate::schema::{ServerName, SigningKeyRow, SigningKeys};
+use crate::schema::{Rooms, ServerName, SigningKeyRow, SigningKeys};
 
 /// Keys that a server may have had. Rotating once a week for ten years makes half as many.
 const MOST_KEYS: usize = 1000;
@@ -39,8 +40,9 @@ pub async fn load_or_make(
     random: &Random,
 ) -> Result<SigningKey, IdentityError> {
     const NAME_LETTERS: usize = 6;
-    claim(db, &server).await?;
-    let stored = db.snapshot().scan(KeyRange::<SigningKeys>::all(), Direction::Forward, MOST_KEYS).await?;
+    let snapshot = db.snapshot();
+    stored_name(&snapshot, &server).await?;
+    let stored = snapshot.scan(KeyRange::<SigningKeys>::all(), Direction::Forward, MOST_KEYS).await?;
     if let Some((name, row)) = stored.rows.into_iter().find(|(_, row)| row.until.is_none()) {
         return Ok(SigningKey::from_seed(server, &name, &row.seed)?);
     }
@@ -54,16 +56,41 @@ pub async fn load_or_make(
     Ok(key)
 }
 
-/// Makes the database this server's, unless it is already.
-async fn claim(db: &Db, server: &OwnedServerName) -> Result<(), IdentityError> {
-    match db.snapshot().get::<ServerName>(&()).await? {
-        Some(stored) if stored == *server => return Ok(()),
-        Some(stored) => return Err(IdentityError::OtherServer { stored, configured: server.clone() }),
-        None => {}
+/// Makes the database this server's, unless it is already. To be called before requests are taken, when nothing refuses the start any more.
+///
+/// # Errors
+/// [`IdentityError::OtherServer`] for a database that belongs to a server of another name; nothing is changed.
+pub async fn claim(db: &Db, server: &OwnedServerName) -> Result<(), IdentityError> {
+    let stored = stored_name(&db.snapshot(), server).await?;
+    if stored.as_ref() == Some(server) {
+        return Ok(());
+    }
+    if let Some(stored) = &stored {
+        tracing::warn!(%stored, configured = %server, "nothing has the stored server name yet: it is replaced");
     }
     let mut batch = Batch::durable();
-    batch.expect::<ServerName>(&(), None);
+    batch.expect::<ServerName>(&(), stored.as_ref());
     batch.put::<ServerName>(&(), server);
     db.commit(batch).await?;
     Ok(())
+}
+
+/// The name that the database has, if it is this one or can still be replaced by it.
+async fn stored_name(
+    snapshot: &Snapshot,
+    server: &OwnedServerName,
+) -> Result<Option<OwnedServerName>, IdentityError> {
+    match snapshot.get::<ServerName>(&()).await? {
+        Some(stored) if stored != *server && is_used(snapshot).await? => {
+            Err(IdentityError::OtherServer { stored, configured: server.clone() })
+        }
+        stored => Ok(stored),
+    }
+}
+
+/// Whether something holds the server's name: a user or a room.
+async fn is_used(snapshot: &Snapshot) -> Result<bool, ReadError> {
+    let users = snapshot.scan(KeyRange::<Users>::all(), Direction::Forward, 1).await?;
+    let rooms = snapshot.scan(KeyRange::<Rooms>::all(), Direction::Forward, 1).await?;
+    Ok(!users.rows.is_empty() || !rooms.rows.is_empty())
 }

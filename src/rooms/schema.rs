@@ -100,7 +100,8 @@ plop_db::keyspaces! {
     /// The signing keys of this server, by key id. Written once at the first start; read at start. Never deleted.
     pub SigningKeys = 118 "signing_keys" Point { String => SigningKeyRow }
 
-    /// The name of the server whose database this is. Written once at the first start; compared at the others. Never deleted.
+    /// The name of the server whose database this is. Written at the end of the first start, and of later ones with another name while there is no
+    /// user and no room; compared at each start. Never deleted.
     pub ServerName = 122 "server_name" Point { () => OwnedServerName }
 
     /// Live events that mention a joined local user and do not highlight everyone anyway. The `bool`: in a thread, so that what the main

@@ -109,6 +109,11 @@ impl Domain {
         Ok(Self { accounts, rooms, to_device, receipts, typing, presence, sync })
     }
 
+    /// Makes the database this server's. To be called when nothing refuses the start any more.
+    pub async fn claim(&self, config: &Config, db: &Db) -> Result<(), DomainError> {
+        Ok(identity::claim(db, &config.server.name).await?)
+    }
+
     /// The token with which the first user of a try-out registers; `None` once there is a user, or where nobody registers by token.
     pub async fn first_registration_token(&self, config: &Config) -> Result<Option<String>, DomainError> {
         match config.registration.mode {

@@ -14,7 +14,8 @@ use crate::schema::section;
 section! {
     /// Who this server is.
     pub struct Server {
-        /// The name in user ids and room ids: `@alice:example.org`. It can never be changed once accounts exist.
+        /// The name in user ids and room ids: `@alice:example.org`. It can be changed until there is a user or
+        /// a room, and then never.
         pub name: OwnedServerName = owned_server_name!("localhost"),
         /// Where clients reach this server, for example "https://matrix.example.org". Clients are told at login and at
         /// `/.well-known/matrix/client`, and then use it; without it they stay with the address they have.

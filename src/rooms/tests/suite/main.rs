@@ -5,6 +5,7 @@ mod bed;
 mod creating;
 mod directory;
 mod forgetting;
+mod identity;
 mod membership;
 mod reading;
 mod schema;

@@ -220,19 +220,6 @@ async fn a_repeated_request_waits_for_the_first_one() {
     assert_eq!(first.expect("an event"), second.expect("the same"));
 }
 
-#[tokio::test]
-async fn the_signing_key_stays_the_same() {
-    let bed = Bed::new().await;
-    let core = bed.rooms.core();
-    let key = async || {
-        let made =
-            plop_rooms::identity::load_or_make(&core.db, core.server.clone(), &core.clock, &core.random)
-                .await;
-        made.map(|key| (key.id().to_owned(), key.public())).expect("a key")
-    };
-    assert_eq!(key().await, key().await);
-}
-
 /// What `plop check` asks of a database holds after everything that these tests do.
 #[tokio::test]
 async fn rows_agree_with_each_other() {
