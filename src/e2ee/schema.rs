@@ -28,7 +28,8 @@ plop_db::keyspaces! {
 
     /// Which requests to send messages have been done: the sender, its device (none for who acts without one), the type of the
     /// messages, the transaction id. Written with the messages; read when a request comes; deleted by the sweep after
-    /// [`TRANSACTION_LIFETIME`](plop_rooms::schema::TRANSACTION_LIFETIME). Redactions do not touch it.
+    /// [`TRANSACTION_LIFETIME`](plop_rooms::schema::TRANSACTION_LIFETIME). Redactions do not touch it. The row of a device that is gone
+    /// stays as long, and says nothing to a later device of that id.
     pub ToDeviceTransactions = 142 "to_device_transactions" Point
         { (OwnedUserId, Option<OwnedDeviceId>, String, String) => ToDeviceTransactionRow }
 }
@@ -45,5 +46,7 @@ record! {
     /// A request that has been done.
     pub struct ToDeviceTransactionRow = 1 {
         pub at: UnixMillis,
+        /// Where it was committed: above `since` of the device that asked.
+        pub position: Position,
     }
 }

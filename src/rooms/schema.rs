@@ -72,8 +72,8 @@ plop_db::keyspaces! {
     pub StrippedState = 110 "stripped_state" Large { (OwnedUserId, RoomNumber) => StrippedStateRow }
 
     /// Requests that have been answered, so that a repetition gets the same answer and no second event (client-server API,
-    /// "Transaction identifiers"). Written with the event; read by every send; deleted when older than [`TRANSACTION_LIFETIME`]
-    /// or with the device. Redactions do not touch it.
+    /// "Transaction identifiers"). Written with the event; read by every send; deleted when older than [`TRANSACTION_LIFETIME`].
+    /// Redactions do not touch it. The row of a device that is gone stays as long, and says nothing to a later device of that id.
     pub Transactions = 111 "transactions" Point { TransactionKey => TransactionRow }
 
     /// Redactions whose target we did not have when they came. Written by ingest; read when an event arrives; deleted once applied.
@@ -350,6 +350,8 @@ record! {
     pub struct TransactionRow = 1 {
         pub event_id: OwnedEventId,
         pub at: UnixMillis,
+        /// Where the answer was committed: above `since` of the device that asked.
+        pub position: Position,
     }
 }
 

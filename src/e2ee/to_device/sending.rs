@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use plop_accounts::StoreError;
+use plop_accounts::schema::Devices;
 use plop_base::Actor;
 use plop_db::codec::Tail;
 use plop_db::{Batch, CommitError, Counter, Position, ReadError, Snapshot};
@@ -64,13 +65,16 @@ impl ToDevice {
         let mut attempt = 1;
         loop {
             let snapshot = self.0.db.snapshot();
-            if snapshot.get::<ToDeviceTransactions>(transaction).await?.is_some() {
+            let earlier = snapshot.get::<ToDeviceTransactions>(transaction).await?;
+            if let Some(earlier) = &earlier
+                && is_of_this_device(&snapshot, transaction, earlier).await?
+            {
                 return Ok(());
             }
             let deliveries = outgoing.deliveries(&snapshot).await?;
             let deliveries = with_room(&snapshot, deliveries).await?;
             drop(snapshot);
-            match self.deliver(transaction, &deliveries).await {
+            match self.deliver(transaction, earlier.as_ref(), &deliveries).await {
                 Err(SendError::Store(StoreError::Commit(CommitError::Conflict { .. })))
                     if attempt < ATTEMPTS =>
                 {
@@ -83,10 +87,15 @@ impl ToDevice {
         }
     }
 
-    async fn deliver(&self, transaction: &Transaction, deliveries: &[Delivery]) -> Result<(), SendError> {
+    async fn deliver(
+        &self,
+        transaction: &Transaction,
+        earlier: Option<&ToDeviceTransactionRow>,
+        deliveries: &[Delivery],
+    ) -> Result<(), SendError> {
         let mut batch = Batch::durable();
-        batch.expect::<ToDeviceTransactions>(transaction, None);
-        let row = ToDeviceTransactionRow { at: self.0.clock.now() };
+        batch.expect::<ToDeviceTransactions>(transaction, earlier);
+        let row = ToDeviceTransactionRow { at: self.0.clock.now(), position: Position::pending(0) };
         batch.put::<ToDeviceTransactions>(transaction, &row);
         let mut owners = Vec::with_capacity(deliveries.len());
         for Delivery { inbox, event } in deliveries {
@@ -104,6 +113,17 @@ impl ToDevice {
         self.0.db.submit(batch, note).await?.await?;
         Ok(())
     }
+}
+
+/// Whether a request was done for the device that is there now, not for an earlier one of its id.
+async fn is_of_this_device(
+    snapshot: &Snapshot,
+    (user, device, ..): &Transaction,
+    done: &ToDeviceTransactionRow,
+) -> Result<bool, ReadError> {
+    let Some(device) = device else { return Ok(true) };
+    let device = snapshot.get::<Devices>(&(user.clone(), device.clone())).await?;
+    Ok(device.is_none_or(|device| device.since < done.position))
 }
 
 fn sender(actor: &Actor) -> Result<Sender<'_>, SendError> {

@@ -2,12 +2,13 @@
 //!
 //! Owns: [`Transaction`], the scope of an id, its look-up and its row; forgetting old rows. Does not own: what is sent.
 //!
-//! Invariants: an id is valid for the device and the endpoint with its path parameters. Its row is committed with the event, and while
-//! that is in flight the event itself tells.
+//! Invariants: an id is valid for the device and the endpoint with its path parameters; a later device of the same id is another one. The
+//! row is committed with the event, and while that is in flight the event itself tells.
 
+use plop_accounts::schema::Devices;
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
-use plop_db::{Batch, Db, KeyRange, Pages};
+use plop_db::{Batch, Db, KeyRange, Pages, Position};
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 
 use crate::operation::{Operation, StoreFault};
@@ -89,13 +90,21 @@ impl Transaction {
         if let Some(event) = in_flight {
             return Ok(Some(event.pdu.event_id_owned().clone()));
         }
-        let row = operation.snapshot().get::<Transactions>(&self.key).await?;
-        Ok(row.map(|row| row.event_id))
+        let snapshot = operation.snapshot();
+        let Some(row) = snapshot.get::<Transactions>(&self.key).await? else { return Ok(None) };
+        let device = (self.key.user.clone(), self.key.device.as_str().into());
+        let device = snapshot.get::<Devices>(&device).await?;
+        // Else the client of an earlier device of that id was answered.
+        Ok(device.is_none_or(|device| device.since < row.position).then_some(row.event_id))
     }
 
     /// Remembers the answer, together with the event.
     pub fn record(&self, operation: &mut Operation<'_>, event: &EventId) {
-        let row = TransactionRow { event_id: event.to_owned(), at: operation.core().clock.now() };
+        let row = TransactionRow {
+            event_id: event.to_owned(),
+            at: operation.core().clock.now(),
+            position: Position::pending(0),
+        };
         operation.batch().put::<Transactions>(&self.key, &row);
     }
 }

@@ -2,9 +2,10 @@
 
 use plop_accounts::passwords::PasswordCost;
 use plop_accounts::registration::NewAccount;
+use plop_accounts::schema::{DeviceRow, Devices};
 use plop_accounts::{Accounts, Parameters};
 use plop_base::{Actor, Clock, Random, UnixMillis};
-use plop_db::{Counter, Db, Hooks, KeyRange, MemoryDisk, Pages, Position, Snapshot};
+use plop_db::{Batch, Counter, Db, Hooks, KeyRange, MemoryDisk, Pages, Position, Snapshot};
 use plop_e2ee::schema::{ToDeviceBytes, ToDeviceMessages};
 use plop_e2ee::to_device::{Messages, SendError, ToDevice, ToDevicePage, to_device_messages};
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId, owned_server_name};
@@ -63,6 +64,21 @@ impl Bed {
     pub async fn device(&self, user: &UserId, device: &str) {
         let made = self.accounts.update_device(&bridge(user), device.into(), None).await;
         made.expect("a device");
+    }
+
+    /// Writes devices past the limit of what a user may have.
+    pub async fn many_devices(&self, user: &UserId, devices: &[String]) {
+        let mut batch = Batch::durable();
+        for device in devices {
+            let row = DeviceRow {
+                since: Position::pending(0),
+                display_name: None,
+                created: self.clock.now(),
+                generation: 0,
+            };
+            batch.put::<Devices>(&(user.to_owned(), device.as_str().into()), &row);
+        }
+        self.db.commit(batch).await.expect("committed");
     }
 
     pub async fn logout(&self, user: &UserId, device: &str) {

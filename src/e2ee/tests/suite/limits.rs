@@ -63,16 +63,12 @@ async fn a_request_reaches_a_bounded_number_of_devices_and_bytes_or_nobody() {
     bed.send(&actor(&alice, "A"), "1", &named[1..], 1).await.expect("as many as may be named");
 
     // A star that means more than may be named; then one whose copies together are too large.
-    for name in &names[..100] {
-        bed.device(&alice, name).await;
-    }
+    bed.many_devices(&alice, &names[..100]).await;
     let large = messages(&[(&alice, "*")], &content(MAX_MESSAGE_BYTES));
     let refused = bed.to_device.send(&actor(&alice, "A"), "org.example", "2", &large).await;
     assert!(matches!(refused, Err(SendError::RequestTooLarge)));
     assert_eq!(bed.stored().await, 0);
-    for name in &names[100..] {
-        bed.device(&alice, name).await;
-    }
+    bed.many_devices(&alice, &names[100..]).await;
     let refused = bed.send(&actor(&alice, "A"), "3", &[(&alice, "*")], 1).await;
     assert!(matches!(refused, Err(SendError::RequestTooLarge)));
     assert_eq!(bed.stored().await, 0);

@@ -17,7 +17,7 @@ fn stored_rows_keep_their_bytes() {
     let event = Tail(Arc::from(r#"{"type":"t"}"#));
     rows.put::<ToDeviceMessages>(&(user.clone(), device.clone(), since, since), &ToDeviceRow { event });
     rows.put::<ToDeviceBytes>(&(user.clone(), device.clone(), since), &Counter(300));
-    let done = ToDeviceTransactionRow { at: UnixMillis(1_700_000_000_000) };
+    let done = ToDeviceTransactionRow { at: UnixMillis(1_700_000_000_000), position: since };
     for device in [Some(device), None] {
         let key = (user.clone(), device, "m.room_key".to_owned(), "1".to_owned());
         rows.put::<ToDeviceTransactions>(&key, &done);

@@ -95,6 +95,23 @@ async fn b8_138_a_transaction_id_is_valid_for_its_device_and_endpoint_also_after
     assert_eq!(bed.numbers(&bob, "A1").await, [1, 2, 3, 4, 5, 6]);
 }
 
+/// A client that was logged out and in again may count its transactions from the start.
+#[tokio::test(start_paused = true)]
+async fn b8_138_a_transaction_id_of_an_earlier_device_of_the_same_id_says_nothing() {
+    let bed = Bed::new();
+    let (alice, bob) = (bed.user("alice", &["A"]).await, bed.user("bob", &["B"]).await);
+    let to = [(&*bob, "B")];
+    for number in 1..=2 {
+        // The second time it is a repetition.
+        for number in [number, 100] {
+            bed.send(&actor(&alice, "A"), "1", &to, number).await.expect("sent");
+        }
+        bed.logout(&alice, "A").await;
+        bed.device(&alice, "A").await;
+    }
+    assert_eq!(bed.numbers(&bob, "B").await, [1, 2]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_request_that_comes_many_times_at_once_sends_once() {
     let bed = Bed::new();

@@ -66,9 +66,7 @@ async fn the_sweep_pages_through_all_inboxes() {
     let bed = Bed::new();
     let alice = bed.user("alice", &["A"]).await;
     let names: Vec<String> = (0..2_500).map(|number| format!("D{number}")).collect();
-    for name in &names {
-        bed.device(&alice, name).await;
-    }
+    bed.many_devices(&alice, &names).await;
     bed.send(&actor(&alice, "A"), "1", &[(&alice, "*")], 1).await.expect("sent");
     assert_eq!(bed.stored().await, 2_501);
     let gone: Vec<_> = names[..2_400].iter().map(|name| name.as_str().into()).collect();

@@ -170,7 +170,7 @@ fn put_waiting(rows: &mut Batch) {
         endpoint: "send/!r:b.c/m.room.message".to_owned(),
         transaction: "1".to_owned(),
     };
-    rows.put::<Transactions>(&transaction, &TransactionRow { event_id: id(), at: NOW });
+    rows.put::<Transactions>(&transaction, &TransactionRow { event_id: id(), at: NOW, position: position() });
     rows.put::<WaitingRedactions>(&(ROOM, id(), EVENT), &());
     let waiting = WaitingRow { from: "d.e".to_owned(), since: NOW, pdu: Tail("{}".to_owned()) };
     rows.put::<WaitingEvents>(&(ROOM, id()), &waiting);

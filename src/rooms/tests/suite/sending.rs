@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use plop_accounts::schema::{DeviceRow, Devices};
 use plop_base::Random;
-use plop_db::{Db, Direction, Hooks, KeyRange, MemoryDisk};
+use plop_base::clock::UnixMillis;
+use plop_db::{Batch, Db, Direction, Hooks, KeyRange, MemoryDisk, Position};
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use plop_state::json::Object;
-use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
+use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, owned_device_id};
 
-use crate::bed::{Bed, json, keyspaces, private_room, redaction, user};
+use crate::bed::{Bed, id, json, keyspaces, private_room, redaction, user};
 
 fn message(text: &str, transaction: Option<&str>) -> SendEvent {
     SendEvent {
@@ -160,6 +162,33 @@ async fn a_transaction_id_of_a_redaction_is_valid_for_its_target() {
     let redacted = redact(&first).await;
     assert_eq!(redacted, redact(&first).await);
     assert_ne!(redacted, redact(&second).await);
+}
+
+/// A client that was logged out and in again may count its transactions from the start.
+#[tokio::test]
+async fn b8_138_a_transaction_id_of_an_earlier_device_of_the_same_id_says_nothing() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let log_in = async || {
+        let mut batch = Batch::durable();
+        let row = DeviceRow {
+            since: Position::pending(0),
+            display_name: None,
+            created: UnixMillis(0),
+            generation: 0,
+        };
+        batch.put::<Devices>(&(id("alice"), owned_device_id!("DEVICE")), &row);
+        bed.rooms.core().db.commit(batch).await.expect("committed");
+    };
+    let send =
+        async || bed.rooms.send(&user("alice"), &room, &message("hello", Some("1"))).await.expect("an event");
+    log_in().await;
+    let first = send().await;
+    assert_eq!(send().await, first);
+    log_in().await;
+    let second = send().await;
+    assert_ne!(second, first);
+    assert_eq!(send().await, second);
 }
 
 #[tokio::test]
