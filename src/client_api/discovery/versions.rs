@@ -6,13 +6,14 @@ use ruma::api::client::discovery::get_supported_versions::Response;
 
 use crate::extract::Ruma;
 
-/// The versions of the specification whose endpoints are served as far as there are any.
+/// Versions of which everything holds that they say of the chapters served here. A chapter that is not served counts for none: its endpoints are
+/// `404 M_UNRECOGNIZED` (`docs/decisions/0030-versions-that-are-advertised.md`).
 const VERSIONS: [&str; 19] = [
     "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
     "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
 ];
 
-/// Unstable features that are served.
+/// What is served and in no released version of the specification.
 const FEATURES: [&str; 0] = [];
 
 /// `GET /_matrix/client/versions` (client-server API, "API Versions"). For everyone.
