@@ -1,20 +1,34 @@
 //! Reading devices.
 
 use axum::extract::State;
-use plop_accounts::Accounts;
-use plop_accounts::devices;
-use ruma::api::client::device::{Device, get_device, get_devices};
+use plop_accounts::{Accounts, devices};
+use ruma::OwnedDeviceId;
+use ruma::api::client::device::get_device;
+use serde::Serialize;
 
 use crate::error::ApiError;
-use crate::extract::{Ruma, Session};
+use crate::extract::{Json, Ruma, Session};
+
+/// A device. What is not known is `null`, as Synapse answers: the specification lets it be left out, but clients (matrix-nio) ask for every key.
+/// ruma's type does one for some and the other for others.
+#[derive(Serialize)]
+pub struct Device {
+    device_id: OwnedDeviceId,
+    display_name: Option<String>,
+    last_seen_ip: Option<String>,
+    last_seen_ts: Option<u64>,
+}
+
+/// The answer of `GET /devices`.
+#[derive(Serialize)]
+pub struct Devices {
+    devices: Vec<Device>,
+}
 
 /// `GET /_matrix/client/v3/devices` (client-server API, "Device Management"). For users.
-pub async fn all(
-    State(accounts): State<Accounts>,
-    session: Session,
-) -> Result<Ruma<get_devices::v3::Response>, ApiError> {
+pub async fn all(State(accounts): State<Accounts>, session: Session) -> Result<Json<Devices>, ApiError> {
     let devices = accounts.devices(session.actor()).await?;
-    Ok(Ruma(get_devices::v3::Response::new(devices.into_iter().map(shown).collect())))
+    Ok(Json(Devices { devices: devices.into_iter().map(Device::from).collect() }))
 }
 
 /// `GET /_matrix/client/v3/devices/{deviceId}` (client-server API, "Device Management"). For users.
@@ -22,15 +36,18 @@ pub async fn one(
     State(accounts): State<Accounts>,
     session: Session,
     Ruma(request): Ruma<get_device::v3::Request>,
-) -> Result<Ruma<get_device::v3::Response>, ApiError> {
+) -> Result<Json<Device>, ApiError> {
     let device = accounts.device(session.actor(), &request.device_id).await?;
-    Ok(Ruma(get_device::v3::Response::new(shown(device))))
+    Ok(Json(device.into()))
 }
 
-fn shown(device: devices::Device) -> Device {
-    let mut shown = Device::new(device.id);
-    shown.display_name = device.display_name;
-    shown.last_seen_ip = device.last_seen_address;
-    shown.last_seen_ts = device.last_seen.map(Into::into);
-    shown
+impl From<devices::Device> for Device {
+    fn from(device: devices::Device) -> Self {
+        Self {
+            device_id: device.id,
+            display_name: device.display_name,
+            last_seen_ip: device.last_seen_address,
+            last_seen_ts: device.last_seen.map(|seen| seen.0),
+        }
+    }
 }

@@ -143,6 +143,9 @@ async fn devices_are_listed_renamed_and_deleted() {
         log_in(&bed, name, PASSWORD).await;
     }
     assert_eq!(device_ids(&bed, &alice).await, ["LAPTOP", "PHONE", "TABLET", "TV"]);
+    // Clients ask for every key, also of a device that has no name and was never seen.
+    let new = json!({ "device_id": "TV", "display_name": null, "last_seen_ip": null, "last_seen_ts": null });
+    assert_eq!(bed.get(DEVICES).by(&alice).await.ok()["devices"][3], new);
     // That the device was seen is written by the way.
     bed.pass(1).await;
     let phone = format!("{DEVICES}/PHONE");
