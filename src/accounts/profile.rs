@@ -43,16 +43,28 @@ pub struct MemberProfile {
 
 /// The name and picture of a local user; nothing for a user who has none or is not of this server.
 pub async fn member_profile(snapshot: &Snapshot, user: &UserId) -> Result<MemberProfile, ReadError> {
-    let keys = [DISPLAY_NAME, AVATAR_URL].map(|field| (user.to_owned(), field.to_owned()));
+    let found = member_profiles(snapshot, &[user.to_owned()]).await?.pop();
+    Ok(found.unwrap_or_default())
+}
+
+/// The names and pictures of users, in their order, with one read.
+pub async fn member_profiles(
+    snapshot: &Snapshot,
+    users: &[OwnedUserId],
+) -> Result<Vec<MemberProfile>, ReadError> {
+    let of_user =
+        |user: &OwnedUserId| [DISPLAY_NAME, AVATAR_URL].map(|field| (user.clone(), field.to_owned()));
+    let keys: Vec<_> = users.iter().flat_map(of_user).collect();
     let mut fields = snapshot.get_many::<Profiles>(&keys).await?.into_iter().map(|field| {
         let value = serde_json::from_str::<Value>(&field?.0).ok()?;
         value.as_str().map(ToOwned::to_owned)
     });
-    Ok(MemberProfile { displayname: fields.next().flatten(), avatar_url: fields.next().flatten() })
+    let mut next = || fields.next().flatten();
+    Ok(users.iter().map(|_| MemberProfile { displayname: next(), avatar_url: next() }).collect())
 }
 
-/// Whether a change of this field changes member events too.
-fn is_in_member_events(field: &str) -> bool {
+/// Whether a change of this field changes member events, and what is seen with a user's presence.
+pub fn is_in_member_events(field: &str) -> bool {
     matches!(field, DISPLAY_NAME | AVATAR_URL)
 }
 

@@ -67,7 +67,7 @@ struct State {
     users: BTreeMap<OwnedUserId, Entry>,
     deadlines: Deadlines<OwnedUserId>,
     log: ChangeLog<OwnedUserId>,
-    /// Users whose row is older than their entry. Each has an entry.
+    /// Users whose row is older than their entry; who has no entry is forgotten.
     unstored: BTreeSet<OwnedUserId>,
 }
 
@@ -146,6 +146,24 @@ impl Presence {
         Ok(())
     }
 
+    /// The name or the picture of a user changed, which others see with the presence (client-server API, "Events on Change of Profile
+    /// Information").
+    pub fn profile_changed(&self, actor: &Actor, user: &UserId) -> Result<(), Forbidden> {
+        if is_seen_as(actor, user)? {
+            self.settled().log.record(&user.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Forgets a user whose account has ended: others see somebody who was never there.
+    pub fn forget(&self, user: &UserId) {
+        let (user, mut state) = (user.to_owned(), self.settled());
+        state.users.remove(&user);
+        self.timer.set(state.deadlines.set(&user, None));
+        state.log.record(&user);
+        state.unstored.insert(user);
+    }
+
     /// A client polls, and shows its user as `presence` (`set_presence` of `/sync`); offline says nothing about the user. The user stays there as long
     /// as the connection lives, and [`OFFLINE_AFTER`] longer.
     pub async fn connect(
@@ -194,7 +212,8 @@ impl Presence {
     pub async fn get_many(&self, users: &[OwnedUserId]) -> Result<Vec<PresenceSnapshot>, ReadError> {
         let present = self.get_present(users);
         let there: BTreeSet<&OwnedUserId> = present.iter().map(|found| &found.user).collect();
-        let absent: Vec<_> = users.iter().filter(|user| !there.contains(user)).cloned().collect();
+        let mut absent: Vec<_> = users.iter().filter(|user| !there.contains(user)).cloned().collect();
+        self.without_forgotten(&mut absent);
         if absent.is_empty() {
             return Ok(present);
         }
@@ -207,6 +226,12 @@ impl Presence {
         let mut found: BTreeMap<OwnedUserId, PresenceSnapshot> = absent.collect();
         found.extend(present.into_iter().map(|present| (present.user.clone(), present)));
         Ok(users.iter().filter_map(|user| found.remove(user)).collect())
+    }
+
+    /// Leaves out who is forgotten, though there is a row still.
+    fn without_forgotten(&self, absent: &mut Vec<OwnedUserId>) {
+        let state = self.settled();
+        absent.retain(|user| state.users.contains_key(user) || !state.unstored.contains(user));
     }
 
     /// Of these users those in memory, in their order: everybody who is not offline, and some who are. Reads nothing else.
@@ -257,7 +282,10 @@ impl Presence {
             let rows = self.rows_of(part);
             let mut batch = Batch::relaxed();
             for (user, row) in &rows {
-                batch.put::<LastPresence>(user, row);
+                match row {
+                    Some(row) => batch.put::<LastPresence>(user, row),
+                    None => batch.delete::<LastPresence>(user),
+                }
             }
             self.db.commit(batch).await?;
             self.stored(rows);
@@ -265,17 +293,22 @@ impl Presence {
         Ok(())
     }
 
-    fn rows_of(&self, users: &[OwnedUserId]) -> Vec<(OwnedUserId, PresenceRow)> {
+    /// What is to be in the store; `None` of who is forgotten.
+    fn rows_of(&self, users: &[OwnedUserId]) -> Vec<(OwnedUserId, Option<PresenceRow>)> {
         let state = self.settled();
-        users.iter().filter_map(|user| Some((user.clone(), state.users.get(user)?.row()))).collect()
+        users.iter().map(|user| (user.clone(), state.users.get(user).map(Entry::row))).collect()
     }
 
     /// These rows are in the store: who has not changed since and is not there is let go.
-    fn stored(&self, rows: Vec<(OwnedUserId, PresenceRow)>) {
+    fn stored(&self, rows: Vec<(OwnedUserId, Option<PresenceRow>)>) {
         let mut state = self.settled();
         for (user, row) in rows {
-            let Some(entry) = state.users.get(&user).filter(|entry| entry.row() == row) else { continue };
-            let is_gone = entry.connections == 0 && entry.announced == Shown::OFFLINE;
+            let entry = state.users.get(&user);
+            if entry.map(Entry::row) != row {
+                continue;
+            }
+            let is_gone =
+                entry.is_some_and(|entry| entry.connections == 0 && entry.announced == Shown::OFFLINE);
             state.unstored.remove(&user);
             if is_gone {
                 state.users.remove(&user);

@@ -27,7 +27,8 @@ plop_db::keyspaces! {
         { (OwnedUserId, Position) => (RoomNumber, Thread) } stream OwnedUserId
 
     /// What was last known of a user who is not there. Written relaxed and seldom by presence; read by presence when the user is not in
-    /// memory; deleted with the account. Redactions do not touch it. Whoever is there after a restart is found out anew.
+    /// memory; deleted with the next rows that are written after the account has ended (a crash before that leaves it, and nobody who
+    /// could read it). Redactions do not touch it. Whoever is there after a restart is found out anew.
     pub LastPresence = 133 "last_presence" Point { OwnedUserId => PresenceRow }
 }
 

@@ -121,7 +121,7 @@ impl SyncAnswer {
             Stage::Joined => self.next_joined().await?,
             Stage::Left => self.next_left().await?,
             Stage::End => {
-                self.end();
+                self.end().await?;
                 self.stage = Stage::Done;
             }
             Stage::Done => {}
@@ -224,16 +224,17 @@ impl SyncAnswer {
     }
 
     /// After the rooms.
-    fn end(&mut self) {
+    async fn end(&mut self) -> Result<(), StoreFault> {
         self.writer.close_rooms();
         let mut presence = std::mem::take(&mut self.apart.presence);
         if let Some(rooms) = &self.rooms {
             let Asking { user, filter, shared, .. } = &rooms.asking;
             self.met.remove(user);
             let met = self.met.difference(&self.presences);
-            presence.extend(presence::of_met(&shared.parts, met, &filter.presence));
+            presence.extend(presence::of_met(&shared.parts, met, &filter.presence).await?);
         }
         self.writer.events("presence", &presence);
         self.writer.close();
+        Ok(())
     }
 }

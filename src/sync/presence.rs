@@ -3,15 +3,16 @@
 //! Owns: whose presence is given, and its form. Does not own: what is known of it.
 //!
 //! Invariants: only users who share a room with the reader are told of, and never the reader. Those who are not there cost a read
-//! only when that is what changed.
+//! only when that is what changed. The name and the picture are read for those who are told of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use plop_accounts::profile::{MemberProfile, member_profiles};
 use plop_base::UnixMillis;
 use plop_db::ReadError;
 use plop_ephemeral::{LivePosition, Presence, PresenceSnapshot, PresenceState};
 use plop_rooms::reader::filter::EventFilter;
-use plop_state::json::write_string;
+use plop_state::json::TextWriter;
 use ruma::{OwnedUserId, UserId};
 
 use crate::changes::SharedChanges;
@@ -47,7 +48,7 @@ pub async fn changed(
     Ok(shared)
 }
 
-/// The presence of users for whom it changed.
+/// The presence of users for whom it changed. Of whom nothing is known any more is offline.
 pub async fn of_changed(
     parts: &Parts,
     changed: &BTreeSet<OwnedUserId>,
@@ -59,38 +60,77 @@ pub async fn of_changed(
         return Ok(Events::new());
     }
     let known = parts.presence.get_many(&changed).await?;
-    Ok(known.iter().map(|known| event(known, parts.clock.now())).collect())
+    events(parts, changed, known).await
 }
 
 /// The presence of users whom one has met, as far as they are there.
-pub fn of_met<'u>(parts: &Parts, met: impl Iterator<Item = &'u OwnedUserId>, filter: &EventFilter) -> Events {
+pub async fn of_met<'u>(
+    parts: &Parts,
+    met: impl Iterator<Item = &'u OwnedUserId>,
+    filter: &EventFilter,
+) -> Result<Events, ReadError> {
     if !is_wanted(filter) {
-        return Events::new();
+        return Ok(Events::new());
     }
     let met: Vec<OwnedUserId> = met.filter(|user| filter.keeps_sender(user)).cloned().collect();
     let known = parts.presence.get_present(&met);
-    known.iter().map(|known| event(known, parts.clock.now())).collect()
+    let there = known.iter().map(|known| known.user.clone()).collect();
+    events(parts, there, known).await
 }
 
-fn event(known: &PresenceSnapshot, now: UnixMillis) -> String {
-    let mut out = String::from("{\"content\":{");
-    if known.state == PresenceState::Online {
-        out.push_str("\"currently_active\":");
-        out.push_str(if known.currently_active { "true," } else { "false," });
+/// The events of these users, of whom this is known.
+async fn events(
+    parts: &Parts,
+    users: Vec<OwnedUserId>,
+    known: Vec<PresenceSnapshot>,
+) -> Result<Events, ReadError> {
+    if users.is_empty() {
+        return Ok(Events::new());
     }
-    out.push_str("\"last_active_ago\":");
-    out.push_str(&now.since(known.last_active).as_millis().to_string());
-    out.push_str(",\"presence\":\"");
-    out.push_str(word(known.state));
-    out.push('"');
-    if let Some(status) = &known.status_msg {
-        out.push_str(",\"status_msg\":");
-        write_string(&mut out, status);
+    let known: BTreeMap<OwnedUserId, PresenceSnapshot> =
+        known.into_iter().map(|known| (known.user.clone(), known)).collect();
+    let profiles = member_profiles(&parts.db.snapshot(), &users).await?;
+    let (users, now) = (users.iter().zip(&profiles), parts.clock.now());
+    Ok(users.map(|(user, profile)| event(user, known.get(user), profile, now)).collect())
+}
+
+fn event(
+    user: &UserId,
+    known: Option<&PresenceSnapshot>,
+    profile: &MemberProfile,
+    now: UnixMillis,
+) -> String {
+    let mut out = TextWriter::new();
+    out.object();
+    out.key("content");
+    out.object();
+    out.key("presence");
+    out.string(word(known.map_or(PresenceState::Offline, |known| known.state)));
+    let texts = [
+        ("avatar_url", profile.avatar_url.as_deref()),
+        ("displayname", profile.displayname.as_deref()),
+        ("status_msg", known.and_then(|known| known.status_msg.as_deref())),
+    ];
+    for (key, value) in texts {
+        if let Some(value) = value {
+            out.key(key);
+            out.string(value);
+        }
     }
-    out.push_str("},\"sender\":");
-    write_string(&mut out, known.user.as_str());
-    out.push_str(",\"type\":\"m.presence\"}");
-    out
+    if let Some(known) = known {
+        if known.state == PresenceState::Online {
+            out.key("currently_active");
+            out.boolean(known.currently_active);
+        }
+        out.key("last_active_ago");
+        out.number(u64::try_from(now.since(known.last_active).as_millis()).unwrap_or(u64::MAX));
+    }
+    out.close();
+    out.key("sender");
+    out.string(user.as_str());
+    out.key("type");
+    out.string(PRESENCE);
+    out.finish()
 }
 
 fn word(state: PresenceState) -> &'static str {

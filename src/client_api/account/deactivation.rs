@@ -1,8 +1,11 @@
 //! `POST /v3/account/deactivate`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use plop_accounts::Accounts;
 use plop_accounts::uia::Operation;
+use plop_ephemeral::Presence;
 use ruma::api::client::account::ThirdPartyIdRemovalStatus;
 use ruma::api::client::account::deactivate::v3::{Request, Response};
 
@@ -13,11 +16,13 @@ use crate::extract::{ClientAddress, Interactive, Ruma, Session};
 /// user's rooms are left afterwards ([`plop_rooms::upkeep`]). There are no addresses to unbind.
 pub async fn deactivate(
     State(accounts): State<Accounts>,
+    State(presence): State<Arc<Presence>>,
     session: Session,
     from: ClientAddress,
     request: Interactive<Request>,
 ) -> Result<Ruma<Response>, ApiError> {
     request.authorize_user(&accounts, session.actor(), Operation::Deactivate, from).await?;
     accounts.deactivate(session.actor(), request.request.erase).await?;
+    presence.forget(session.user()?);
     Ok(Ruma(Response::new(ThirdPartyIdRemovalStatus::Success)))
 }

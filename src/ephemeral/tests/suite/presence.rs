@@ -171,3 +171,36 @@ async fn a_long_status_others_and_the_shadow_banned() {
     assert_eq!(presence.get(&alice).await, Ok(None));
     assert_eq!(presence.get(&bob).await, Ok(None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_name_is_a_change_of_who_is_seen() {
+    let (db, clock, alice, bob) = (database(&MemoryDisk::new()), clock(), user("alice"), user("bob"));
+    let presence = presence(&db, &clock);
+    let start = presence.position();
+    presence.profile_changed(&shadow_banned(&alice), &alice).expect("answered");
+    assert!(presence.profile_changed(&actor(&bob), &alice).is_err());
+    assert_eq!(presence.users_changed_since(start), Some(vec![]));
+    presence.profile_changed(&actor(&alice), &alice).expect("announced");
+    assert_eq!(presence.users_changed_since(start), Some(vec![alice.clone()]));
+    assert_eq!(presence.get(&alice).await, Ok(None), "a name is no sign of being there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b8_135_who_is_forgotten_was_never_there_also_after_a_restart() {
+    let (db, clock, alice, bob) = (database(&MemoryDisk::new()), clock(), user("alice"), user("bob"));
+    let first = presence(&db, &clock);
+    for user in [&alice, &bob] {
+        first.set(&actor(user), user, PresenceState::Online, Some("in a meeting".to_owned())).expect("set");
+    }
+    first.store().await.expect("stored");
+    let _poll = first.connect(&actor(&alice), &alice, PresenceState::Online).await.expect("connected");
+    let before = first.position();
+    first.forget(&alice);
+    assert_eq!(first.users_changed_since(before), Some(vec![alice.clone()]));
+    assert_eq!(first.get(&alice).await, Ok(None));
+    first.store().await.expect("stored");
+    assert_eq!(first.get(&alice).await, Ok(None));
+    let later = presence(&db, &clock);
+    assert_eq!(later.get(&alice).await, Ok(None));
+    assert_eq!(seen(&later, &bob).await.status_msg.as_deref(), Some("in a meeting"));
+}

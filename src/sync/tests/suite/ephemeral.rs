@@ -188,6 +188,47 @@ async fn presence_is_told_to_those_who_share_a_room() {
     );
 }
 
+/// Client-server API, "Events on Change of Profile Information".
+#[tokio::test(start_paused = true)]
+async fn a_new_name_comes_with_the_presence_of_its_user() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    bed.register("bob").await;
+    bed.join("bob", &room).await;
+    let mut alice = bed.client("alice");
+    alice.sync_with(online()).await;
+    let (actor, bob) = (user("bob"), id("bob"));
+    for (field, value) in [("displayname", "Bob"), ("avatar_url", "mxc://plop.example/b")] {
+        let set = bed.accounts.set_profile_field(&actor, &bob, field, &value!(value)).await;
+        set.expect("a field");
+        bed.presence.profile_changed(&actor, &bob).expect("announced");
+    }
+    let shown = |presence: &str| value!({ "avatar_url": "mxc://plop.example/b", "displayname": "Bob", "presence": presence });
+    // Never seen, and so offline.
+    let answer = alice.sync_with(online()).await;
+    assert_eq!(answer["presence"]["events"][0]["content"], shown("offline"));
+    bed.client("bob").sync_with(online()).await;
+    let answer = alice.sync_with(online()).await;
+    let mut content = answer["presence"]["events"][0]["content"].clone();
+    let content = content.as_object_mut().expect("an object");
+    assert!(content.remove("last_active_ago").is_some());
+    assert_eq!(content.remove("currently_active"), Some(value!(true)));
+    assert_eq!(Value::Object(content.clone()), shown("online"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_forgotten_is_offline() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    bed.client("bob").sync_with(online()).await;
+    let mut alice = bed.client("alice");
+    assert_eq!(presence(&alice.sync_with(online()).await)[0].1, "online");
+    bed.presence.forget(&id("bob"));
+    let answer = alice.sync_with(online()).await;
+    assert_eq!(answer["presence"]["events"][0]["content"], value!({ "presence": "offline" }));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_wakes_loads_no_room() {
     let bed = Bed::new().await;
