@@ -2,11 +2,10 @@
 //!
 //! What a user had on the server goes in one batch: devices, tokens, profile, account data, filters. What stays is the name, so that
 //! nobody else gets it; the password's hash, so that only its owner is told that the account is deactivated; and whether erasure
-//! was asked for, which is kept for the readers of rooms: none redacts for later members yet. Rooms are left afterwards
-//! ([`crate::member_updates`]).
+//! was asked for, by which readers of rooms go. Rooms are left afterwards ([`crate::member_updates`]).
 
 use plop_base::Actor;
-use plop_db::{Batch, KeyRange, ReadError};
+use plop_db::{Batch, KeyRange, ReadError, Snapshot};
 use ruma::UserId;
 
 use crate::accounts::Accounts;
@@ -59,10 +58,10 @@ impl Accounts {
         self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(())
     }
+}
 
-    /// Whether a user asked for erasure: those who come to a room later get what they sent redacted.
-    pub async fn is_erased(&self, user: &UserId) -> Result<bool, ReadError> {
-        let row = self.snapshot().get::<Users>(&user.to_owned()).await?;
-        Ok(row.and_then(|row| row.deactivated).is_some_and(|deactivated| deactivated.erase))
-    }
+/// Whether a user's account has ended with the wish for erasure: who comes to a room later gets what they sent redacted.
+pub async fn is_erased(snapshot: &Snapshot, user: &UserId) -> Result<bool, ReadError> {
+    let row = snapshot.get::<Users>(&user.to_owned()).await?;
+    Ok(row.and_then(|row| row.deactivated).is_some_and(|deactivated| deactivated.erase))
 }

@@ -10,6 +10,7 @@
 pub mod access;
 pub mod client_event;
 pub mod context;
+mod erasure;
 pub mod filter;
 pub mod history;
 pub mod members;

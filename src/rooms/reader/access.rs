@@ -13,7 +13,7 @@ use plop_db::{ReadError, Snapshot};
 use plop_state::auth::{self, HistoryVisibility};
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
-use ruma::{DeviceId, RoomId, UserId};
+use ruma::{DeviceId, OwnedUserId, RoomId, UserId};
 
 use crate::core::Core;
 use crate::event::RoomEvent;
@@ -98,6 +98,8 @@ pub struct RoomReader<'a> {
     /// What is known about states: history visibility, and the membership of this user.
     pub(super) visibilities: BTreeMap<Root, HistoryVisibility>,
     pub(super) memberships: BTreeMap<Root, Membership>,
+    /// Whether users asked for erasure, as far as it was looked up.
+    pub(super) erased: BTreeMap<OwnedUserId, bool>,
 }
 
 impl Rooms {
@@ -133,6 +135,7 @@ impl<'a> RoomReader<'a> {
             standing,
             visibilities: BTreeMap::new(),
             memberships: BTreeMap::new(),
+            erased: BTreeMap::new(),
         })
     }
 

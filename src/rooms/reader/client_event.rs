@@ -3,7 +3,8 @@
 //! Owns: `unsigned`, the part of the client form that each reader has for themselves. Does not own: the rest ([`Pdu::client_json`]).
 //!
 //! Invariants: written as text behind the shared part; no content is parsed. What is told of other events (the content before, the redaction) is
-//! told only to those who may see these. A redacted event has no content to show: it is not stored under the event any more.
+//! told only to those who may see these, and as what is left of them ([`super::erasure`]). A redacted event has no content to show: it is not
+//! stored under the event any more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,7 +44,11 @@ impl RoomReader<'_> {
         let related = self.related(events, detail).await?;
         let mut texts = Vec::with_capacity(events.len());
         for event in events {
-            texts.push(self.write(event, &related, format, detail).await?);
+            let event = match detail {
+                Detail::Timeline => self.left_of(event).await?,
+                Detail::State => Arc::clone(event),
+            };
+            texts.push(self.write(&event, &related, format, detail).await?);
         }
         Ok(texts)
     }
@@ -85,6 +90,7 @@ impl RoomReader<'_> {
             member(&mut out, "replaces_state");
             write_string(&mut out, replaced.pdu.event_id().as_str());
             if self.sees(replaced).await? {
+                let replaced = self.left_of(replaced).await?;
                 member(&mut out, "prev_content");
                 out.push_str(replaced.pdu.content_text());
             }
@@ -92,6 +98,7 @@ impl RoomReader<'_> {
         if let Some(redaction) = event.facts.redacted_by.and_then(|number| related.get(&number))
             && self.sees(redaction).await?
         {
+            let redaction = self.left_of(redaction).await?;
             member(&mut out, "redacted_because");
             out.push_str(&redaction.pdu.client_json(rules, format));
             begin_unsigned(&mut out, &redaction.pdu, now);

@@ -1,5 +1,6 @@
 //! What users read: visibility, history, context, state, members, the form of events.
 
+mod erasure;
 mod forms;
 mod model;
 mod pages;
