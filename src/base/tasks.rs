@@ -38,7 +38,7 @@ pub enum TaskKind {
     Listener,
     /// Watches over the store: without one that takes writes again the process is of no use.
     Store,
-    /// Serves one accepted connection.
+    /// Serves one accepted connection, or one request of an HTTP/2 connection.
     Connection,
     /// Tails a stream with a stored cursor: projections, senders, pushers.
     Follower,

@@ -10,8 +10,11 @@
 //! - above `limits.connections` each listener holds one more that waits, and new ones wait in the kernel's queue; an address that
 //!   has its share is closed at once; a listener for figures has places of its own ([`super::places`]);
 //! - what a connection can make this process keep of what it sends has a limit: a head, and the windows of HTTP/2;
-//! - HTTP/2 is spoken where the TLS handshake chose it; plain connections speak HTTP/1.1.
+//! - HTTP/2 is spoken where the TLS handshake chose it; plain connections speak HTTP/1.1;
+//! - every request is part of a task that the process lists, and waits for at the stop: an HTTP/1.1 request of its connection's, an HTTP/2
+//!   request of its own.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -23,9 +26,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use hyper::body::Incoming;
-use hyper::rt::{Read, Write};
+use hyper::rt::{Executor, Read, Write};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use metrics::counter;
 use plop_base::tasks::TaskError;
@@ -111,13 +114,13 @@ pub struct Acceptor {
     places: Places,
     figures: Places,
     head: Duration,
-    http: Arc<auto::Builder<TokioExecutor>>,
+    http: Arc<auto::Builder<Streams>>,
 }
 
 impl Acceptor {
     pub fn new(config: &Config, clock: &Clock, tasks: &Tasks) -> Self {
         let head = Duration::from_secs(config.limits.head_seconds.get());
-        let mut http = auto::Builder::new(TokioExecutor::new());
+        let mut http = auto::Builder::new(Streams(tasks.clone()));
         http.http1()
             .timer(TokioTimer::new())
             .header_read_timeout(head)
@@ -183,6 +186,22 @@ async fn next(socket: &TcpListener, places: &Places) -> io::Result<(Place, TcpSt
                 debug!(%peer, "closed: the address has as many connections as it may");
             }
         }
+    }
+}
+
+/// Runs the requests of HTTP/2 connections.
+#[derive(Clone)]
+struct Streams(Tasks);
+
+impl<Work> Executor<Work> for Streams
+where
+    Work: Future + Send + 'static,
+{
+    fn execute(&self, work: Work) {
+        self.0.spawn_once(TaskKind::Connection, "HTTP/2 request", async move {
+            work.await;
+            Ok(())
+        });
     }
 }
 

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::routing::get;
 use plop_base::{Exit, Random, UnixMillis};
@@ -240,4 +241,21 @@ async fn row_17_an_http_2_connection_that_only_answers_pings_is_let_go_and_one_t
     let waited = clock.monotonic().saturating_sub(started);
     let head = Duration::from_secs(30);
     assert!(was_told && waited >= head && waited <= 3 * head, "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_request_of_an_http_2_connection_is_a_task_that_the_stop_waits_for() {
+    let tasks = Tasks::new(Clock::system(), Random::seeded(1));
+    let (answer, finished) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+    Streams(tasks.clone()).execute({
+        let (answer, finished) = (answer.clone(), finished.clone());
+        async move {
+            answer.notified().await;
+            finished.store(true, Ordering::Relaxed);
+        }
+    });
+    assert_eq!(tasks.running().len(), 1);
+    answer.notify_one();
+    assert_eq!(tasks.stop(Duration::from_secs(5)).await, []);
+    assert!(finished.load(Ordering::Relaxed));
 }
