@@ -44,7 +44,8 @@ pub fn open(config: &Database, accept_lost_writes: bool, random: &Random) -> Res
         Durability::PowerLoss => true,
         Durability::ProcessCrash => false,
     };
-    options.cache_bytes = usize::try_from(config.cache_mib.get() << 20).unwrap_or(usize::MAX);
+    options.cache_bytes =
+        usize::try_from(config.cache_mib.get().saturating_mul(1 << 20)).unwrap_or(usize::MAX);
     options.keep_free_bytes = u64::from(config.keep_free_mib) << 20;
     options.accept_lost_writes = accept_lost_writes;
     Db::open(options, random)
