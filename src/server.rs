@@ -98,7 +98,7 @@ impl Process<'_> {
         let domain = domain.map_err(|error| domain_refused(&error))?;
         let token = domain.first_registration_token(config).await.map_err(|error| domain_refused(&error))?;
         domain.claim(config, &db).await.map_err(|error| domain_refused(&error))?;
-        domain.spawn(&tasks, &db, &clock);
+        domain.spawn(config, &tasks, &db, &clock);
 
         let routers = Routers {
             health: Health::new(tasks.clone(), db.state()),

@@ -38,6 +38,7 @@ impl Setting for Option<PathBuf> {}
 impl Setting for Option<String> {}
 impl Setting for OwnedServerName {}
 impl Setting for RoomVersionId {}
+impl Setting for Vec<String> {}
 impl Setting for Vec<Network> {}
 impl Setting for Vec<SocketAddr> {}
 impl Setting for Durability {}

@@ -54,9 +54,11 @@ fn the_file_overrides_the_defaults_and_the_environment_the_file() {
             ("PLOP_DATABASE__CACHE_MIB", "32"),
             ("PLOP_CLIENT__ADDRESSES", r#"["[::1]:80", "10.0.0.1:80"]"#),
             ("PLOP_LOGGING__FORMAT", "json"),
+            ("PLOP_REGISTRATION__RESERVED_NAMES", r#"["postmaster"]"#),
         ],
     )
     .unwrap();
+    assert_eq!(config.registration.reserved_names, ["postmaster"]);
     assert_eq!(config.server.name, server_name!("example.org"));
     assert_eq!(config.database.path, PathBuf::from("/from/environment"));
     assert_eq!(config.database.cache_mib.get(), 32);

@@ -29,14 +29,8 @@ use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
 use plop_unread::Unread;
 
-/// Between two walks over what is to be forgotten.
-const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
-
 /// What is remembered of users with push rules of their own.
 const UNREAD_CACHE_BYTES: u64 = 8 << 20;
-
-/// Names that nobody can register: administrators would be taken for somebody else.
-const RESERVED_NAMES: [&str; 4] = ["admin", "administrator", "root", "server"];
 
 /// The parts that the entrances call.
 pub struct Domain {
@@ -143,7 +137,7 @@ impl Domain {
     }
 
     /// Starts what the parts do by themselves.
-    pub fn spawn(&self, tasks: &Tasks, db: &Db, clock: &Clock) {
+    pub fn spawn(&self, config: &Config, tasks: &Tasks, db: &Db, clock: &Clock) {
         let typing = Arc::clone(&self.typing);
         tasks.spawn(TaskKind::Maintenance, "typing", move || {
             endless(typing.clone(), async |typing| typing.run().await)
@@ -171,9 +165,10 @@ impl Domain {
             let sync = sync.clone();
             async move { sync.run_presence().await }
         });
+        let every = Duration::from_secs(config.database.sweep_minutes.get().saturating_mul(60));
         let (db, clock, to_device) = (db.clone(), clock.clone(), self.to_device.clone());
         tasks.spawn(TaskKind::Maintenance, "forgetting", move || {
-            forget(db.clone(), clock.clone(), to_device.clone())
+            forget(db.clone(), clock.clone(), to_device.clone(), every)
         });
     }
 
@@ -203,14 +198,16 @@ async fn follow_accounts(upkeep: Upkeep, tasks: Tasks) -> Result<(), TaskError> 
 }
 
 /// Destroys, now and then, what was kept for a time only: originals of redacted events, answered transactions, messages to devices that
-/// are gone.
-async fn forget(db: Db, clock: Clock, to_device: ToDevice) -> Result<(), TaskError> {
+/// are gone. What fails keeps none of the others from it.
+async fn forget(db: Db, clock: Clock, to_device: ToDevice, every: Duration) -> Result<(), TaskError> {
     loop {
-        let destroyed = redaction::destroy_originals(&db, clock.now()).await;
-        transactions::forget_old(&db, clock.now()).await?;
-        to_device.sweep().await?;
-        destroyed?;
-        clock.sleep(SWEEP_EVERY).await;
+        let originals = redaction::destroy_originals(&db, clock.now()).await;
+        let transactions = transactions::forget_old(&db, clock.now()).await;
+        let messages = to_device.sweep().await;
+        originals?;
+        transactions?;
+        messages?;
+        clock.sleep(every).await;
     }
 }
 
@@ -239,7 +236,12 @@ fn parameters(config: &Config) -> Parameters {
             sections::RegistrationMode::Open => RegistrationMode::Open,
         },
         shared_secret: config.registration.shared_secret.as_ref().map(|secret| secret.reveal().into()),
-        reserved_names: RESERVED_NAMES.map(ToOwned::to_owned).to_vec(),
+        reserved_names: config
+            .registration
+            .reserved_names
+            .iter()
+            .map(|name| name.to_ascii_lowercase())
+            .collect(),
         login_limits,
         registration_limits,
         ..defaults

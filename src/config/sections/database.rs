@@ -19,6 +19,9 @@ section! {
         pub durability: Durability = Durability::PowerLoss,
         /// Disk space left alone, in MiB: with less free, writes are refused and reads go on, until there is room again.
         pub keep_free_mib: u32 = 128,
+        /// How often what is kept for a time only is deleted, in minutes: originals of redacted events, transaction ids,
+        /// messages to devices that are gone.
+        pub sweep_minutes: NonZeroU64 = const { NonZeroU64::new(60).unwrap() },
         /// Memory for recently used blocks of the database, in MiB.
         pub cache_mib: NonZeroU64 = const { NonZeroU64::new(64).unwrap() },
     }

@@ -14,6 +14,9 @@ section! {
         /// Whoever knows this secret can create accounts, administrators too, at `/_synapse/admin/v1/register`.
         /// Without it the endpoint is not there.
         pub shared_secret: Option<Secret> = None,
+        /// Names that nobody can register, in upper or lower case: whoever had one would be taken for somebody else.
+        /// "server" is always one of them.
+        pub reserved_names: Vec<String> = Vec::from(["admin", "administrator", "root"].map(str::to_owned)),
     }
 }
 
