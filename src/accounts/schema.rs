@@ -21,7 +21,8 @@ plop_db::keyspaces! {
     pub Users = 61 "users" Point { OwnedUserId => UserRow }
 
     /// The devices of a user. Written at login, by renaming and when new tokens of a device are first used; read by device
-    /// requests and when a session is loaded; deleted by logout and with the account. Redactions do not touch it.
+    /// requests and when a session is loaded; deleted by logout, by a login when there are too many, and with the account. Redactions do not
+    /// touch it.
     pub Devices = 62 "devices" Scan { (OwnedUserId, OwnedDeviceId) => DeviceRow }
 
     /// Where and when a device was last seen. Written relaxed, seldom, while the access token is valid; read by device requests and at

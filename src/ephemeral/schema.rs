@@ -1,6 +1,7 @@
 //! What is stored of what comes and goes: every keyspace of this crate and the rows in them.
 //!
-//! Owns: the declarations, and nothing that reads or writes them. Typing is not here: it is never stored.
+//! Owns: the declarations, and nothing that reads or writes them. Typing is not here: it is never stored. "Deleted with the room" is for the
+//! operation that deletes rooms: there is none yet.
 
 use plop_base::UnixMillis;
 use plop_db::codec::{Codec, CodecError, Decoder, Encoder};

@@ -1,8 +1,9 @@
 //! What rooms store: every keyspace of this crate and the rows in them.
 //!
-//! Owns: the declarations, and nothing that reads or writes them.
+//! Owns: the declarations, and nothing that reads or writes them. "Deleted with the room" is for the operation that deletes rooms: there is
+//! none yet, nor one that purges history.
 //!
-//! Invariants: every key that belongs to a room begins with its number, so a room is deleted by ranges and nothing is shared
+//! Invariants: every key that belongs to a room begins with its number, so a room can be deleted by ranges and nothing is shared
 //! between rooms. [`Heads`] is the authority on a room: its row names the state root and the forward extremities, and every
 //! batch of the room's writer expects the head it was built on. The other rows are events, or projections written
 //! with them.

@@ -1,6 +1,7 @@
 //! What the state store keeps.
 //!
-//! Owns: the declarations and their rows. Every key but the secret's begins with the room, so that a room is deleted by ranges.
+//! Owns: the declarations and their rows. Every key but the secret's begins with the room, so that a room can be deleted by ranges; no
+//! operation deletes rooms or purges history yet.
 
 use plop_db::record;
 
@@ -21,7 +22,8 @@ plop_db::keyspaces! {
     /// children exist in the same generation.
     pub StateNodes = 21 "state_nodes" Point { (RoomNumber, Generation, NodeName) => NodeRow }
 
-    /// The auth events of each state event that was not rejected and whose whole auth chain is known. Written with the event; read
+    /// The auth events of each state event that was not rejected and whose whole auth chain is known (an outlier that is rejected when it is
+    /// judged keeps its row). Written with the event; read
     /// by state resolution and for auth chains; deleted with the room. Redactions do not touch it. Every event named in a row
     /// has a row itself: that is what makes chains complete.
     pub AuthLinks = 22 "auth_links" Point { (RoomNumber, EventNumber) => AuthLinksRow }
