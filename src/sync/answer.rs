@@ -96,7 +96,7 @@ impl SyncAnswer {
     /// The next part of the text; `None` after the end. Where a later part fails, half a text is no answer.
     pub async fn part(&mut self) -> Result<Option<String>, StoreFault> {
         let mut step = 0;
-        while self.stage != Stage::Done && self.writer.len() < PART_BYTES {
+        while self.stage != Stage::Done && self.writer.bytes() < PART_BYTES {
             take_turns(step, STEPS_AT_ONCE).await;
             self.step().await?;
             step += 1;
@@ -106,7 +106,7 @@ impl SyncAnswer {
 
     /// Whether the last part has been given.
     pub fn is_over(&self) -> bool {
-        self.stage == Stage::Done && self.writer.len() == 0
+        self.stage == Stage::Done && self.writer.bytes() == 0
     }
 
     async fn step(&mut self) -> Result<(), StoreFault> {

@@ -2,15 +2,15 @@
 //!
 //! Owns: the form that they have in common.
 
-use plop_state::json::write_string;
+use plop_state::json::TextWriter;
 
 /// An event that is no more than a type and a content.
 pub fn bare_event(kind: &str, content: &str) -> String {
-    let mut out = String::with_capacity(content.len() + kind.len() + 24);
-    out.push_str("{\"content\":");
-    out.push_str(content);
-    out.push_str(",\"type\":");
-    write_string(&mut out, kind);
-    out.push('}');
-    out
+    let mut out = TextWriter::new();
+    out.object();
+    out.key("content");
+    out.text(content);
+    out.key("type");
+    out.string(kind);
+    out.finish()
 }

@@ -5,9 +5,9 @@
 //! Invariants: events are JSON texts that were made before; they are spliced in and never parsed. What is empty is left out, so that an answer without
 //! news is a token and no more.
 
-use plop_state::json::write_string;
+use plop_state::json::TextWriter;
 use plop_unread::Counts;
-use ruma::{OwnedUserId, RoomId};
+use ruma::RoomId;
 
 use crate::request::StateAt;
 use crate::response::{JoinedRoom, LeftRoom, Summary, Timeline, UnreadNotifications};
@@ -21,12 +21,10 @@ pub fn state_key(at: StateAt) -> &'static str {
     }
 }
 
-/// JSON text that is being written, member by member.
+/// The text of an answer that is being written.
 #[derive(Default)]
 pub struct Writer {
-    out: String,
-    /// Whether the object or list that is open has nothing in it yet.
-    first: bool,
+    out: TextWriter,
     /// The part of the rooms that is open.
     section: Option<&'static str>,
 }
@@ -34,27 +32,25 @@ pub struct Writer {
 impl Writer {
     /// What has been written since the last time.
     pub fn take(&mut self) -> String {
-        std::mem::take(&mut self.out)
+        self.out.take()
     }
 
     /// Bytes since the last time.
-    pub fn len(&self) -> usize {
-        self.out.len()
+    pub fn bytes(&self) -> usize {
+        self.out.bytes()
     }
 
     pub fn open(&mut self) {
-        self.out.push('{');
-        self.first = true;
+        self.out.object();
     }
 
     pub fn close(&mut self) {
-        self.out.push('}');
-        self.first = false;
+        self.out.close();
     }
 
     pub fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
-        write_string(&mut self.out, text);
+        self.out.key(key);
+        self.out.string(text);
     }
 
     /// `{"events": …}` under a key, if there are any.
@@ -73,47 +69,39 @@ impl Writer {
 
     /// Opens the events under a key; [`Writer::items`] adds some.
     pub fn open_events(&mut self, key: &str) {
-        self.key(key);
-        self.open();
-        self.open_list("events");
+        self.member(key);
+        self.out.key("events");
+        self.out.list();
     }
 
     pub fn close_events(&mut self) {
-        self.close_list();
-        self.close();
+        self.out.close();
+        self.out.close();
     }
 
     /// Some more of a list of JSON texts.
     pub fn items(&mut self, items: &[impl AsRef<str>]) {
-        for item in items {
-            self.separate();
-            self.out.push_str(item.as_ref());
-        }
+        items.iter().for_each(|item| self.out.text(item.as_ref()));
     }
 
     /// Opens a room. The rooms of a section come one after the other.
     pub fn open_room(&mut self, section: &'static str, id: &RoomId) {
         if self.section != Some(section) {
             match self.section {
-                Some(_) => self.close(),
-                None => {
-                    self.key("rooms");
-                    self.open();
-                }
+                Some(_) => self.out.close(),
+                None => self.member("rooms"),
             }
-            self.key(section);
-            self.open();
+            self.member(section);
             self.section = Some(section);
         }
-        self.key(id.as_str());
-        self.open();
+        self.member(id.as_str());
     }
 
     /// After the last room, if there was any.
     pub fn close_rooms(&mut self) {
         if self.section.take().is_some() {
-            self.close();
-            self.close();
+            self.out.close();
+            self.out.close();
         }
     }
 
@@ -138,46 +126,27 @@ impl Writer {
         self.events("account_data", &room.account_data);
     }
 
-    fn key(&mut self, key: &str) {
-        self.separate();
-        write_string(&mut self.out, key);
-        self.out.push(':');
-    }
-
-    fn separate(&mut self) {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(',');
-        }
+    /// Opens an object under a key.
+    fn member(&mut self, key: &str) {
+        self.out.key(key);
+        self.out.object();
     }
 
     fn number(&mut self, key: &str, value: u64) {
-        self.key(key);
-        self.out.push_str(&value.to_string());
-    }
-
-    fn open_list(&mut self, key: &str) {
-        self.key(key);
-        self.out.push('[');
-        self.first = true;
-    }
-
-    fn close_list(&mut self) {
-        self.out.push(']');
-        self.first = false;
+        self.out.key(key);
+        self.out.number(value);
     }
 
     fn timeline(&mut self, timeline: &Timeline) {
-        self.key("timeline");
-        self.open();
-        self.open_list("events");
-        self.items(&timeline.events);
-        self.close_list();
-        self.key("limited");
-        self.out.push_str(if timeline.limited { "true" } else { "false" });
+        self.member("timeline");
+        self.out.key("events");
+        self.out.texts(&timeline.events);
+        self.out.key("limited");
+        self.out.boolean(timeline.limited);
         if let Some(token) = &timeline.prev_batch {
             self.text("prev_batch", token);
         }
-        self.close();
+        self.out.close();
     }
 
     fn unread(&mut self, unread: &UnreadNotifications) {
@@ -186,40 +155,33 @@ impl Writer {
             UnreadNotifications::ByThread(counts) => {
                 self.counts("unread_notifications", counts.main);
                 if !counts.threads.is_empty() {
-                    self.key("unread_thread_notifications");
-                    self.open();
+                    self.member("unread_thread_notifications");
                     for (root, counts) in &counts.threads {
                         self.counts(root.as_str(), *counts);
                     }
-                    self.close();
+                    self.out.close();
                 }
             }
         }
     }
 
     fn counts(&mut self, key: &str, counts: Counts) {
-        self.key(key);
-        self.open();
+        self.member(key);
         self.number("highlight_count", counts.highlight_count);
         self.number("notification_count", counts.notification_count);
-        self.close();
+        self.out.close();
     }
 
     fn summary(&mut self, summary: &Summary) {
-        self.key("summary");
-        self.open();
+        self.member("summary");
         if let Some(heroes) = &summary.heroes {
-            self.open_list("m.heroes");
-            heroes.iter().for_each(|hero| self.quoted(hero));
-            self.close_list();
+            self.out.key("m.heroes");
+            self.out.list();
+            heroes.iter().for_each(|hero| self.out.string(hero.as_str()));
+            self.out.close();
         }
         self.number("m.invited_member_count", summary.invited);
         self.number("m.joined_member_count", summary.joined);
-        self.close();
-    }
-
-    fn quoted(&mut self, user: &OwnedUserId) {
-        self.separate();
-        write_string(&mut self.out, user.as_str());
+        self.out.close();
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use plop_db::{Position, ReadError, Snapshot};
 use plop_ephemeral::receipts::{self, Receipt, ReceiptPage};
 use plop_ephemeral::{ReceiptKind, Thread};
-use plop_state::json::write_string;
+use plop_state::json::TextWriter;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
 
@@ -85,38 +85,32 @@ pub fn events(receipts: &[Receipt], ignored: &BTreeSet<OwnedUserId>) -> Events {
 
 fn content(thread: &Thread, mut receipts: Vec<&Receipt>) -> String {
     receipts.sort_by(|a, b| (&a.row.event_id, a.kind, &a.user).cmp(&(&b.row.event_id, b.kind, &b.user)));
-    let mut out = String::from("{");
-    for (index, of_event) in receipts.chunk_by(|a, b| a.row.event_id == b.row.event_id).enumerate() {
+    let mut out = TextWriter::new();
+    out.object();
+    for of_event in receipts.chunk_by(|a, b| a.row.event_id == b.row.event_id) {
         let Some(first) = of_event.first() else { continue };
-        begin(&mut out, index, first.row.event_id.as_str());
-        for (index, of_kind) in of_event.chunk_by(|a, b| a.kind == b.kind).enumerate() {
+        out.key(first.row.event_id.as_str());
+        out.object();
+        for of_kind in of_event.chunk_by(|a, b| a.kind == b.kind) {
             let Some(first) = of_kind.first() else { continue };
-            begin(&mut out, index, word(first.kind));
-            for (index, receipt) in of_kind.iter().enumerate() {
-                begin(&mut out, index, receipt.user.as_str());
-                out.push_str("\"ts\":");
-                out.push_str(&receipt.row.at.to_string());
+            out.key(word(first.kind));
+            out.object();
+            for receipt in of_kind {
+                out.key(receipt.user.as_str());
+                out.object();
+                out.key("ts");
+                out.number(receipt.row.at.0);
                 if let Some(thread) = thread_id(thread) {
-                    out.push_str(",\"thread_id\":");
-                    write_string(&mut out, thread);
+                    out.key("thread_id");
+                    out.string(thread);
                 }
-                out.push('}');
+                out.close();
             }
-            out.push('}');
+            out.close();
         }
-        out.push('}');
+        out.close();
     }
-    out.push('}');
-    out
-}
-
-/// Opens an object under a key.
-fn begin(out: &mut String, index: usize, key: &str) {
-    if index > 0 {
-        out.push(',');
-    }
-    write_string(out, key);
-    out.push_str(":{");
+    out.finish()
 }
 
 fn word(kind: ReceiptKind) -> &'static str {

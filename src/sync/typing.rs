@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use plop_db::{ReadError, Snapshot};
 use plop_ephemeral::Typing;
 use plop_rooms::schema::{MemberRow, Members, Membership};
-use plop_state::json::write_string;
+use plop_state::json::TextWriter;
 use plop_state_store::RoomNumber;
 use ruma::OwnedUserId;
 
@@ -34,13 +34,10 @@ pub async fn users(
 
 /// The form that clients get: the whole list, each time.
 pub fn list(users: &[OwnedUserId]) -> String {
-    let mut content = String::from("{\"user_ids\":[");
-    for (index, user) in users.iter().enumerate() {
-        if index > 0 {
-            content.push(',');
-        }
-        write_string(&mut content, user.as_str());
-    }
-    content.push_str("]}");
-    bare_event(TYPING, &content)
+    let mut content = TextWriter::new();
+    content.object();
+    content.key("user_ids");
+    content.list();
+    users.iter().for_each(|user| content.string(user.as_str()));
+    bare_event(TYPING, &content.finish())
 }

@@ -104,6 +104,11 @@ impl TextWriter {
         self.close();
     }
 
+    /// Bytes that have been written since the last time.
+    pub fn bytes(&self) -> usize {
+        self.out.len()
+    }
+
     /// What has been written since the last time; the rest comes behind it.
     pub fn take(&mut self) -> String {
         std::mem::take(&mut self.out)

@@ -199,7 +199,7 @@ async fn say_and_kick(bed: Arc<Bed>, room: OwnedRoomId) -> Vec<String> {
 /// What bob gets of a room until it is said to be left, syncing all the time.
 async fn synced(bob: &mut Client<'_>, room: &RoomId) -> Vec<String> {
     let mut got: Vec<String> = Vec::new();
-    loop {
+    for _ in 0..1_000_000 {
         let answer = bob.sync().await;
         for section in ["join", "leave"] {
             let events = &answer["rooms"][section][room.as_str()]["timeline"]["events"];
@@ -210,6 +210,7 @@ async fn synced(bob: &mut Client<'_>, room: &RoomId) -> Vec<String> {
         }
         tokio::task::yield_now().await;
     }
+    panic!("nothing says that {room} was left: {got:?}");
 }
 
 /// On threads, so that a look meets a departure at any of its steps.
