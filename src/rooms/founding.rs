@@ -90,8 +90,11 @@ impl Rooms {
             batch.expect::<RoomIds>(&id, None);
             batch.put::<RoomIds>(&id, &number);
             let outcome = work(&mut operation, request).await?;
-            self.registry().insert(number, slot);
+            let introduced = self.registry().introduce(number, slot);
             let submitted = operation.submit().await;
+            if submitted.is_ok() {
+                introduced.stays();
+            }
             drop(writer);
             match settle(submitted).await {
                 Ok(_) => return Ok(Founded { number, id, outcome }),

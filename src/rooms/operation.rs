@@ -13,7 +13,7 @@ mod placing;
 
 use std::sync::Arc;
 
-use plop_db::{Batch, Position, ReadError, Receipt, Snapshot};
+use plop_db::{Batch, CommitError, Keyspace as _, Position, ReadError, Receipt, Snapshot};
 use plop_state::StateKey;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, InFlight};
@@ -36,7 +36,14 @@ pub enum StoreFault {
     #[error(transparent)]
     State(#[from] plop_state_store::StoreError),
     #[error(transparent)]
-    Commit(#[from] plop_db::CommitError),
+    Commit(#[from] CommitError),
+}
+
+impl StoreFault {
+    /// A commit was refused that the operation had found in flight: the room has to be looked at anew.
+    pub(crate) fn refused_before() -> Self {
+        Self::Commit(CommitError::Conflict { keyspace: Heads::NAME, key: Vec::new() })
+    }
 }
 
 impl From<ReadError> for StoreFault {
@@ -237,14 +244,21 @@ impl<'w> Operation<'w> {
         self.batch.is_empty()
     }
 
-    /// Hands the batch to the committer. The writer's state runs ahead from here on; the receipt resolves when the batch is on disk.
+    /// Hands the batch to the committer. Once it is queued the writer's state runs ahead; the receipt resolves when the batch is on disk.
+    ///
+    /// # Errors
+    /// A conflict where a commit was refused that the operation has built on. Whatever the error, the room is as it was.
     pub async fn submit(mut self) -> Result<Receipt, StoreFault> {
         let room = self.next.view.number;
         let before = self.writer.head.as_ref();
         self.head.sequence += 1;
         self.batch.expect::<Heads>(&room, before);
         self.batch.put::<Heads>(&room, &self.head);
-        let flight = self.slot.take_off().await;
+        let (boarding, flight) = self.slot.take_off().await;
+        if self.slot.has_failed() {
+            // Nothing holds the reload up any more, and the room as loaded anew may come to a head that is the same as the refused one.
+            return Err(StoreFault::refused_before());
+        }
         let published = self.next.view.clone();
         let last_live = self.live.checked_sub(1);
         let (landed, held) =
@@ -265,6 +279,7 @@ impl<'w> Operation<'w> {
                 drop(held);
             })
             .await?;
+        boarding.queued();
         self.next.head = Some(self.head);
         *self.writer = self.next;
         Ok(receipt)

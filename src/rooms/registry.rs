@@ -112,11 +112,12 @@ impl Registry {
         slot.filter(|slot| !slot.has_failed())
     }
 
-    /// Takes in a room that has just been made and is not on disk yet.
-    pub fn insert(&self, number: RoomNumber, slot: Arc<RoomSlot>) {
+    /// Takes in a room that is about to be committed for the first time, before anybody can find it on disk and load it.
+    pub fn introduce(&self, number: RoomNumber, slot: Arc<RoomSlot>) -> Introduced<'_> {
         let used = self.uses.fetch_add(1, Ordering::Relaxed);
-        let entry = Entry { slot: Arc::new(AsyncMutex::new(Some(slot))), used };
-        self.lock().insert(number, entry);
+        let slot = Arc::new(AsyncMutex::new(Some(slot)));
+        self.lock().insert(number, Entry { slot: Arc::clone(&slot), used });
+        Introduced { registry: self, number, slot, stays: false }
     }
 
     fn shared(&self, number: RoomNumber) -> SharedSlot {
@@ -141,6 +142,30 @@ impl Registry {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RoomNumber, Entry>> {
         // The map is whole at every await and panic point: nothing in between touches it.
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A room whose first batch is not queued yet. Dropped, the room is gone again: its batch was not queued, or its request has ended.
+#[must_use]
+pub struct Introduced<'r> {
+    registry: &'r Registry,
+    number: RoomNumber,
+    slot: SharedSlot,
+    stays: bool,
+}
+
+impl Introduced<'_> {
+    /// The batch is queued; if it is refused, the slot has failed and is loaded anew like any other.
+    pub fn stays(mut self) {
+        self.stays = true;
+    }
+}
+
+impl Drop for Introduced<'_> {
+    fn drop(&mut self) {
+        if !self.stays {
+            self.registry.forget(self.number, &self.slot);
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use plop_db::{CommitError, Committed, Keyspace as _, ReadError, Receipt};
+use plop_db::{CommitError, Committed, ReadError, Receipt};
 use plop_state_store::RoomNumber;
 use ruma::RoomId;
 
@@ -16,7 +16,6 @@ use crate::loading::LoadError;
 use crate::operation::{Operation, StoreFault};
 use crate::reading::RoomReading;
 use crate::registry::Registry;
-use crate::schema::Heads;
 use crate::view::RoomView;
 use crate::writer::RoomWriter;
 
@@ -27,11 +26,6 @@ const ATTEMPTS: u32 = 4;
 /// The end of a submitted batch.
 pub async fn settle(submitted: Result<Receipt, StoreFault>) -> Result<Committed, StoreFault> {
     Ok(submitted?.await?)
-}
-
-/// The room is not what an operation that changed nothing found: a commit that it saw in flight was refused.
-fn refused_before() -> StoreFault {
-    StoreFault::Commit(CommitError::Conflict { keyspace: Heads::NAME, key: Vec::new() })
 }
 
 /// All rooms.
@@ -110,7 +104,7 @@ impl Rooms {
                 // What it found may still be in flight: a repeated request must not be acknowledged before the first one is on disk.
                 let sequence = operation.sequence();
                 let is_on_disk = writer.release().settled(sequence).await;
-                if is_on_disk { Ok(()) } else { Err(refused_before()) }
+                if is_on_disk { Ok(()) } else { Err(StoreFault::refused_before()) }
             } else {
                 let submitted = operation.submit().await;
                 drop(writer);

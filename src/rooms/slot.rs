@@ -5,10 +5,11 @@
 //!
 //! Invariants: the published view changes only from a commit hook, so in commit order. While anything of a room is in flight its
 //! slot stays loaded. After a refused commit the slot is `failed`: what runs ahead is worthless, and the next writer reloads it from disk
-//! once nothing is in flight any more.
+//! once nothing is in flight any more. A batch that was never queued (the store is read-only, the batch too large, its request gone) fails
+//! nothing: nobody has built on it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use plop_state_store::EventNumber;
@@ -145,25 +146,53 @@ impl RoomSlot {
         self.landed().sequence >= sequence
     }
 
-    /// Room for one more batch in flight.
-    pub async fn take_off(self: &Arc<Self>) -> Flight {
+    /// Room for one more batch in flight. The first half is told when the batch is queued, the second one goes with it.
+    pub async fn take_off(self: &Arc<Self>) -> (Boarding, Flight) {
         // See `drained`: without a permit the batch is merely not counted.
         let permit = Arc::clone(&self.in_flight).acquire_owned().await.ok();
-        Flight { slot: Arc::clone(self), _permit: permit, landed: false }
+        let stage = Arc::new(AtomicU8::new(BOARDING));
+        let boarding = Boarding { slot: Arc::clone(self), stage: Arc::clone(&stage) };
+        (boarding, Flight { slot: Arc::clone(self), stage, _permit: permit })
     }
 }
 
-/// A batch on its way to the disk. Dropped without [`Flight::land`] it marks the slot as failed: the commit was refused.
+/// Not queued yet: nothing is built on the batch.
+const BOARDING: u8 = 0;
+/// The writer's state runs ahead with the batch.
+const QUEUED: u8 = 1;
+/// On disk.
+const LANDED: u8 = 2;
+/// Dropped without having landed.
+const LOST: u8 = 3;
+
+/// A batch that is about to be queued. Dropped, nothing has happened: no writer has built on the batch.
+pub struct Boarding {
+    slot: Arc<RoomSlot>,
+    stage: Arc<AtomicU8>,
+}
+
+impl Boarding {
+    /// The batch is queued: what comes next builds on it, so from now on its refusal is the slot's failure.
+    pub fn queued(self) {
+        // The committer may have been quicker.
+        let was = self.stage.compare_exchange(BOARDING, QUEUED, Ordering::AcqRel, Ordering::Acquire);
+        if was == Err(LOST) {
+            self.slot.failed.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// A batch on its way to the disk. Once queued it marks the slot as failed if it is dropped without [`Flight::land`]: the commit was refused.
 pub struct Flight {
     slot: Arc<RoomSlot>,
+    stage: Arc<AtomicU8>,
     _permit: Option<OwnedSemaphorePermit>,
-    landed: bool,
 }
 
 impl Flight {
     /// The batch is on disk: readers see what it made. Called from the commit hook.
-    pub fn land(mut self, mut view: RoomView, landed: Landed) {
-        self.landed = true;
+    pub fn land(self, mut view: RoomView, landed: Landed) {
+        self.stage.store(LANDED, Ordering::Release);
         // A batch without live events has no position of its own, and what runs ahead does not know those of the batches before it.
         view.position = view.position.max(self.slot.published.load().position);
         self.slot.next_event.fetch_max(landed.next_event.0, Ordering::AcqRel);
@@ -174,7 +203,8 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if !self.landed {
+        // Before the permit is given back, so whoever gets one afterwards knows.
+        if self.stage.load(Ordering::Acquire) != LANDED && self.stage.swap(LOST, Ordering::AcqRel) == QUEUED {
             self.slot.failed.store(true, Ordering::Release);
         }
     }

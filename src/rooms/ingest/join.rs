@@ -244,9 +244,8 @@ impl Ingest {
         let told = Resolved { base: before, changes: Vec::new() };
         check_in(&reading, &join, &told).await?.map_err(JoinError::Forbidden)?;
         let mut changes = reading.differences(reading.view().root, before).await?;
-        if let Some(slot) = &site.unjoined {
+        if site.unjoined.is_some() {
             changes = self.project(site, changes).await?;
-            self.rooms.registry().insert(site.number, Arc::clone(slot));
         }
         self.enter(site, &slot, join, before, changes).await
     }
@@ -316,7 +315,12 @@ impl Ingest {
         changes.extend(key.map(|key| (key, Some(Arc::clone(&event)))));
         let root = event.state_after().unwrap_or(before);
         operation.accept(&event, Advance { tips: vec![Arc::clone(&event)], root, changes }).await?;
+        let unseen = site.unjoined.as_ref();
+        let introduced = unseen.map(|slot| self.rooms.registry().introduce(site.number, Arc::clone(slot)));
         let submitted = operation.submit().await;
+        if let (Ok(_), Some(introduced)) = (&submitted, introduced) {
+            introduced.stays();
+        }
         drop(writer);
         settle(submitted).await?;
         Ok(event.pdu.event_id_owned().clone())

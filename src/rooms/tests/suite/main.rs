@@ -8,6 +8,7 @@ mod forgetting;
 mod identity;
 mod membership;
 mod reading;
+mod refused;
 mod schema;
 mod sending;
 mod sim_at_once;
