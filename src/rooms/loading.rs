@@ -1,10 +1,10 @@
 //! A room from disk into memory.
 //!
-//! Owns: reading the rows that make a [`RoomView`] and what its writer builds on. Does not own: keeping it ([`crate::registry`]).
+//! Owns: reading the rows that make a [`RoomView`] and what its writer builds on, or only what it shows of itself. Does not own: keeping it ([`crate::registry`]).
 //!
 //! Invariants: reads one snapshot, so what it makes is one moment of the room.
 
-use plop_db::{KeyRange, Pages, ReadError, Snapshot};
+use plop_db::{Direction, KeyRange, Pages, ReadError, Snapshot};
 use plop_state::StateKey;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, RoomVersionId};
@@ -13,8 +13,9 @@ use crate::core::Core;
 use crate::event_store::EventReadError;
 use crate::members::{Member, MemberTable};
 use crate::operation::StoreFault;
-use crate::schema::{Heads, Members, Rooms};
+use crate::schema::{HeadRow, Heads, Members, Rooms, Timeline};
 use crate::slot::Ahead;
+use crate::summary::{self, RoomSummary};
 use crate::view::{RoomView, kept_keys};
 
 /// Members read in one page.
@@ -48,6 +49,48 @@ impl From<EventReadError> for LoadError {
 /// Reads a room.
 pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
     let snapshot = core.db.snapshot();
+    let (mut view, head) = outline(&snapshot, number).await?;
+    view.members = members(core, &snapshot, number).await?;
+    keep(core, &snapshot, &mut view, kept_keys()).await?;
+    let tips = core.events.get_many(&snapshot, number, view.rules, &head.extremities).await?;
+    Ok(Ahead::new(view, Some(head), tips))
+}
+
+/// Puts the current events under some keys into a view that knows its root.
+async fn keep(
+    core: &Core,
+    snapshot: &Snapshot,
+    view: &mut RoomView,
+    keys: impl Iterator<Item = StateKey>,
+) -> Result<(), StoreFault> {
+    let keys: Vec<StateKey> = keys.collect();
+    let numbers = core.state.tree.get_many(snapshot, view.grove(), view.root, &keys).await?;
+    for (key, event) in keys.into_iter().zip(numbers) {
+        if let Some(event) = event {
+            let event = core.events.get(snapshot, view.number, view.rules, event).await?;
+            view.set_kept(key, Some(event));
+        }
+    }
+    Ok(())
+}
+
+/// What a room shows of itself, at a cost that does not follow its size: the room itself stays on disk.
+pub async fn load_summary(
+    core: &Core,
+    snapshot: &Snapshot,
+    number: RoomNumber,
+) -> Result<RoomSummary, LoadError> {
+    let (mut view, _) = outline(snapshot, number).await?;
+    keep(core, snapshot, &mut view, summary::shown_keys()).await?;
+    let newest = KeyRange::<Timeline>::prefix(&number);
+    let newest = snapshot.scan(newest, Direction::Backward, 1).await?;
+    // The live stream ends at the current state. A room that is here has at least its first event in it.
+    let joined_members = newest.rows.first().map_or(0, |(_, row)| row.joined);
+    Ok(RoomSummary { joined_members, ..RoomSummary::of(&view) })
+}
+
+/// Where a room that is here stands, without what its state says.
+async fn outline(snapshot: &Snapshot, number: RoomNumber) -> Result<(RoomView, HeadRow), LoadError> {
     let room = snapshot.get::<Rooms>(&number).await?.ok_or(LoadError::NotHere)?;
     let head = snapshot.get::<Heads>(&number).await?.ok_or(LoadError::NotHere)?;
     if head.extremities.is_empty() {
@@ -58,22 +101,7 @@ pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
     view.generation = head.generation;
     view.root = head.root;
     view.totals = head.totals;
-    view.members = members(core, &snapshot, number).await?;
-    let keys: Vec<StateKey> = kept_keys().collect();
-    let numbers = core
-        .state
-        .tree
-        .get_many(&snapshot, view.grove(), head.root, &keys)
-        .await
-        .map_err(StoreFault::from)?;
-    for (key, event) in keys.into_iter().zip(numbers) {
-        if let Some(event) = event {
-            let event = core.events.get(&snapshot, number, view.rules, event).await?;
-            view.set_kept(key, Some(event));
-        }
-    }
-    let tips = core.events.get_many(&snapshot, number, view.rules, &head.extremities).await?;
-    Ok(Ahead::new(view, Some(head), tips))
+    Ok((view, head))
 }
 
 /// A room that is known and not here, to be joined: it goes on where an attempt before ended, or begins.

@@ -5,11 +5,29 @@
 //! Invariants: a pure function of the view. State that anybody may have written is read as far as it makes sense: a value of the wrong type
 //! is one that is not there.
 
+use plop_state::StateKey;
 use plop_state::auth::HistoryVisibility;
 use plop_state::json::{Object, Value};
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId};
 
 use crate::view::RoomView;
+
+/// The types of state whose event with the empty state key is looked at.
+const SHOWN: [&str; 8] = [
+    "m.room.create",
+    "m.room.join_rules",
+    "m.room.history_visibility",
+    "m.room.guest_access",
+    "m.room.name",
+    "m.room.topic",
+    "m.room.avatar",
+    "m.room.canonical_alias",
+];
+
+/// The keys whose events a view needs to have for its summary.
+pub fn shown_keys() -> impl Iterator<Item = StateKey> {
+    SHOWN.into_iter().map(|kind| StateKey::new(kind, ""))
+}
 
 /// A room as directories list it (client-server API, `PublishedRoomsChunk`).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 //! Owns: which rooms are listed, and the list. Does not own: what a room shows of itself ([`crate::summary`]).
 //!
 //! Invariants: the list is in the order of room numbers, so pages fit together whatever is published meanwhile. One call looks at
-//! [`MAX_LOOKED_AT`] rooms at most: a page of a search may be short or empty and still have a next one.
+//! [`MAX_LOOKED_AT`] rooms at most: a page of a search may be short or empty and still have a next one. No room is taken into memory for the
+//! list, so asking for it crowds out none that is in use.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +14,7 @@ use plop_db::{Batch, Direction, KeyRange};
 use plop_state_store::RoomNumber;
 use ruma::RoomId;
 
-use crate::loading::LoadError;
+use crate::loading::{LoadError, load_summary};
 use crate::operation::StoreFault;
 use crate::ops::aliases::may_name;
 use crate::ops::refusal::{Guests, Refusal, sender};
@@ -132,7 +133,8 @@ impl Rooms {
             Some(Place::After(room)) => (all.after(&room), Direction::Forward),
             Some(Place::Before(room)) => (all.before(&room), Direction::Backward),
         };
-        let page = self.core().db.snapshot().scan(range, direction, MAX_LOOKED_AT).await?;
+        let snapshot = self.core().db.snapshot();
+        let page = snapshot.scan(range, direction, MAX_LOOKED_AT).await?;
         let mut found = Vec::new();
         let mut looked_at = 0;
         for (number, ()) in &page.rows {
@@ -140,8 +142,8 @@ impl Rooms {
                 break;
             }
             looked_at += 1;
-            let summary = match self.view(*number).await {
-                Ok(view) => RoomSummary::of(&view),
+            let summary = match load_summary(self.core(), &snapshot, *number).await {
+                Ok(summary) => summary,
                 // Gone since, or of a version that this server does not know any more.
                 Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => continue,
                 Err(error) => return Err(error.into()),

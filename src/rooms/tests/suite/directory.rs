@@ -1,8 +1,10 @@
 //! The directory of published rooms.
 
+use plop_db::{Batch, KeyRange};
 use plop_rooms::ops::create::{CreateRoom, InitialState, Preset};
 use plop_rooms::ops::directory::{DirectoryPage, DirectoryQuery, Place};
 use plop_rooms::ops::refusal::Refusal;
+use plop_rooms::schema::Members;
 use plop_state::json::Object;
 use ruma::{RoomVersionId, room_id};
 
@@ -91,6 +93,26 @@ async fn power_over_the_canonical_alias_lists_a_room() {
     assert_eq!(listed.rooms.iter().map(|room| room.joined_members).collect::<Vec<_>>(), [2]);
     bed.rooms.publish(&alice, &room, false).await.expect("off");
     assert!(page(&bed, DirectoryQuery::default()).await.rooms.is_empty());
+}
+
+/// The rows of the members are gone, and nobody notices: a list of 500 rooms does not take 500 rooms into memory.
+#[tokio::test]
+async fn b4_89_a_page_reads_no_members() {
+    let bed = Bed::new().await;
+    let room = bed.room(RoomVersionId::V12, Some(r#"{"join_rule":"public"}"#)).await;
+    for name in ["bob", "carol"] {
+        bed.rooms.join(&user(name), &room, &Object::new()).await.expect("a join");
+    }
+    bed.rooms.leave(&user("carol"), &room, &Object::new()).await.expect("a leave");
+    bed.rooms.publish(&user("alice"), &room, true).await.expect("listed");
+    let number = bed.rooms.number(&room).await.expect("a read").expect("a room");
+    let mut batch = Batch::durable();
+    batch.delete_range(KeyRange::<Members>::prefix(&number));
+    bed.rooms.core().db.commit(batch).await.expect("a commit");
+    let bed = bed.restarted().await;
+    let listed = page(&bed, DirectoryQuery { limit: usize::MAX, ..Default::default() }).await;
+    assert_eq!(listed.rooms.iter().map(|room| room.joined_members).collect::<Vec<_>>(), [2]);
+    assert_eq!(listed.rooms[0].join_rule.as_deref(), Some("public"));
 }
 
 #[tokio::test]
