@@ -5,8 +5,8 @@
 use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
-    Arrivals, EventNumbers, Events, Heads, History, Members, Membership, Mentions, Outcome, RoomIds, Rooms,
-    ThreadTotals, Timeline, UserRooms,
+    Arrivals, EventNumbers, Events, Heads, History, Members, Membership, Mentions, Outcome, Projecting,
+    RoomIds, Rooms, ThreadTotals, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
@@ -43,6 +43,11 @@ fn rooms() -> Vec<Box<dyn ReferenceCheck>> {
 fn heads() -> Vec<Box<dyn ReferenceCheck>> {
     vec![
         Box::new(Reference::<Heads, Rooms>::exists("heads of rooms", |room, _| vec![*room])),
+        Box::new(Reference::<Projecting, Heads> {
+            name: "heads of rooms",
+            names: |room, _| vec![*room],
+            agrees: |(_, behind), (_, head)| behind.since <= head.sequence,
+        }),
         Box::new(Reference::<Heads, Events> {
             name: "heads of rooms",
             names: |room, head| head.extremities.iter().map(|event| (*room, *event)).collect(),

@@ -2,7 +2,7 @@
 //!
 //! Owns: reading the rows that make a [`RoomView`] and what its writer builds on, or only what it shows of itself. Does not own: keeping it ([`crate::registry`]).
 //!
-//! Invariants: reads one snapshot, so what it makes is one moment of the room.
+//! Invariants: reads one snapshot, so what it makes is one moment of the room; also where the rows of members are behind the state.
 
 use plop_db::{Direction, KeyRange, Pages, ReadError, Snapshot};
 use plop_state::StateKey;
@@ -11,9 +11,10 @@ use ruma::{OwnedRoomId, RoomVersionId};
 
 use crate::core::Core;
 use crate::event_store::EventReadError;
+use crate::member_changes::changed_members;
 use crate::members::{Member, MemberTable};
 use crate::operation::StoreFault;
-use crate::schema::{HeadRow, Heads, Members, Rooms, Timeline};
+use crate::schema::{HeadRow, Heads, Members, Projecting, Rooms, Timeline};
 use crate::slot::Ahead;
 use crate::summary::{self, RoomSummary};
 use crate::view::{RoomView, kept_keys};
@@ -51,9 +52,16 @@ pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
     let snapshot = core.db.snapshot();
     let (mut view, head) = outline(&snapshot, number).await?;
     view.members = members(core, &snapshot, number).await?;
+    let projecting = snapshot.get::<Projecting>(&number).await?;
+    if let Some(behind) = &projecting {
+        let changed = changed_members(core, &snapshot, &view, behind.from, view.root).await?;
+        for (user, member) in changed {
+            view.members.set(user, member, &core.server);
+        }
+    }
     keep(core, &snapshot, &mut view, kept_keys()).await?;
     let tips = core.events.get_many(&snapshot, number, view.rules, &head.extremities).await?;
-    Ok(Ahead::new(view, Some(head), tips))
+    Ok(Ahead { projecting, ..Ahead::new(view, Some(head), tips) })
 }
 
 /// Puts the current events under some keys into a view that knows its root.
@@ -90,7 +98,7 @@ pub async fn load_summary(
 }
 
 /// Where a room that is here stands, without what its state says.
-async fn outline(snapshot: &Snapshot, number: RoomNumber) -> Result<(RoomView, HeadRow), LoadError> {
+pub async fn outline(snapshot: &Snapshot, number: RoomNumber) -> Result<(RoomView, HeadRow), LoadError> {
     let room = snapshot.get::<Rooms>(&number).await?.ok_or(LoadError::NotHere)?;
     let head = snapshot.get::<Heads>(&number).await?.ok_or(LoadError::NotHere)?;
     if head.extremities.is_empty() {

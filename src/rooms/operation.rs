@@ -3,13 +3,15 @@
 //! Owns: [`Operation`], which gives events their numbers, their place in both orders and in the state, and submits the batch. Does
 //! not own: who may do what beyond the event rules (the operations above), how an event from elsewhere got its verdict.
 //!
-//! Places in graph order and the rows of events are in [`placing`], the live stream is in [`arriving`].
+//! Places in graph order and the rows of events are in [`placing`], the live stream is in [`arriving`], what follows from a changed state in
+//! [`projecting`].
 //!
 //! Invariants: dropped before [`Operation::submit`] it has no effect. Every batch expects the head it was built on, so a refusal
 //! refuses everything built on it. Nothing from another server is awaited here.
 
 mod arriving;
 mod placing;
+mod projecting;
 
 use std::sync::Arc;
 
@@ -212,31 +214,13 @@ impl<'w> Operation<'w> {
         self.live += 1;
         let was_joined = self.next.view.members.is_joined(event.pdu.sender());
         let Advance { tips, root, changes } = advance;
-        for (key, event) in &changes {
-            state_change::apply(
-                &mut self.next.view,
-                &mut self.batch,
-                key,
-                event.as_ref(),
-                position,
-                &self.core.server,
-            );
-        }
+        self.apply(&changes, position)?;
         self.next.view.root = root;
         self.head.root = root;
         self.head.depth = tips.iter().map(|tip| tip.pdu.depth()).max().unwrap_or(0);
         self.head.extremities = tips.iter().map(|tip| tip.number).collect();
         self.next.tips = tips;
         self.arrive(event, position, was_joined).await
-    }
-
-    /// Takes a part of a told state into the picture of a room that is being joined, with its projected rows. The root comes with the
-    /// join itself.
-    pub fn project(&mut self, changes: &[(StateKey, Option<Arc<RoomEvent>>)]) {
-        for (key, event) in changes {
-            let (view, batch, server) = (&mut self.next.view, &mut self.batch, &self.core.server);
-            state_change::apply(view, batch, key, event.as_ref(), Position::pending(0), server);
-        }
     }
 
     /// Whether there is nothing to commit: a repeated transaction, a state that is set already.

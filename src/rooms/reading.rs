@@ -66,6 +66,11 @@ impl RoomReading {
         &self.ahead.tips
     }
 
+    /// Whether rows of members are behind the picture.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.ahead.projecting.is_some()
+    }
+
     /// Rises with every batch of a slot.
     pub(crate) fn sequence(&self) -> u64 {
         self.ahead.head.as_ref().map_or(0, |head| head.sequence)

@@ -130,6 +130,11 @@ plop_db::keyspaces! {
     /// Events that a redaction was applied to, at the live event with which that happened. Written with the redacted form; read by unread
     /// counts, where what is redacted no longer counts; deleted with the room. The target may have arrived at that position itself.
     pub AppliedRedactions = 128 "applied_redactions" Scan { (RoomNumber, Position, EventNumber) => () }
+
+    /// Rooms in which the rows of members ([`Members`], [`UserRooms`]) are behind the current state, because more have changed at once than fit
+    /// into a batch. Written with the event that changed them; read when the room is loaded, and by what writes the rest; deleted with the last of
+    /// it. Redactions do not touch it.
+    pub Projecting = 129 "projecting" Point { RoomNumber => ProjectingRow }
 }
 
 /// How long a transaction id is remembered. Clients repeat a request within minutes; a day leaves room for a phone that was off.
@@ -315,6 +320,16 @@ record! {
         pub event: EventNumber,
         pub displayname: Option<String>,
         pub avatar_url: Option<String>,
+    }
+}
+
+record! {
+    /// How far the rows of members are behind.
+    pub struct ProjectingRow = 1 {
+        /// The state that they were those of. Some may be those of the current state already.
+        pub from: Root,
+        /// The sequence of the head with which they fell behind.
+        pub since: u64,
     }
 }
 

@@ -17,7 +17,7 @@ use ruma::{EventId, OwnedEventId};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::event::RoomEvent;
-use crate::schema::{HeadRow, ThreadRow};
+use crate::schema::{HeadRow, ProjectingRow, ThreadRow};
 use crate::view::RoomView;
 
 /// Batches of one room that may wait for the disk at once. More makes the group larger than one sync is worth.
@@ -37,13 +37,15 @@ pub struct Ahead {
     pub rewritten: imbl::OrdMap<EventNumber, (u64, Arc<RoomEvent>)>,
     /// The last rows of threads in such batches, likewise.
     pub threads: imbl::OrdMap<OwnedEventId, (u64, ThreadRow)>,
+    /// Where the rows of members are behind the picture.
+    pub projecting: Option<ProjectingRow>,
 }
 
 impl Ahead {
     /// What is on disk, with nothing in flight.
     pub fn new(view: RoomView, head: Option<HeadRow>, tips: Vec<Arc<RoomEvent>>) -> Self {
         let (pending, rewritten, threads) = Default::default();
-        Self { view, head, tips, pending, rewritten, threads }
+        Self { view, head, tips, pending, rewritten, threads, projecting: None }
     }
 
     /// An event of a batch that may be in flight, in its newest form.

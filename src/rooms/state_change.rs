@@ -1,15 +1,14 @@
 //! A change of the current state and what follows from it in memory and in rows.
 //!
-//! Owns: the projections that are written with the event: members by room, rooms by user. Does not own: the state tree, which the caller has
-//! changed already.
-//!
-//! Invariants: after [`apply`] the view's members and kept events, and the projected rows of the batch, are those of the new state.
+//! Owns: what a state event means for the picture of a room ([`show`]), and the projected rows of a member: members by room, rooms by user.
+//! Does not own: the state tree, which the caller has changed already; when the rows are written ([`crate::operation`]).
 
 use std::sync::Arc;
 
 use plop_db::{Batch, Position};
-use plop_state::StateKey;
 use plop_state::auth;
+use plop_state::{Rules, StateKey};
+use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, ServerName};
 use serde_json::Value;
 
@@ -18,40 +17,46 @@ use crate::members::Member;
 use crate::schema::{MemberRow, Members, Membership, StrippedState, UserRoomRow, UserRooms};
 use crate::view::{RoomView, is_kept};
 
-/// Makes `event` (or, with `None`, nothing) the current state event under `key`.
-pub fn apply(
+/// What a change of the current state means for a user.
+pub struct MemberChange {
+    pub user: OwnedUserId,
+    pub was_joined: bool,
+    pub membership: Membership,
+}
+
+/// Makes `event` (or, with `None`, nothing) the current state event under `key` in the picture. Says what that means for a user where it is a
+/// member event.
+pub fn show(
     view: &mut RoomView,
-    batch: &mut Batch,
     key: &StateKey,
     event: Option<&Arc<RoomEvent>>,
-    position: Position,
     our_server: &ServerName,
-) {
+) -> Option<MemberChange> {
     if is_kept(key) {
         view.set_kept(key.clone(), event.cloned());
     }
-    if key.kind() == "m.room.member"
-        && let Ok(user) = OwnedUserId::try_from(key.key())
-    {
-        apply_member(view, batch, user, event, position, our_server);
-    }
+    let user = OwnedUserId::try_from(key.key()).ok().filter(|_| key.kind() == "m.room.member")?;
+    let was_joined = view.members.is_joined(&user);
+    let membership = event.map_or(Membership::Leave, |event| membership_of(event, view.rules));
+    let member = event.map(|event| Member { membership, event: event.number });
+    view.members.set(user.clone(), member, our_server);
+    Some(MemberChange { user, was_joined, membership })
 }
 
-fn apply_member(
-    view: &mut RoomView,
+/// Writes the rows of a user whose current member event is `event`.
+pub fn put_member(
     batch: &mut Batch,
-    user: OwnedUserId,
-    event: Option<&Arc<RoomEvent>>,
+    room: RoomNumber,
+    change: MemberChange,
+    event: Option<&RoomEvent>,
     position: Position,
     our_server: &ServerName,
 ) {
-    let membership = event.map_or(Membership::Leave, |event| membership_of(event, view));
-    let room = view.number;
+    let MemberChange { user, was_joined, membership } = change;
     match event {
         Some(event) => batch.put::<Members>(&(room, user.clone()), &member_row(event, membership)),
         None => batch.delete::<Members>(&(room, user.clone())),
     }
-    let was_joined = view.members.is_joined(&user);
     // A member's new name or picture moves nothing among their rooms: those who look are woken by the room.
     if !(was_joined && membership == Membership::Join) {
         let event = event.map(|event| event.number);
@@ -59,10 +64,8 @@ fn apply_member(
         batch.append::<UserRooms>(&user, &(user.clone(), room), &row);
     }
     if !matches!(membership, Membership::Invite | Membership::Knock) && user.server_name() == our_server {
-        batch.delete::<StrippedState>(&(user.clone(), room));
+        batch.delete::<StrippedState>(&(user, room));
     }
-    let member = event.map(|event| Member { membership, event: event.number });
-    view.members.set(user, member, our_server);
 }
 
 /// Writes the projected row of a member event anew, if it is the current one of its user.
@@ -73,13 +76,13 @@ pub fn rewrite_member(view: &RoomView, batch: &mut Batch, key: &StateKey, event:
     if let Ok(user) = OwnedUserId::try_from(key.key())
         && view.member_event(&user) == Some(event.number)
     {
-        batch.put::<Members>(&(view.number, user), &member_row(event, membership_of(event, view)));
+        batch.put::<Members>(&(view.number, user), &member_row(event, membership_of(event, view.rules)));
     }
 }
 
 /// What a current member event says. An event with a word that is no membership never becomes current: the rules refuse it.
-fn membership_of(event: &RoomEvent, view: &RoomView) -> Membership {
-    auth::Membership::of(&event.pdu, view.rules).map_or(Membership::Leave, Membership::from)
+pub fn membership_of(event: &RoomEvent, rules: &Rules) -> Membership {
+    auth::Membership::of(&event.pdu, rules).map_or(Membership::Leave, Membership::from)
 }
 
 /// The projected row of a member event.

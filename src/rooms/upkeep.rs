@@ -1,7 +1,8 @@
 //! Rooms follow the accounts of their local members: a new name or picture goes into each member event, and an account that has ended leaves, takes
 //! back its knocks and rejects its invites.
 //!
-//! Owns: working off the list that accounts keep ([`plop_accounts::member_updates`]). Does not own: the list, the member events
+//! Owns: working off the list that accounts keep ([`plop_accounts::member_updates`]), after what a restart has interrupted in the rooms
+//! themselves ([`crate::projection`]). Does not own: the list, the member events
 //! ([`crate::ops::membership`]).
 //!
 //! Invariants: a user is struck off when all rooms have followed, so what a crash interrupts is done again, and what was done already changes
@@ -64,6 +65,7 @@ impl Upkeep {
 
     /// Works off the list, for ever: for a background task.
     pub async fn run(&self) -> Result<(), UpkeepError> {
+        self.rooms.catch_up_all().await?;
         let mut publications = self.rooms.core().db.subscribe();
         let mut at_work = AtWork::default();
         loop {

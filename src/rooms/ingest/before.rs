@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plop_db::Batch;
 use plop_state::{Pdu, StateKey};
-use plop_state_store::EventNumber;
 use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
+use plop_state_store::{EventNumber, Grove};
 use ruma::OwnedEventId;
 
 use super::order::parents_first;
@@ -74,7 +74,13 @@ impl Ingest {
     ) -> Result<Resolved, StoreFault> {
         let resolver = &self.rooms.core().state.resolver;
         let view = reading.view();
-        resolver.resolve(reading.snapshot(), view.grove(), view.rules, roots, reading).await
+        let state = resolver.resolve(reading.snapshot(), view.grove(), view.rules, roots, reading).await?;
+        if state.changes.len() <= ENTRIES_IN_BATCH {
+            return Ok(state);
+        }
+        // More nodes than go into the batch of an event, so they are written before it.
+        let base = self.keep_entries(view.grove(), state.base, &state.changes).await?;
+        Ok(Resolved { base, changes: Vec::new() })
     }
 
     /// The previous events after which the state is not known here.
@@ -185,17 +191,25 @@ impl Ingest {
         site: &Site,
         state: BTreeMap<StateKey, EventNumber>,
     ) -> Result<Root, LoadError> {
-        let core = self.rooms.core();
-        let tree = &core.state.tree;
         let grove = self.read(site).await?.view().grove();
         let entries: Vec<_> = state.into_iter().map(|(key, number)| (key, Some(number))).collect();
-        let mut root = Root::EMPTY;
-        for slice in tree.changes(&entries).chunks(ENTRIES_IN_BATCH) {
+        Ok(self.keep_entries(grove, Root::EMPTY, &entries).await?)
+    }
+
+    /// Writes a state that is another one with some changes.
+    async fn keep_entries(
+        &self,
+        grove: Grove,
+        mut root: Root,
+        changes: &[(StateKey, Option<EventNumber>)],
+    ) -> Result<Root, StoreFault> {
+        let core = self.rooms.core();
+        let tree = &core.state.tree;
+        for slice in tree.changes(changes).chunks(ENTRIES_IN_BATCH) {
             let mut batch = Batch::durable();
             let snapshot = core.db.snapshot();
-            let updated = tree.update_by_hash(&snapshot, &mut batch, grove, root, slice).await;
-            let (next, held) = updated.map_err(StoreFault::from)?;
-            core.db.commit(batch).await.map_err(StoreFault::from)?;
+            let (next, held) = tree.update_by_hash(&snapshot, &mut batch, grove, root, slice).await?;
+            core.db.commit(batch).await?;
             drop(held);
             root = next;
         }

@@ -5,14 +5,14 @@
 //! Invariants: we sign an event made of our own facts; of another server's template we take the room version, the previous and the auth
 //! events, the depth and who authorises a restricted join. The events of the answer pass the same stages as any other; those that do
 //! not are left out, and only without a create event or one that the join itself rests on does the join fail. Until the
-//! last batch nothing points at what was written.
+//! batch of the join nothing points at what was written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_base::Actor;
 use plop_base::limits::{MAX_AUTH_EVENTS, MAX_PREV_EVENTS};
-use plop_db::{KeyRange, ReadError};
+use plop_db::ReadError;
 use plop_state::auth::{AuthError, NotAuthorised};
 use plop_state::build::{BuildError, EventBuilder};
 use plop_state::json::{Object, Value};
@@ -29,15 +29,12 @@ use crate::loading::{LoadError, load_unjoined};
 use crate::operation::{Advance, Placement, StoreFault};
 use crate::remote::{JoinAnswer, JoinTemplate, RemoteError};
 use crate::rooms::settle;
-use crate::schema::{Members, Outcome, RoomIds, RoomRow};
+use crate::schema::{Outcome, RoomIds, RoomRow};
 use crate::slot::RoomSlot;
 use crate::view::RoomView;
 
 /// Servers that are asked to let a user in.
 const MAX_SERVERS: usize = 8;
-
-/// Entries of a joined room's state whose projections are written in one batch.
-const PROJECTED_AT_ONCE: usize = 2_000;
 
 /// Why a room of other servers was not joined. With several servers: what the last one led to.
 #[derive(Debug, thiserror::Error)]
@@ -206,7 +203,6 @@ impl Ingest {
             since: core.clock.now(),
         };
         let batch = operation.batch();
-        batch.delete_range(KeyRange::<Members>::prefix(&number));
         batch.put::<crate::schema::Rooms>(&number, &row);
         batch.expect::<RoomIds>(&room.to_owned(), known.as_ref());
         batch.put::<RoomIds>(&room.to_owned(), &number);
@@ -243,10 +239,7 @@ impl Ingest {
         let reading = self.read(site).await?;
         let told = Resolved { base: before, changes: Vec::new() };
         check_in(&reading, &join, &told).await?.map_err(JoinError::Forbidden)?;
-        let mut changes = reading.differences(reading.view().root, before).await?;
-        if site.unjoined.is_some() {
-            changes = self.project(site, changes).await?;
-        }
+        let changes = reading.differences(reading.view().root, before).await?;
         self.enter(site, &slot, join, before, changes).await
     }
 
@@ -275,25 +268,7 @@ impl Ingest {
         Ok(state)
     }
 
-    /// Writes what follows from the state of a room that nobody sees yet, but for our own users' part, which is left for the last batch.
-    async fn project(&self, site: &Site, changes: Changes) -> Result<Changes, JoinError> {
-        let server = &self.rooms.core().server;
-        let (ours, others): (Changes, Changes) = changes.into_iter().partition(|(key, _)| {
-            key.kind() == "m.room.member"
-                && <&UserId>::try_from(key.key()).is_ok_and(|user| user.server_name() == server)
-        });
-        for part in others.chunks(PROJECTED_AT_ONCE) {
-            let mut writer = self.guard(site).await?;
-            let mut operation = writer.begin();
-            operation.project(part);
-            let submitted = operation.submit().await;
-            drop(writer);
-            settle(submitted).await?;
-        }
-        Ok(ours)
-    }
-
-    /// The last batch: the join, and with it the room.
+    /// The batch of the join, and with it the room; rows of members that are too many for it follow.
     async fn enter(
         &self,
         site: &Site,
@@ -302,6 +277,7 @@ impl Ingest {
         before: Root,
         mut changes: Changes,
     ) -> Result<OwnedEventId, JoinError> {
+        let _turn = self.turn_to_place(site).await?;
         let mut writer = self.guard(site).await?;
         if !writer.is_of(slot) {
             return Err(JoinError::State("events that it rests on were lost"));
@@ -315,6 +291,7 @@ impl Ingest {
         changes.extend(key.map(|key| (key, Some(Arc::clone(&event)))));
         let root = event.state_after().unwrap_or(before);
         operation.accept(&event, Advance { tips: vec![Arc::clone(&event)], root, changes }).await?;
+        let is_behind = operation.is_behind();
         let unseen = site.unjoined.as_ref();
         let introduced = unseen.map(|slot| self.rooms.registry().introduce(site.number, Arc::clone(slot)));
         let submitted = operation.submit().await;
@@ -323,6 +300,9 @@ impl Ingest {
         }
         drop(writer);
         settle(submitted).await?;
+        if is_behind {
+            self.rooms.try_to_catch_up(site.number).await;
+        }
         Ok(event.pdu.event_id_owned().clone())
     }
 }

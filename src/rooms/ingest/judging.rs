@@ -127,10 +127,15 @@ impl Ingest {
         placed(&self.read(site).await?, event).await
     }
 
-    /// The turn to give an event its place. What was submitted before is on disk or refused, also by whoever was dropped meanwhile.
+    /// The turn to give an event its place. What was submitted before is on disk or refused, also by whoever was dropped meanwhile, and no rows
+    /// are behind the room's state.
     pub(super) async fn turn_to_place(&self, site: &Site) -> Result<Turn<RoomNumber>, LoadError> {
         let turn = self.placing.take(&site.number).await;
-        self.read(site).await?.slot().drained().await;
+        let reading = self.read(site).await?;
+        reading.slot().drained().await;
+        if reading.is_behind() {
+            self.rooms.catch_up(site.number).await?;
+        }
         Ok(turn)
     }
 
@@ -228,9 +233,14 @@ impl Ingest {
             advance(&mut operation, &event, plan).await?;
             apply_redactions(&mut operation, &event).await?;
         }
+        let is_behind = operation.is_behind();
         let submitted = operation.submit().await;
         drop(writer);
-        settle(submitted).await.map(|_| ())
+        settle(submitted).await?;
+        if is_behind {
+            self.rooms.try_to_catch_up(site.number).await;
+        }
+        Ok(())
     }
 }
 

@@ -4,19 +4,16 @@
 //!
 //! Invariants: the members of an older state cost what is different from now. The events are loaded page by page.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange, ReadError};
-use plop_state::auth;
 use plop_state_store::EventNumber;
-use plop_state_store::tree::Root;
 use ruma::OwnedUserId;
 
 use super::access::{ReadRefusal, RoomReader, Standing};
 use super::token::HistoryToken;
 use crate::event::RoomEvent;
-use crate::members::Member;
+use crate::member_changes::changed_members;
 use crate::operation::StoreFault;
 use crate::schema::{Members, Membership};
 
@@ -102,7 +99,8 @@ impl RoomReader<'_> {
             Some(place) => self.state_at(place).await?,
             None => self.state_in_reach()?,
         };
-        let changed = self.members_changed(state).await?;
+        let current = self.view.root;
+        let changed = changed_members(self.core, &self.snapshot, &self.view, current, state).await?;
         let unchanged = self
             .view
             .members
@@ -115,31 +113,6 @@ impl RoomReader<'_> {
             .map(|member| member.event);
         let numbers: Vec<EventNumber> = kept.collect();
         Ok(MemberPages { numbers: numbers.into_iter() })
-    }
-
-    /// The members that are different in another state than the current one.
-    async fn members_changed(
-        &self,
-        state: Root,
-    ) -> Result<BTreeMap<OwnedUserId, Option<Member>>, StoreFault> {
-        let (tree, grove) = (&self.core.state.tree, self.view.grove());
-        let differences = tree.diff(&self.snapshot, grove, self.view.root, state).await?;
-        let mut changed = BTreeMap::new();
-        for part in differences.chunks(PAGE) {
-            // One of the two states has the entry.
-            let numbers: Vec<EventNumber> =
-                part.iter().filter_map(|found| found.after.or(found.before)).collect();
-            let events = self.events_by_number(&numbers).await?;
-            for (found, event) in part.iter().zip(events) {
-                let user = event.pdu.as_state().filter(|key| key.kind() == "m.room.member");
-                if let Some(user) = user.and_then(|key| OwnedUserId::try_from(key.key()).ok()) {
-                    let membership = auth::Membership::of(&event.pdu, self.view.rules).map(Membership::from);
-                    let member = found.after.zip(membership);
-                    changed.insert(user, member.map(|(event, membership)| Member { membership, event }));
-                }
-            }
-        }
-        Ok(changed)
     }
 
     /// The joined members of now with their profiles, for one who is in the room.

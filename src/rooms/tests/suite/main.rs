@@ -15,6 +15,7 @@ mod sim_at_once;
 mod sim_converge;
 mod sim_hostile;
 mod sim_joining;
+mod sim_large;
 mod sim_network;
 mod sim_room;
 mod sim_scene;

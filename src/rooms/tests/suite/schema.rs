@@ -7,10 +7,10 @@ use plop_rooms::rank::Rank;
 use plop_rooms::schema::{
     ActiveThreadRow, ActiveThreads, AliasRow, Aliases, AppliedRedactions, Arrivals, EventNumbers, EventRow,
     Events, GapRow, Gaps, HeadRow, Heads, History, JoinedSince, KEYSPACES, LastSent, MemberRow, Members,
-    Membership, MentionRow, Mentions, Originals, Outcome, PublishedRooms, RoomAliases, RoomIds, RoomRow,
-    Rooms, SentBy, ServerName, SigningKeyRow, SigningKeys, StrippedState, StrippedStateRow, Tally, ThreadRow,
-    ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey, TransactionRow, Transactions, UserRoomRow,
-    UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
+    Membership, MentionRow, Mentions, Originals, Outcome, Projecting, ProjectingRow, PublishedRooms,
+    RoomAliases, RoomIds, RoomRow, Rooms, SentBy, ServerName, SigningKeyRow, SigningKeys, StrippedState,
+    StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey,
+    TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
 };
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, RoomNumber};
@@ -78,6 +78,7 @@ fn put_room(rows: &mut Batch) {
     rows.put::<Heads>(&ROOM, &whole);
     let partial = Some(vec!["b.c".to_owned(), "d.e".to_owned()]);
     rows.put::<Heads>(&ROOM, &HeadRow { root: Root::EMPTY, extremities: Vec::new(), partial, ..whole });
+    rows.put::<Projecting>(&ROOM, &ProjectingRow { from: root(), since: 9 });
     let alias = owned_room_alias_id!("#a:b.c");
     rows.put::<Aliases>(&alias, &AliasRow { room, creator: user() });
     rows.put::<RoomAliases>(&(ROOM, alias), &());

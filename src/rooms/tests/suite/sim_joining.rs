@@ -15,16 +15,16 @@ use crate::sim_network::key;
 use crate::sim_room::{actor, create, picture, send};
 use crate::sim_scene::{EVIL, Scene};
 
-fn evil_key() -> SigningKey {
+pub fn evil_key() -> SigningKey {
     key(<&ServerName>::try_from(EVIL).expect("a name"), 66)
 }
 
-fn room_id() -> OwnedRoomId {
+pub fn room_id() -> OwnedRoomId {
     RoomId::parse(format!("!room:{EVIL}")).expect("a room id")
 }
 
 /// An event of the other server's room, after the given ones, all of which it cites.
-fn event(cited: &[&Pdu], kind: &str, state_key: &str, content: &str, key: &SigningKey) -> Pdu {
+pub fn event(cited: &[&Pdu], kind: &str, state_key: &str, content: &str, key: &SigningKey) -> Pdu {
     let rules = plop_state::rules(&RoomVersionId::V11).expect("a known version");
     let sender = OwnedUserId::try_from(format!("@user:{EVIL}")).expect("a user id");
     let mut builder = EventBuilder::new(Some(room_id()), kind, sender, json(content));
@@ -36,7 +36,7 @@ fn event(cited: &[&Pdu], kind: &str, state_key: &str, content: &str, key: &Signi
 }
 
 /// A public room of the other server: create event, its user, power levels, join rules.
-fn founded() -> [Pdu; 4] {
+pub fn founded() -> [Pdu; 4] {
     let key = evil_key();
     let user = format!("@user:{EVIL}");
     let create = event(&[], "m.room.create", "", r#"{"room_version":"11"}"#, &key);
@@ -52,7 +52,7 @@ fn ids<'a>(events: impl IntoIterator<Item = &'a Pdu>) -> Value {
     Value::Array(events.into_iter().map(|event| event.event_id().as_str().into()).collect())
 }
 
-fn template(state: &[Pdu; 4], user: &OwnedUserId) -> Object {
+pub fn template(state: &[Pdu; 4], user: &OwnedUserId) -> Object {
     let [create, _, levels, rules] = state;
     let mut template = json(r#"{"type":"m.room.member","depth":5,"content":{"membership":"join"}}"#);
     template.insert("room_id".to_owned(), room_id().as_str().into());
@@ -63,18 +63,18 @@ fn template(state: &[Pdu; 4], user: &OwnedUserId) -> Object {
     template
 }
 
-fn raw<'a>(events: impl IntoIterator<Item = &'a Pdu>) -> Vec<RawPdu> {
+pub fn raw<'a>(events: impl IntoIterator<Item = &'a Pdu>) -> Vec<RawPdu> {
     events.into_iter().map(|event| event.canonical().into()).collect()
 }
 
-fn offers(scene: &Scene, version: &str, event: Object, state: Vec<RawPdu>) {
+pub fn offers(scene: &Scene, version: &str, event: Object, state: Vec<RawPdu>) {
     let version = RoomVersionId::try_from(version).expect("a version");
     *scene.puppet.template.lock().expect("not poisoned") = Some(JoinTemplate { version, event });
     let answer = JoinAnswer { event: None, auth_chain: Vec::new(), state };
     *scene.puppet.room.lock().expect("not poisoned") = answer;
 }
 
-async fn join(scene: &Scene) -> Result<OwnedEventId, JoinError> {
+pub async fn join(scene: &Scene) -> Result<OwnedEventId, JoinError> {
     let via = [scene.evil_server().to_owned()];
     scene.server.ingest.join(&actor(&scene.admin()), &room_id(), &via).await
 }

@@ -1,0 +1,120 @@
+//! What follows from a change of the current state: the picture has it at once, its rows come in the event's batch or after it.
+//!
+//! Owns: which rows go into which batch. Does not own: the rows ([`crate::state_change`]), when those that are left follow
+//! ([`crate::projection`]).
+//!
+//! Invariants: the rows of a change that is too large for the event's batch follow in batches of their own, local users' first; from the event's
+//! batch to the last of these [`Projecting`] says that the rows of members are behind. There is one such change at a time.
+
+use std::sync::Arc;
+
+use plop_db::Position;
+use plop_state::StateKey;
+use ruma::{OwnedUserId, ServerName, UserId};
+
+use super::{Operation, StoreFault};
+use crate::event::RoomEvent;
+use crate::members::Member;
+use crate::schema::{Members, Membership, Projecting, ProjectingRow};
+use crate::state_change::{MemberChange, put_member, show};
+
+/// Bytes of members' rows in one batch: as much as a batch aims at.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Members whose rows are written in one batch; the event of each is read under the guard.
+const BATCH_MEMBERS: usize = 1_000;
+
+/// What the rows of one member take besides the names in the event, roughly.
+const MEMBER_BYTES: usize = 512;
+
+impl Operation<'_> {
+    /// Puts what has changed in the current state into the picture, and the rows that follow from it into the batch as far as they fit. The
+    /// picture still names the root before.
+    pub(super) fn apply(
+        &mut self,
+        changes: &[(StateKey, Option<Arc<RoomEvent>>)],
+        position: Position,
+    ) -> Result<(), StoreFault> {
+        let fits = bytes_of_rows(changes) <= BATCH_BYTES;
+        if !fits {
+            self.fall_behind()?;
+        }
+        let room = self.next.view.number;
+        let server = &self.core.server;
+        for (key, event) in changes {
+            let writes = fits || self.batch.size() < BATCH_BYTES && is_user_of(key, server);
+            let member = show(&mut self.next.view, key, event.as_ref(), server);
+            if let Some(member) = member.filter(|_| writes) {
+                put_member(&mut self.batch, room, member, event.as_deref(), position, server);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of members that are behind, as many as a batch takes, and says how many those were.
+    pub(crate) async fn project(
+        &mut self,
+        members: &[(OwnedUserId, Option<Member>)],
+    ) -> Result<usize, StoreFault> {
+        let room = self.next.view.number;
+        let mut done = 0;
+        while let Some((user, changed)) = members.get(done)
+            && done < BATCH_MEMBERS
+            && self.batch.size() < BATCH_BYTES
+        {
+            done += 1;
+            // Whoever has changed since has the rows already.
+            if self.next.view.members.get(user) != *changed {
+                continue;
+            }
+            let membership = changed.map_or(Membership::Leave, |member| member.membership);
+            let event = match changed {
+                Some(member) => Some(self.event(member.event).await?),
+                None => None,
+            };
+            // The rows of a user say the same of the membership, whatever state they are of.
+            let row = self.snapshot.get::<Members>(&(room, user.clone())).await?;
+            let was_joined = row.is_some_and(|row| row.membership == Membership::Join);
+            let change = MemberChange { user: user.clone(), was_joined, membership };
+            let position = Position::pending(0);
+            put_member(&mut self.batch, room, change, event.as_deref(), position, &self.core.server);
+        }
+        Ok(done)
+    }
+
+    /// All rows that followed from this change are written.
+    pub(crate) fn caught_up(&mut self, behind: &ProjectingRow) {
+        if self.next.projecting.as_ref() == Some(behind) {
+            self.next.projecting = None;
+            self.batch.delete::<Projecting>(&self.next.view.number);
+        }
+    }
+
+    /// Whether rows are left to be written after this batch.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.next.projecting.is_some()
+    }
+
+    fn fall_behind(&mut self) -> Result<(), StoreFault> {
+        if self.next.projecting.is_some() {
+            // Whoever makes large changes lets the rows catch up first; meanwhile somebody else has made one.
+            return Err(StoreFault::refused_before());
+        }
+        let behind = ProjectingRow { from: self.next.view.root, since: self.head.sequence.saturating_add(1) };
+        self.batch.put::<Projecting>(&self.next.view.number, &behind);
+        self.next.projecting = Some(behind);
+        Ok(())
+    }
+}
+
+/// What the rows of a change take, roughly.
+fn bytes_of_rows(changes: &[(StateKey, Option<Arc<RoomEvent>>)]) -> usize {
+    let members = changes.iter().filter(|(key, _)| key.kind() == "m.room.member");
+    let names = |event: &Arc<RoomEvent>| event.pdu.content_text().len();
+    members.map(|(_, event)| MEMBER_BYTES + event.as_ref().map_or(0, names)).sum()
+}
+
+fn is_user_of(key: &StateKey, server: &ServerName) -> bool {
+    key.kind() == "m.room.member"
+        && <&UserId>::try_from(key.key()).is_ok_and(|user| user.server_name() == server)
+}
