@@ -1,10 +1,10 @@
-//! What a user may read of a room, and how it looks.
+//! What a user, or another server, may read of a room, and how it looks.
 //!
 //! Owns: one [`RoomReader`](access::RoomReader) for each pair of user and room, and what is read through it: history, context, single events,
 //! state, members, and the client form of events. Does not own: requests and answers (rank 5), what changed since (sync), the
 //! reading that ingest does for itself ([`crate::reading`]).
 //!
-//! Invariants: one function decides whether an event may be seen ([`visibility`]), for every path. Nothing here writes. Originals of redacted
+//! Invariants: one rule decides whether an event may be seen ([`visibility`]), for every path. Nothing here writes. Originals of redacted
 //! events are never read.
 
 pub mod access;
@@ -15,6 +15,7 @@ pub mod filter;
 pub mod history;
 pub mod members;
 pub mod receipt;
+pub mod server;
 pub mod state;
 pub mod stripped;
 pub mod token;

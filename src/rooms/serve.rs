@@ -4,7 +4,7 @@
 //! of their users ([`join`]). Does not own: requests, their authentication, shapes on the wire.
 //!
 //! Invariants: only a server that takes part in a room is told about it, only what belongs to that room, and never a rejected event.
-//! Nothing is told that is not on disk, and no answer waits for the room's guard. How many events are walked through does not follow what was
+//! What its users may not see of the room's history it gets redacted ([`crate::reader::server`]). Nothing is told that is not on disk, and no answer waits for the room's guard. How many events are walked through does not follow what was
 //! asked for; a state and its auth chain are given whole.
 
 mod history;
@@ -22,6 +22,7 @@ use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::loading::LoadError;
 use crate::operation::StoreFault;
+use crate::reader::server::ServerReader;
 use crate::reading::RoomReading;
 use crate::rooms::Rooms;
 use crate::schema::Outcome;
@@ -74,7 +75,9 @@ impl Rooms {
         room: &RoomId,
         event: &EventId,
     ) -> Result<Arc<RoomEvent>, ServeError> {
-        servable(&self.shared_with(to, room).await?, event).await
+        let reading = self.shared_with(to, room).await?;
+        let event = servable(&reading, event).await?;
+        Ok(ServerReader::new(&reading, to).shown(event).await?)
     }
 
     /// The room, if the server takes part in it.

@@ -3,7 +3,8 @@
 //! Owns: the rule, and what it asks of the states around an event. Does not own: how far the past of the room belongs to the user
 //! ([`super::access::Standing`]).
 //!
-//! Invariants: every read path asks [`RoomReader::sees`]. It goes by the state at the event, not by today's, and looks at each state once.
+//! Invariants: every read path of users asks [`RoomReader::sees`], and what goes to other servers is decided by the same rule
+//! ([`super::server`]). It goes by the state at the event, not by today's, and looks at each state once.
 //! Rejected events, soft-failed events and outliers are seen by nobody.
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::schema::{Membership, Outcome};
 ///
 /// `in_reach`: the user was in the room after the event, or is now: it came before they left. An event on a branch of the graph that
 /// had not seen them leave is out of reach if it came later.
-fn allows(visibility: HistoryVisibility, membership: Membership, in_reach: bool) -> bool {
+pub(super) fn allows(visibility: HistoryVisibility, membership: Membership, in_reach: bool) -> bool {
     match visibility {
         HistoryVisibility::WorldReadable => true,
         HistoryVisibility::Shared => in_reach,
@@ -34,7 +35,7 @@ fn allows(visibility: HistoryVisibility, membership: Membership, in_reach: bool)
 }
 
 /// [`allows`], where every membership gives the same answer.
-fn allows_whatever_membership(visibility: HistoryVisibility, in_reach: bool) -> bool {
+pub(super) fn allows_whatever_membership(visibility: HistoryVisibility, in_reach: bool) -> bool {
     match visibility {
         HistoryVisibility::WorldReadable => true,
         HistoryVisibility::Shared => in_reach,
@@ -139,7 +140,7 @@ impl RoomReader<'_> {
     }
 }
 
-fn sets_visibility(event: &Pdu) -> Option<HistoryVisibility> {
+pub(super) fn sets_visibility(event: &Pdu) -> Option<HistoryVisibility> {
     let sets = event.type_name() == "m.room.history_visibility" && event.state_key() == Some("");
     sets.then(|| HistoryVisibility::of(event))
 }

@@ -7,6 +7,7 @@ use ruma::{OwnedEventId, RoomId, ServerName};
 
 use super::{ServeError, servable};
 use crate::event::RoomEvent;
+use crate::reader::server::ServerReader;
 use crate::reading::RoomReading;
 use crate::remote::MissingEvents;
 use crate::rooms::Rooms;
@@ -41,7 +42,7 @@ impl Rooms {
         let limit = wanted.limit.min(MAX_EVENTS);
         let mut found = walk(&reading, edge, stop, wanted.min_depth, limit).await?;
         found.reverse();
-        Ok(found)
+        shown(&reading, to, found).await
     }
 
     /// Events and what came before them, the newest first (`GET /backfill/{roomId}`).
@@ -57,8 +58,23 @@ impl Rooms {
             servable(&reading, id).await?;
         }
         let edge = from.iter().take(MAX_IDS).cloned().collect();
-        walk(&reading, edge, BTreeSet::new(), 0, limit.min(MAX_EVENTS)).await
+        let found = walk(&reading, edge, BTreeSet::new(), 0, limit.min(MAX_EVENTS)).await?;
+        shown(&reading, to, found).await
     }
+}
+
+/// Events as a server may have them.
+async fn shown(
+    reading: &RoomReading,
+    to: &ServerName,
+    events: Vec<Arc<RoomEvent>>,
+) -> Result<Vec<Arc<RoomEvent>>, ServeError> {
+    let mut reader = ServerReader::new(reading, to);
+    let mut shown = Vec::with_capacity(events.len());
+    for event in events {
+        shown.push(reader.shown(event).await?);
+    }
+    Ok(shown)
 }
 
 /// Breadth first along previous events. Rejected ones are walked through, not given.

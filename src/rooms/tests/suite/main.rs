@@ -20,5 +20,6 @@ mod sim_network;
 mod sim_room;
 mod sim_scene;
 mod sim_told;
+mod sim_visibility;
 mod upgrading;
 mod upkeep;
