@@ -23,7 +23,7 @@ use crate::schema::{
 use crate::thread::{Step, ThreadWalk};
 
 impl Operation<'_> {
-    /// Puts an event at the end of the live stream. The picture of the room has its effect already; `was_joined` says how its sender stood
+    /// Puts an event at the end of the live stream. One that was redacted before counts as little as one that is redacted now. The picture of the room has its effect already; `was_joined` says how its sender stood
     /// before.
     pub(super) async fn arrive(
         &mut self,
@@ -51,6 +51,9 @@ impl Operation<'_> {
         let row = TimelineRow { event: event.number, state, joined, top, thread, totals };
         self.batch.append::<Timeline>(&room, &(room, position), &row);
         self.batch.put::<Arrivals>(&(room, event.number), &position);
+        if event.facts.redacted_by.is_some() {
+            self.uncount(event.number);
+        }
         Ok(())
     }
 

@@ -25,17 +25,21 @@ impl Operation<'_> {
         placement: Placement,
         sent_by: Option<SentBy>,
     ) -> Result<Arc<RoomEvent>, StoreFault> {
-        let number = self.take_number();
-        self.place_as(number, pdu, placement, sent_by).await
+        let event = RoomEvent {
+            number: self.take_number(),
+            pdu,
+            facts: EventFacts { sent_by, ..EventFacts::outlier() },
+        };
+        self.place_outlier(event, placement).await
     }
 
-    /// Gives an outlier its place in the graph, now that this is known.
+    /// Gives an outlier its place in the graph, now that this is known. What has happened to it so far stays.
     pub async fn place_known(
         &mut self,
         known: &RoomEvent,
         placement: Placement,
     ) -> Result<Arc<RoomEvent>, StoreFault> {
-        self.place_as(known.number, known.pdu.clone(), placement, known.facts.sent_by.clone()).await
+        self.place_outlier(known.clone(), placement).await
     }
 
     /// Writes an event whose place in the graph is not known: an outlier, or one that its auth events reject.
@@ -62,17 +66,15 @@ impl Operation<'_> {
         Ok(root)
     }
 
-    async fn place_as(
+    async fn place_outlier(
         &mut self,
-        number: EventNumber,
-        pdu: Pdu,
+        outlier: RoomEvent,
         placement: Placement,
-        sent_by: Option<SentBy>,
     ) -> Result<Arc<RoomEvent>, StoreFault> {
+        let RoomEvent { number, pdu, facts } = outlier;
         let Placement { outcome, provisional, before, rank, gap } = placement;
         let key = pdu.as_state().filter(|_| outcome != Outcome::Rejected);
-        let mut facts =
-            EventFacts { outcome, provisional, before: Some(before), sent_by, ..EventFacts::outlier() };
+        let mut facts = EventFacts { outcome, provisional, before: Some(before), ..facts };
         if let Some(key) = &key {
             let (tree, grove) = (&self.core.state.tree, self.next.view.grove());
             facts.replaces = tree.get(&self.snapshot, grove, before, key).await?;

@@ -8,8 +8,9 @@ use plop_rooms::schema::Outcome;
 use plop_state::Pdu;
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomVersionId};
 
+use crate::bed::redaction;
 use crate::sim_network::key;
-use crate::sim_room::picture;
+use crate::sim_room::{actor, picture, timeline, view};
 use crate::sim_scene::{Scene, third_name};
 
 /// More events than are asked for one by one.
@@ -114,6 +115,33 @@ async fn what_is_no_event_is_left_out_of_a_state_at_once() {
     shows_whole(&scene, &event, raw(&joins));
     assert_eq!(scene.receive(&event).await, Verdict::Accepted);
     assert_eq!(members(&scene).await, MANY);
+}
+
+/// It was known as a part of a state and redacted as such before it came itself.
+#[tokio::test(start_paused = true)]
+async fn b3_51_an_event_that_was_redacted_before_it_has_a_place_stays_redacted() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let gone: OwnedEventId = EventId::parse(format!("${:a>43}", "before")).expect("an event id");
+    let user = OwnedUserId::try_from("@other:evil.example").expect("a user id");
+    let content = r#"{"displayname":"secret","membership":"join"}"#;
+    let join = scene.on(&[gone], &user, "m.room.member", Some(user.as_str()), content).await;
+    scene.shows(&join);
+    let event = after_a_gap(&scene, std::slice::from_ref(&join)).await;
+    assert_eq!(scene.receive(&event).await, Verdict::Accepted);
+    assert_eq!(scene.outcome(&join).await, Some(Outcome::Outlier));
+    let admin = actor(&scene.admin());
+    let redaction = redaction(None, "r");
+    let redacted = scene.server.rooms.redact(&admin, &scene.room, join.event_id(), &redaction).await;
+    redacted.expect("a redaction");
+    scene.tells_state(&join, &[]).await;
+    assert_eq!(scene.receive(&join).await, Verdict::Accepted);
+    let number = view(&scene.server, &scene.room).await.number;
+    let reading = scene.server.rooms.writer(number).await.expect("the guard").reading();
+    let placed = reading.event_by_id(join.event_id()).await.expect("a read").expect("the event");
+    assert!(placed.facts.redacted_by.is_some(), "nobody would know that it was redacted");
+    assert_eq!(placed.pdu.content_text(), r#"{"membership":"join"}"#);
+    let shown = timeline(&scene.server, &scene.room).await;
+    assert!(shown.iter().all(|event| !event.pdu.content_text().contains("secret")));
 }
 
 #[tokio::test(start_paused = true)]
