@@ -5,8 +5,8 @@
 use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
-    Arrivals, EventNumbers, Events, Heads, History, Members, Membership, Mentions, Outcome, Projecting,
-    RoomIds, Rooms, ThreadTotals, Timeline, UserRooms,
+    Annotations, Arrivals, EventNumbers, Events, Heads, History, Members, Membership, Mentions, Outcome,
+    Projecting, RoomIds, Rooms, ThreadTotals, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
@@ -64,6 +64,9 @@ fn events() -> Vec<Box<dyn ReferenceCheck>> {
             names: |(room, _), row| vec![(*room, row.event_id.clone())],
             agrees: |((_, number), _), (_, found)| found == number,
         }),
+        Box::new(Reference::<Annotations, Events>::exists("numbers of events", |(room, ..), number| {
+            vec![(*room, *number)]
+        })),
         Box::new(Reference::<EventNumbers, Events>::exists("numbers of events", |(room, _), number| {
             vec![(*room, *number)]
         })),

@@ -7,6 +7,7 @@
 //! not at all.
 
 pub mod aliases;
+mod annotations;
 pub mod create;
 pub mod directory;
 pub mod forget;

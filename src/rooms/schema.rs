@@ -12,7 +12,7 @@ use plop_base::clock::UnixMillis;
 use plop_db::codec::Tail;
 use plop_db::{Position, record, tags};
 use plop_state_store::tree::Root;
-use plop_state_store::{EventNumber, Generation, RoomNumber};
+use plop_state_store::{EventNumber, Generation, KeyHash, RoomNumber};
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
 use crate::rank::Rank;
@@ -100,6 +100,11 @@ plop_db::keyspaces! {
 
     /// The signing keys of this server, by key id. Written once at the first start; read at start. Never deleted.
     pub SigningKeys = 118 "signing_keys" Point { String => SigningKeyRow }
+
+    /// The annotations that local users have given: what is annotated, by whom, and a keyed hash of the event's type with the annotation's key (any
+    /// text a client likes). Written with the event; read when a local user annotates; deleted with the room. A redaction leaves the row: whoever
+    /// finds one looks whether its event was redacted, and the next such annotation takes its place.
+    pub Annotations = 120 "annotations" Point { (RoomNumber, OwnedEventId, OwnedUserId, KeyHash) => EventNumber }
 
     /// The name of the server whose database this is. Written at the end of the first start, and of later ones with another name while there is no
     /// user and no room; compared at each start. Never deleted.

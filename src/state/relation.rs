@@ -6,7 +6,7 @@
 
 use ruma::{EventId, OwnedEventId};
 
-use crate::json::{NumberRule, Value, parse_object};
+use crate::json::{NumberRule, Object, Value, parse_object};
 use crate::pdu::Pdu;
 
 /// A relation with a type. A rich reply alone (`m.in_reply_to`) is none.
@@ -14,6 +14,8 @@ use crate::pdu::Pdu;
 pub struct Relation {
     pub rel_type: String,
     pub event: OwnedEventId,
+    /// What an annotation says.
+    pub key: Option<String>,
 }
 
 impl Relation {
@@ -23,11 +25,16 @@ impl Relation {
         if !event.content_text().contains("\"m.relates_to\"") {
             return None;
         }
-        let content = parse_object(event.content_text().as_bytes(), NumberRule::Lenient).ok()?;
+        Self::in_content(&parse_object(event.content_text().as_bytes(), NumberRule::Lenient).ok()?)
+    }
+
+    /// The relation of an event with this content.
+    pub fn in_content(content: &Object) -> Option<Self> {
         let relation = content.get("m.relates_to")?;
         let rel_type = relation.get("rel_type").and_then(Value::as_str)?;
         let parent = relation.get("event_id").and_then(Value::as_str)?;
-        Some(Self { rel_type: rel_type.to_owned(), event: EventId::parse(parent).ok()? })
+        let key = relation.get("key").and_then(Value::as_str).map(ToOwned::to_owned);
+        Some(Self { rel_type: rel_type.to_owned(), event: EventId::parse(parent).ok()?, key })
     }
 
     /// Whether the event is in the thread whose root the relation names.
@@ -49,6 +56,14 @@ mod tests {
         let table = [
             (relates(json!({"rel_type": "m.thread", "event_id": "$root"})), Some("m.thread $root")),
             (relates(json!({"rel_type": "org.x", "event_id": "$a"})), Some("org.x $a")),
+            (
+                relates(json!({"rel_type": "m.annotation", "event_id": "$a", "key": "+"})),
+                Some("m.annotation $a +"),
+            ),
+            (
+                relates(json!({"rel_type": "m.annotation", "event_id": "$a", "key": 1})),
+                Some("m.annotation $a"),
+            ),
             (relates(json!({"m.in_reply_to": {"event_id": "$a"}})), None),
             (relates(json!({"rel_type": "m.thread", "event_id": "root"})), None),
             (relates(json!({"rel_type": "m.thread"})), None),
@@ -61,7 +76,10 @@ mod tests {
         for (content, expected) in table {
             let event = builder(rules, "m.room.message", content.clone()).build(rules, &key("a.test"));
             let relation = Relation::of(&event.unwrap());
-            let found = relation.as_ref().map(|found| format!("{} {}", found.rel_type, found.event));
+            let found = relation.as_ref().map(|found| {
+                let key = found.key.as_ref().map(|key| format!(" {key}")).unwrap_or_default();
+                format!("{} {}{key}", found.rel_type, found.event)
+            });
             assert_eq!(found.as_deref(), expected, "{content}");
             assert_eq!(
                 relation.is_some_and(|relation| relation.is_thread()),

@@ -36,6 +36,7 @@ impl From<Refusal> for ApiError {
             | Refusal::Unreachable(_)
             | Refusal::MayNotChangeAlias
             | Refusal::MayNotPublish => Self::forbidden(refusal),
+            Refusal::DuplicateAnnotation => Self::bad_request(ErrorKind::DuplicateAnnotation, refusal),
             Refusal::StillInRoom => Self::bad_request(ErrorKind::Unknown, refusal),
             Refusal::UnableToAuthorise => Self::bad_request(ErrorKind::UnableToAuthorizeJoin, refusal),
             Refusal::BadAlias(_) => Self::bad_request(ErrorKind::BadAlias, refusal),

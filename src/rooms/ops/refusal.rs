@@ -25,6 +25,8 @@ pub enum Refusal {
     NoSuchEvent,
     #[error("you may not redact this event")]
     MayNotRedact,
+    #[error("you have annotated this event so already")]
+    DuplicateAnnotation,
     #[error("guests may not do this")]
     Guest,
     /// The server itself asked for something that needs a user.

@@ -3,7 +3,7 @@
 //! Owns: message and state events of local users, redactions, and that a repeated request makes no second event. Does not own:
 //! what an event of a certain type means beyond the room's rules.
 //!
-//! Invariants: a redaction that would have no effect is refused rather than sent.
+//! Invariants: a redaction that would have no effect is refused rather than sent, and so is a reaction that the user has given already.
 
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
@@ -16,6 +16,7 @@ use ruma::{EventId, OwnedEventId, RoomId, UserId};
 use crate::draft::EventDraft;
 use crate::operation::{Operation, StoreFault};
 use crate::ops::aliases;
+use crate::ops::annotations::Annotation;
 use crate::ops::refusal::{Guests, Refusal, check_length, sender};
 use crate::ops::transactions::Transaction;
 use crate::rooms::Rooms;
@@ -123,6 +124,13 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
     {
         return Ok(answered);
     }
+    let is_message = event.state_key.is_none();
+    let annotation = is_message.then(|| Annotation::of(sender, &event.kind, &event.content)).flatten();
+    if let Some(annotation) = &annotation
+        && annotation.is_given(operation).await?
+    {
+        return Err(Refusal::DuplicateAnnotation);
+    }
     if let Some(same) = unchanged(operation, sender, event).await? {
         return Ok(same);
     }
@@ -134,6 +142,9 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
     let id = appended.pdu.event_id_owned().clone();
     if let Some(transaction) = transaction {
         transaction.record(operation, &id);
+    }
+    if let Some(annotation) = annotation {
+        annotation.record(operation, appended.number);
     }
     Ok(id)
 }

@@ -1,6 +1,7 @@
 //! Rooms on the in-memory engine, with a simulated clock and seeded randomness.
 
 mod aliases;
+mod annotating;
 mod bed;
 mod creating;
 mod directory;

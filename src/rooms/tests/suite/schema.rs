@@ -5,15 +5,16 @@ use plop_db::codec::{Tail, decode};
 use plop_db::{Batch, Position};
 use plop_rooms::rank::Rank;
 use plop_rooms::schema::{
-    ActiveThreadRow, ActiveThreads, AliasRow, Aliases, AppliedRedactions, Arrivals, EventNumbers, EventRow,
-    Events, GapRow, Gaps, HeadRow, Heads, History, JoinedSince, KEYSPACES, LastSent, MemberRow, Members,
-    Membership, MentionRow, Mentions, Originals, Outcome, Projecting, ProjectingRow, PublishedRooms,
-    RoomAliases, RoomIds, RoomRow, Rooms, SentBy, ServerName, SigningKeyRow, SigningKeys, StrippedState,
-    StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey,
-    TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
+    ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
+    EventNumbers, EventRow, Events, GapRow, Gaps, HeadRow, Heads, History, JoinedSince, KEYSPACES, LastSent,
+    MemberRow, Members, Membership, MentionRow, Mentions, Originals, Outcome, Projecting, ProjectingRow,
+    PublishedRooms, RoomAliases, RoomIds, RoomRow, Rooms, SentBy, ServerName, SigningKeyRow, SigningKeys,
+    StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals,
+    TransactionKey, TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions,
+    WaitingRow,
 };
 use plop_state_store::tree::Root;
-use plop_state_store::{EventNumber, Generation, RoomNumber};
+use plop_state_store::{EventNumber, Generation, KeyHash, RoomNumber};
 use ruma::{
     OwnedEventId, OwnedUserId, owned_event_id, owned_room_alias_id, owned_room_id, owned_server_name,
     owned_user_id,
@@ -116,6 +117,8 @@ fn put_events(rows: &mut Batch) {
             rows.put::<Events>(&(ROOM, EVENT), &placed);
         }
     }
+    let hash: KeyHash = decode(&[7; 12]).expect("a hash");
+    rows.put::<Annotations>(&(ROOM, id(), user(), hash), &EVENT);
     rows.put::<Originals>(&(NOW, ROOM, EVENT), &Tail("{}".to_owned()));
 }
 

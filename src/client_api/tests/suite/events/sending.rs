@@ -255,3 +255,15 @@ async fn one_who_sends_is_there() {
     bed.state(&bob, &room, "m.room.create", "").await;
     assert_eq!(seen(&bob).await, None, "nor is reading state, which programs do");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reaction_is_given_once() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let room = bed.room(&alice, json!({})).await;
+    let target = bed.say(&alice, &room, "hi").await;
+    let reaction = json!({ "m.relates_to": { "rel_type": "m.annotation", "event_id": target, "key": "+" } });
+    send(&bed, &alice, &room, "m.reaction", "1").json(&reaction).await.ok();
+    let again = send(&bed, &alice, &room, "m.reaction", "2").json(&reaction);
+    bed.without_effect(again).await.refused(400, "M_DUPLICATE_ANNOTATION");
+}
