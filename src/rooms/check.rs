@@ -36,6 +36,12 @@ fn rooms() -> Vec<Box<dyn ReferenceCheck>> {
                 of_user.membership == member.membership && (is_same || member.membership == Membership::Join)
             },
         }),
+        Box::new(Reference::<UserRooms, Members> {
+            name: "rooms of users",
+            // Nothing is known of the event of an invite from elsewhere, and who was resolved away has none.
+            names: |(user, room), of_user| of_user.event.map(|_| (*room, user.clone())).into_iter().collect(),
+            agrees: |(_, of_user), (_, member)| of_user.event == Some(member.event),
+        }),
     ]
 }
 

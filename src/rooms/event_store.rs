@@ -13,7 +13,7 @@ use plop_state::Rules;
 use plop_state_store::{EventNumber, RoomNumber};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use ruma::EventId;
+use ruma::{EventId, OwnedEventId};
 
 use crate::event::{DamagedEvent, RoomEvent};
 use crate::schema::{EventNumbers, Events};
@@ -115,6 +115,17 @@ impl EventStore {
         event: &EventId,
     ) -> Result<Option<EventNumber>, ReadError> {
         snapshot.get::<EventNumbers>(&(room, event.to_owned())).await
+    }
+
+    /// The numbers of several events, in their order.
+    pub async fn numbers(
+        &self,
+        snapshot: &Snapshot,
+        room: RoomNumber,
+        events: &[OwnedEventId],
+    ) -> Result<Vec<Option<EventNumber>>, ReadError> {
+        let keys: Vec<_> = events.iter().map(|event| (room, event.clone())).collect();
+        snapshot.get_many::<EventNumbers>(&keys).await
     }
 
     /// Forgets an event whose row a commit has changed. Called from the commit hook.

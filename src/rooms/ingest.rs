@@ -28,10 +28,12 @@ mod verifying;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plop_base::Tasks;
 use plop_state::auth::AuthError;
 use plop_state::json::{NumberRule, parse_object};
 use plop_state_store::RoomNumber;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, ServerName};
+use tokio::sync::Semaphore;
 
 pub use join::JoinError;
 pub use verifying::Unfit;
@@ -46,6 +48,9 @@ use turns::Turns;
 /// How long an event waits for keys of events in the state before it. A server that could not be reached for so long, nor anybody who knows
 /// its keys, may be gone for good, and its members must not hold up the room.
 const KEYS_AWAITED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Rooms of other servers that are joined at once.
+const JOINS_AT_ONCE: usize = 16;
 
 /// What became of an event that was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,16 +83,20 @@ pub struct Received {
 pub struct Ingest {
     rooms: Rooms,
     remote: Arc<dyn Remote>,
+    tasks: Tasks,
     /// Rooms that are being joined, so that each is joined once at a time.
     joining: Turns<OwnedRoomId>,
+    /// Places for joins: each takes in a whole room.
+    joins: Arc<Semaphore>,
     /// Rooms in which an event is getting its place. The next one waits until that has landed, so it sees all gaps, places and redactions.
     placing: Turns<RoomNumber>,
 }
 
 impl Ingest {
-    /// `remote` is how other servers are asked.
-    pub fn new(rooms: Rooms, remote: Arc<dyn Remote>) -> Self {
-        Self { rooms, remote, joining: Turns::default(), placing: Turns::default() }
+    /// `remote` is how other servers are asked; what must be finished whoever waits for it is a task.
+    pub fn new(rooms: Rooms, remote: Arc<dyn Remote>, tasks: Tasks) -> Self {
+        let joins = Arc::new(Semaphore::new(JOINS_AT_ONCE));
+        Self { rooms, remote, tasks, joining: Turns::default(), joins, placing: Turns::default() }
     }
 
     /// The rooms that it writes.

@@ -101,6 +101,42 @@ impl RoomReading {
         }
     }
 
+    /// Several events by number, in that order.
+    pub async fn events(&self, numbers: &[EventNumber]) -> Result<Vec<Arc<RoomEvent>>, EventReadError> {
+        let in_flight = |number: &EventNumber| self.ahead.in_flight(*number);
+        let landed: Vec<EventNumber> =
+            numbers.iter().filter(|number| in_flight(number).is_none()).copied().collect();
+        let view = self.view();
+        let landed = self.core.events.get_many(&self.snapshot, view.number, view.rules, &landed).await?;
+        let mut landed = landed.into_iter();
+        let events = numbers.iter().map(|number| in_flight(number).cloned().or_else(|| landed.next()));
+        Ok(events.flatten().collect())
+    }
+
+    /// Which of several events are here, whatever their outcome.
+    pub async fn are_here(&self, ids: &[OwnedEventId]) -> Result<Vec<bool>, EventReadError> {
+        Ok(self.numbers(ids).await?.iter().map(Option::is_some).collect())
+    }
+
+    async fn numbers(&self, ids: &[OwnedEventId]) -> Result<Vec<Option<EventNumber>>, EventReadError> {
+        let mut numbers = self.core.events.numbers(&self.snapshot, self.view().number, ids).await?;
+        for (id, number) in ids.iter().zip(&mut numbers) {
+            *number = self.ahead.in_flight_by_id(id).map(|event| event.number).or(*number);
+        }
+        Ok(numbers)
+    }
+
+    /// Several events by id, in that order; nothing for those that are not here.
+    pub async fn events_by_id(
+        &self,
+        ids: &[OwnedEventId],
+    ) -> Result<Vec<Option<Arc<RoomEvent>>>, EventReadError> {
+        let numbers = self.numbers(ids).await?;
+        let here: Vec<EventNumber> = numbers.iter().flatten().copied().collect();
+        let mut events = self.events(&here).await?.into_iter();
+        Ok(numbers.iter().map(|number| number.and_then(|_| events.next())).collect())
+    }
+
     /// The events under some keys of a state.
     pub async fn state_events(
         &self,
@@ -125,16 +161,16 @@ impl RoomReading {
         from: Root,
         to: Root,
     ) -> Result<Vec<(StateKey, Option<Arc<RoomEvent>>)>, StoreFault> {
-        let mut changes = Vec::new();
-        for found in self.core.state.tree.diff(&self.snapshot, self.view().grove(), from, to).await? {
-            // One of the two has the key, and what it has is a state event.
-            let Some(number) = found.after.or(found.before) else { continue };
-            let event = self.event(number).await?;
-            if let Some(key) = event.pdu.as_state() {
-                changes.push((key, found.after.map(|_| event)));
-            }
-        }
-        Ok(changes)
+        let found = self.core.state.tree.diff(&self.snapshot, self.view().grove(), from, to).await?;
+        // One of the two has the key, and what it has is a state event.
+        let numbers: Vec<EventNumber> =
+            found.iter().filter_map(|found| found.after.or(found.before)).collect();
+        let events = self.events(&numbers).await?;
+        let changes = found.iter().zip(events).filter_map(|(found, event)| {
+            let key = event.pdu.as_state()?;
+            Some((key, found.after.map(|_| event)))
+        });
+        Ok(changes.collect())
     }
 }
 
@@ -146,11 +182,7 @@ impl EventLoader for RoomReading {
         _: RoomNumber,
         numbers: &[EventNumber],
     ) -> Result<Vec<Option<LoadedEvent>>, StoreFault> {
-        let mut loaded = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            loaded.push(Some(lend(&*self.event(*number).await?)));
-        }
-        Ok(loaded)
+        Ok(self.events(numbers).await?.iter().map(|event| Some(lend(event))).collect())
     }
 
     async fn by_id(
@@ -158,11 +190,7 @@ impl EventLoader for RoomReading {
         _: RoomNumber,
         ids: &[OwnedEventId],
     ) -> Result<Vec<Option<LoadedEvent>>, StoreFault> {
-        let mut loaded = Vec::with_capacity(ids.len());
-        for id in ids {
-            loaded.push(self.event_by_id(id).await?.as_deref().map(lend));
-        }
-        Ok(loaded)
+        Ok(self.events_by_id(ids).await?.iter().map(|event| event.as_deref().map(lend)).collect())
     }
 }
 

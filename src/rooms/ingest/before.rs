@@ -31,6 +31,9 @@ const MAX_STATE: usize = 1_000_000;
 /// Missing events that are asked for one by one; for more, the whole state is.
 const MAX_SINGLE: usize = 50;
 
+/// Events of a told state that are looked up at once.
+const PAGE: usize = 1_000;
+
 /// Entries of a state written in one batch.
 const ENTRIES_IN_BATCH: usize = 5_000;
 
@@ -111,16 +114,18 @@ impl Ingest {
         let Some(unfit) = self.fetch_state(site, event, &ids).await? else { return Ok(None) };
         let reading = self.read(site).await?;
         let mut state: BTreeMap<StateKey, EventNumber> = BTreeMap::new();
-        for id in &ids.state {
-            match reading.event_by_id(id).await? {
-                Some(held) if held.facts.outcome == Outcome::Rejected => {}
-                Some(held) => {
-                    if let Some(key) = held.pdu.as_state() {
-                        state.entry(key).or_insert(held.number);
+        for ids in ids.state.chunks(PAGE) {
+            for (id, held) in ids.iter().zip(reading.events_by_id(ids).await?) {
+                match held {
+                    Some(held) if held.facts.outcome == Outcome::Rejected => {}
+                    Some(held) => {
+                        if let Some(key) = held.pdu.as_state() {
+                            state.entry(key).or_insert(held.number);
+                        }
                     }
+                    None if unfit.contains(id) => {}
+                    None => return Ok(None),
                 }
-                None if unfit.contains(id) => {}
-                None => return Ok(None),
             }
         }
         let create = reading.view().kept_type("m.room.create").map(|create| create.number);
@@ -139,9 +144,11 @@ impl Ingest {
     ) -> Result<Option<BTreeSet<OwnedEventId>>, LoadError> {
         let reading = self.read(site).await?;
         let mut wanted = BTreeSet::new();
-        for id in ids.state.iter().chain(&ids.auth_chain) {
-            if reading.event_by_id(id).await?.is_none() {
-                wanted.insert(id.clone());
+        for ids in ids.state.chunks(PAGE).chain(ids.auth_chain.chunks(PAGE)) {
+            for (id, is_here) in ids.iter().zip(reading.are_here(ids).await?) {
+                if !is_here {
+                    wanted.insert(id.clone());
+                }
             }
         }
         let mut verdicts = Verdicts::default();

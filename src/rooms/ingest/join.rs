@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plop_base::Actor;
 use plop_base::limits::{MAX_AUTH_EVENTS, MAX_PREV_EVENTS};
+use plop_base::{Actor, TaskKind};
 use plop_db::ReadError;
 use plop_state::auth::{AuthError, NotAuthorised};
 use plop_state::build::{BuildError, EventBuilder};
@@ -21,6 +21,7 @@ use plop_state_store::EventNumber;
 use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
 use ruma::{OwnedEventId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
+use tokio::sync::oneshot;
 
 use super::judging::check_in;
 use super::{Ingest, Site};
@@ -35,6 +36,9 @@ use crate::view::RoomView;
 
 /// Servers that are asked to let a user in.
 const MAX_SERVERS: usize = 8;
+
+/// Events of a told state that are looked up at once.
+const PAGE: usize = 1_000;
 
 /// Why a room of other servers was not joined. With several servers: what the last one led to.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,8 @@ pub enum JoinError {
     State(&'static str),
     #[error("the room does not allow the join: {0}")]
     Forbidden(AuthError),
+    #[error("the server stops")]
+    Stopping,
     #[error(transparent)]
     Load(#[from] LoadError),
 }
@@ -76,6 +82,8 @@ impl From<ReadError> for JoinError {
 
 impl Ingest {
     /// Joins a user of this server to a room that none is in yet, through one of some servers that are. Returns the join.
+    ///
+    /// Once it has begun it is finished, also if nobody waits for it any more: the other servers have the join before we do.
     pub async fn join(
         &self,
         actor: &Actor,
@@ -86,8 +94,22 @@ impl Ingest {
         if user.server_name() != self.rooms.core().server {
             return Err(JoinError::NotOurUser);
         }
-        let _turn = self.joining.take(&room.to_owned()).await;
-        self.join_through(user, room, via).await
+        let turn = self.joining.take(&room.to_owned()).await;
+        // The semaphore is never closed; were it, joins would merely not be counted.
+        let place = Arc::clone(&self.joins).acquire_owned().await.ok();
+        let (ingest, user, room, via) = (self.clone(), user.to_owned(), room.to_owned(), via.to_vec());
+        let (answer, outcome) = oneshot::channel();
+        let work = async move {
+            let _held = (turn, place);
+            let joined = ingest.join_through(&user, &room, &via).await;
+            match answer.send(joined) {
+                Ok(()) | Err(Ok(_)) => Ok(()),
+                // Nobody else is told.
+                Err(Err(error)) => Err(error.into()),
+            }
+        };
+        self.tasks.spawn_once(TaskKind::RoomWork, "join a room of other servers", work);
+        outcome.await.unwrap_or(Err(JoinError::Stopping))
     }
 
     async fn join_through(
@@ -251,13 +273,14 @@ impl Ingest {
     ) -> Result<BTreeMap<StateKey, EventNumber>, JoinError> {
         let reading = self.read(site).await?;
         let mut state = BTreeMap::new();
-        for id in ids {
-            let event = reading.event_by_id(id).await.map_err(LoadError::from)?;
-            let Some(event) = event.filter(|event| event.facts.outcome != Outcome::Rejected) else {
-                continue;
-            };
-            if let Some(key) = event.pdu.as_state() {
-                state.entry(key).or_insert(event.number);
+        for ids in ids.chunks(PAGE) {
+            let events = reading.events_by_id(ids).await.map_err(LoadError::from)?;
+            for event in events.into_iter().flatten() {
+                if event.facts.outcome != Outcome::Rejected
+                    && let Some(key) = event.pdu.as_state()
+                {
+                    state.entry(key).or_insert(event.number);
+                }
             }
         }
         let create = state.get(&StateKey::create()).copied();

@@ -162,6 +162,23 @@ async fn b3_64_a_join_without_what_it_rests_on_fails_and_can_be_tried_again() {
     assert_eq!(picture(&scene.server, &room_id()).await.state.len(), 5);
 }
 
+/// The other server has the join when the request ends; the room would have a member that its own server does not know.
+#[tokio::test(start_paused = true)]
+async fn a_join_is_finished_when_nobody_waits_for_it() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let state = founded();
+    offers(&scene, "11", template(&state, &scene.admin()), raw(&state));
+    {
+        let mut joining = std::pin::pin!(join(&scene));
+        assert!(futures_util::poll!(&mut joining).is_pending());
+    }
+    let clock = &scene.server.rooms.core().clock;
+    clock.sleep(std::time::Duration::from_secs(1)).await;
+    let view = scene.server.rooms.view_by_id(&room_id()).await.expect("the room");
+    assert!(view.members.is_joined(&scene.admin()));
+    join(&scene).await.expect("the turn was given back");
+}
+
 #[tokio::test(start_paused = true)]
 async fn b3_70_a_room_of_an_unknown_version_is_not_joined() {
     let scene = Scene::new(RoomVersionId::V11).await;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use plop_base::Random;
 use plop_base::clock::{Clock, UnixMillis};
+use plop_base::{Random, Tasks};
 use plop_db::Db;
 use plop_rooms::core::Core;
 use plop_rooms::event::RoomEvent;
@@ -45,18 +45,20 @@ impl Server {
     pub async fn on(db: Db, name: OwnedServerName, number: u8, seed: u64, remote: Arc<dyn Remote>) -> Self {
         let random = Random::seeded(seed.wrapping_mul(31).wrapping_add(u64::from(number)));
         let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
+        let clock = Clock::simulated(START);
+        let tasks = Tasks::new(clock.clone(), random.clone());
         let core = Core {
             state: StateStore::open(&db, &random, cache).await.expect("a state store"),
             db,
             events: EventStore::new(1 << 20),
             server: name.clone(),
             key: key(&name, number),
-            clock: Clock::simulated(START),
+            clock,
             random,
             redaction_retention: Duration::from_secs(60),
         };
         let rooms = Rooms::open(core, 1 << 24).await.expect("rooms");
-        Self { name, ingest: Ingest::new(rooms.clone(), remote), rooms }
+        Self { name, ingest: Ingest::new(rooms.clone(), remote, tasks), rooms }
     }
 }
 
