@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use plop_db::{CommitError, Committed, ReadError, Receipt};
 use plop_state_store::RoomNumber;
 use ruma::RoomId;
+use tokio::sync::Semaphore;
 
 use crate::core::Core;
 use crate::loading::LoadError;
@@ -23,6 +24,9 @@ use crate::writer::RoomWriter;
 /// second process writing the same store.
 const ATTEMPTS: u32 = 4;
 
+/// Answers to other servers that hold the whole state of a room, at once.
+pub(crate) const STATES_AT_ONCE: usize = 4;
+
 /// The end of a submitted batch.
 pub async fn settle(submitted: Result<Receipt, StoreFault>) -> Result<Committed, StoreFault> {
     Ok(submitted?.await?)
@@ -33,6 +37,7 @@ pub async fn settle(submitted: Result<Receipt, StoreFault>) -> Result<Committed,
 pub struct Rooms {
     core: Arc<Core>,
     registry: Arc<Registry>,
+    whole_states: Arc<Semaphore>,
 }
 
 impl Rooms {
@@ -40,7 +45,7 @@ impl Rooms {
     pub async fn open(core: Core, view_budget: usize) -> Result<Self, ReadError> {
         let core = Arc::new(core);
         let registry = Arc::new(Registry::open(Arc::clone(&core), view_budget).await?);
-        Ok(Self { core, registry })
+        Ok(Self { core, registry, whole_states: Arc::new(Semaphore::new(STATES_AT_ONCE)) })
     }
 
     /// The parts below.
@@ -56,6 +61,11 @@ impl Rooms {
     /// Which rooms are loaded.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Places for answers that hold the whole state of a room.
+    pub(crate) fn whole_states(&self) -> &Arc<Semaphore> {
+        &self.whole_states
     }
 
     /// The number of a room that this server knows.

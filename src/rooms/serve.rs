@@ -5,7 +5,7 @@
 //!
 //! Invariants: only a server that takes part in a room is told about it, only what belongs to that room, and never a rejected event.
 //! What its users may not see of the room's history it gets redacted ([`crate::reader::server`]). Nothing is told that is not on disk, and no answer waits for the room's guard. How many events are walked through does not follow what was
-//! asked for; a state and its auth chain are given whole.
+//! asked for. A state and its auth chain are given whole, up to a limit, and only a few at a time with their events.
 
 mod history;
 mod join;
@@ -36,6 +36,9 @@ pub enum ServeError {
     /// The event is not here, was rejected, or belongs to another room.
     #[error("there is no such event in the room")]
     NoEvent,
+    /// A state with more events than are given in one answer.
+    #[error("the state is too large to be given")]
+    TooLarge,
     #[error(transparent)]
     Load(LoadError),
 }

@@ -71,7 +71,7 @@ impl From<ServeError> for ServeJoinError {
     fn from(error: ServeError) -> Self {
         match error {
             ServeError::NotInRoom => Self::NoRoom,
-            ServeError::NoEvent => Self::NotAccepted,
+            ServeError::NoEvent | ServeError::TooLarge => Self::NotAccepted,
             ServeError::Load(error) => error.into(),
         }
     }

@@ -1,8 +1,10 @@
 //! What other servers see of a room's history. The names carry the rows of the catalogue of hostile input.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use plop_rooms::draft::EventDraft;
+use plop_rooms::event::RoomEvent;
 use plop_rooms::remote::MissingEvents;
 use plop_rooms::serve::ServeError;
 use plop_state::json::Object;
@@ -98,4 +100,27 @@ async fn b4_73_who_is_not_in_the_room_sees_nothing_of_any() {
         let state = rooms.serve_state_ids(to, &scene.room, &told[2]).await;
         assert!(matches!(state, Err(ServeError::NotInRoom)), "{visibility}");
     }
+}
+
+/// Finding room for whole rooms is the asking server's problem: it waits.
+#[tokio::test(start_paused = true)]
+async fn a_few_whole_states_are_given_at_once() {
+    const AT_ONCE: usize = 4;
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let event = send(&scene.server, &scene.room, message(scene.admin(), "x")).await.expect("allowed");
+    let (rooms, to, id) = (&scene.server.rooms, scene.evil_server(), event.pdu.event_id());
+    let state = || rooms.serve_state(to, &scene.room, id);
+    let mut given = Vec::new();
+    for _ in 0..AT_ONCE {
+        given.push(state().await.expect("an answer"));
+    }
+    let mut next = std::pin::pin!(state());
+    assert!(futures_util::poll!(&mut next).is_pending(), "one more at once");
+    let ids = rooms.serve_state_ids(to, &scene.room, id).await.expect("ids cost little");
+    given.pop();
+    let served = next.await.expect("an answer");
+    let told = |events: &[Arc<RoomEvent>]| -> Vec<_> {
+        events.iter().map(|event| event.pdu.event_id_owned().clone()).collect()
+    };
+    assert_eq!((told(&served.state), told(&served.auth_chain)), (ids.state, ids.auth_chain));
 }
