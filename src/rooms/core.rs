@@ -7,9 +7,10 @@ use std::time::Duration;
 use plop_base::clock::Clock;
 use plop_base::random::Random;
 use plop_db::Db;
+use plop_state::Rules;
 use plop_state::sign::SigningKey;
 use plop_state_store::StateStore;
-use ruma::OwnedServerName;
+use ruma::{OwnedEventId, OwnedServerName};
 
 use crate::event_store::EventStore;
 
@@ -27,6 +28,13 @@ pub struct Core {
 }
 
 impl Core {
+    /// The id of a new event, in versions whose servers choose it; none either if the server's name is too long for one, and then the event
+    /// is refused.
+    pub fn new_event_id(&self, rules: &Rules) -> Option<OwnedEventId> {
+        let id = rules.spec.event_format.require_event_id.then(|| self.new_id('$'))?;
+        OwnedEventId::try_from(id).ok()
+    }
+
     /// A new identifier of this server: sigil, opaque part, server name.
     pub fn new_id(&self, sigil: char) -> String {
         // 18 letters and digits are 107 bits: never drawn twice.

@@ -17,7 +17,7 @@ use plop_state::build::{BuildError, EventBuilder};
 use plop_state::json::Object;
 use plop_state::{Pdu, Rules};
 use plop_state_store::RoomNumber;
-use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 
 use crate::operation::{Operation, StoreFault};
 use crate::rooms::{Rooms, settle};
@@ -117,9 +117,7 @@ impl Rooms {
         let mut builder = EventBuilder::new(room, "m.room.create", new.creator.clone(), new.content.clone());
         builder.state_key = Some(String::new());
         builder.origin_server_ts = at.0;
-        if new.rules.spec.event_format.require_event_id {
-            builder.event_id = EventId::parse(core.new_id('$')).ok();
-        }
+        builder.event_id = core.new_event_id(new.rules);
         let create = builder.build(new.rules, &core.key).map_err(NotARoom::Event)?;
         auth::check(&create, new.rules, |_| None).map_err(NotARoom::Create)?;
         Ok(create)

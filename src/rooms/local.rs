@@ -11,12 +11,13 @@ use std::sync::Arc;
 use plop_base::limits::MAX_PREV_EVENTS;
 use plop_state::build::{BuildError, EventBuilder};
 use plop_state::{Pdu, StateKey, auth};
-use ruma::{EventId, OwnedEventId};
 
+use crate::core::Core;
 use crate::draft::EventDraft;
 use crate::event::RoomEvent;
 use crate::operation::{Advance, Operation, Placement, StoreFault};
 use crate::schema::{Outcome, SentBy};
+use crate::view::RoomView;
 
 /// Why an event was not appended.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum AppendError {
 }
 
 /// The auth events of a draft.
-type Authorising = BTreeMap<StateKey, Pdu>;
+pub(crate) type Authorising = BTreeMap<StateKey, Pdu>;
 
 impl Operation<'_> {
     /// Makes, checks and appends a local event.
@@ -83,30 +84,36 @@ impl Operation<'_> {
     }
 
     fn build(&self, draft: EventDraft, authorising: &Authorising) -> Result<Pdu, BuildError> {
-        let view = self.view();
-        let rules = view.rules;
-        let parents: Vec<&Pdu> = self.tips().iter().take(MAX_PREV_EVENTS).map(|tip| &tip.pdu).collect();
-        let id_is_hash = rules.spec.authorization.room_create_event_id_as_room_id;
-        let room_id = (draft.kind != "m.room.create" || !id_is_hash).then(|| view.id.clone());
-        let mut builder = EventBuilder::new(room_id, draft.kind, draft.sender, draft.content);
-        builder.state_key = draft.state_key;
-        builder.redacts = draft.redacts;
-        builder.prev_events = parents.iter().map(|pdu| pdu.event_id_owned().clone()).collect();
-        builder.auth_events = authorising.values().map(|pdu| pdu.event_id_owned().clone()).collect();
-        builder.depth = self.depth().saturating_add(1);
-        builder.origin_server_ts = draft.ts.unwrap_or_else(|| self.core().clock.now()).0;
-        if rules.spec.event_format.require_event_id {
-            builder.event_id = self.chosen_event_id();
-            let referenced = parents.into_iter().chain(authorising.values());
-            builder.reference_hashes = referenced
-                .map(|pdu| (pdu.event_id_owned().clone(), pdu.reference_hash_text(rules)))
-                .collect();
-        }
-        builder.build(rules, &self.core().key)
+        let parents: Vec<&Pdu> = self.tips().iter().map(|tip| &tip.pdu).collect();
+        let builder = builder(self.core(), self.view(), draft, &parents, authorising);
+        builder.build(self.view().rules, &self.core().key)
     }
+}
 
-    /// An event id of versions 1 and 2, which the server chooses; none if the server's name is too long for one.
-    fn chosen_event_id(&self) -> Option<OwnedEventId> {
-        EventId::parse(self.core().new_id('$')).ok()
+/// An event of a room on top of its forward extremities, of which it names as many as an event may.
+pub(crate) fn builder(
+    core: &Core,
+    view: &RoomView,
+    draft: EventDraft,
+    extremities: &[&Pdu],
+    authorising: &Authorising,
+) -> EventBuilder {
+    let rules = view.rules;
+    let parents = || extremities.iter().copied().take(MAX_PREV_EVENTS);
+    let id = |pdu: &Pdu| pdu.event_id_owned().clone();
+    let id_is_hash = rules.spec.authorization.room_create_event_id_as_room_id;
+    let room_id = (draft.kind != "m.room.create" || !id_is_hash).then(|| view.id.clone());
+    let mut builder = EventBuilder::new(room_id, draft.kind, draft.sender, draft.content);
+    builder.state_key = draft.state_key;
+    builder.redacts = draft.redacts;
+    builder.prev_events = parents().map(id).collect();
+    builder.auth_events = authorising.values().map(id).collect();
+    builder.depth = parents().map(Pdu::depth).max().unwrap_or(0).saturating_add(1);
+    builder.origin_server_ts = draft.ts.unwrap_or_else(|| core.clock.now()).0;
+    builder.event_id = core.new_event_id(rules);
+    if rules.spec.event_format.require_event_id {
+        let referenced = parents().chain(authorising.values());
+        builder.reference_hashes = referenced.map(|pdu| (id(pdu), pdu.reference_hash_text(rules))).collect();
     }
+    builder
 }

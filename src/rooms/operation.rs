@@ -132,11 +132,6 @@ impl<'w> Operation<'w> {
         self.head.sequence
     }
 
-    /// The largest depth of the forward extremities.
-    pub fn depth(&self) -> u64 {
-        self.head.depth
-    }
-
     /// Whether the room's state is not complete yet.
     pub fn is_partial(&self) -> bool {
         self.head.partial.is_some()
@@ -217,7 +212,6 @@ impl<'w> Operation<'w> {
         self.apply(&changes, position)?;
         self.next.view.root = root;
         self.head.root = root;
-        self.head.depth = tips.iter().map(|tip| tip.pdu.depth()).max().unwrap_or(0);
         self.head.extremities = tips.iter().map(|tip| tip.number).collect();
         self.next.tips = tips;
         self.arrive(event, position, was_joined).await
@@ -292,7 +286,6 @@ fn first_head() -> HeadRow {
         generation: Generation::FIRST,
         root: Root::EMPTY,
         extremities: Vec::new(),
-        depth: 0,
         next_rank: Rank::FIRST,
         totals: Totals::default(),
         partial: None,

@@ -42,12 +42,9 @@ impl Operation<'_> {
     /// they have decided already.
     pub fn redact_event(&mut self, redaction: &RoomEvent, target: &Arc<RoomEvent>) {
         let view = self.view();
-        let may = view.rules.spec.authorization.special_case_room_redaction
-            || view.authority().is_some_and(|may| may.may_redact(&redaction.pdu, &target.pdu, view.rules));
-        // Without its room version a create event is not one of this room any more, so no version lets go of it.
-        let is_create = target.pdu.type_name() == "m.room.create";
+        let may = view.authority().is_some_and(|may| may.may_redact(&redaction.pdu, &target.pdu, view.rules));
         let is_done = target.facts.redacted_by.is_some() || target.facts.outcome == Outcome::Rejected;
-        if !may || is_create || is_done {
+        if !may || is_done {
             return;
         }
         let destroyed = self.core().clock.now().plus(self.core().redaction_retention);

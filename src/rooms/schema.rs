@@ -172,6 +172,19 @@ tags! {
     }
 }
 
+impl Membership {
+    /// The word in `content.membership`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Invite => "invite",
+            Self::Knock => "knock",
+            Self::Leave => "leave",
+            Self::Ban => "ban",
+        }
+    }
+}
+
 record! {
     /// What never changes about a room.
     pub struct RoomRow = 1 {
@@ -193,8 +206,6 @@ record! {
         /// The current state: what the states after all forward extremities resolve to.
         pub root: Root,
         pub extremities: Vec<EventNumber>,
-        /// The largest depth of the forward extremities.
-        pub depth: u64,
         /// Where the next live event stands in graph order.
         pub next_rank: Rank,
         /// Those of the last row of `timeline`.

@@ -94,6 +94,7 @@ impl From<AuthError> for ApiError {
             | AuthError::CreateWithoutCreator
             | AuthError::CreateAdditionalCreators => Self::bad_request(ErrorKind::BadJson, error),
             AuthError::CreateHasPrevEvents
+            | AuthError::SecondCreate
             | AuthError::CreateRoomIdOfOtherServer
             | AuthError::CreateHasRoomId
             | AuthError::DuplicateAuthEvents

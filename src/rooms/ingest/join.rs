@@ -190,9 +190,7 @@ impl Ingest {
         let depth = event.get("depth").and_then(Value::as_int).and_then(|depth| u64::try_from(depth).ok());
         builder.depth = depth.ok_or(JoinError::Template("depth"))?;
         builder.origin_server_ts = core.clock.now().0;
-        if rules.spec.event_format.require_event_id {
-            builder.event_id = OwnedEventId::try_from(core.new_id('$')).ok();
-        }
+        builder.event_id = core.new_event_id(rules);
         Ok(builder.build(rules, &core.key)?)
     }
 

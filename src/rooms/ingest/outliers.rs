@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plop_state::Pdu;
 use plop_state::auth::{self, AuthError, Cited, NotAuthorised};
+use plop_state::{Pdu, Rules};
 use ruma::OwnedEventId;
 
 use super::order::parents_first;
@@ -89,7 +89,7 @@ impl Ingest {
             Err(Unfit::Keys(error)) => return Err(error),
             other => other,
         };
-        Ok(event.and_then(|event| if event.event_id() == id { Ok(event) } else { Err(Unfit::OtherRoom) }))
+        Ok(event.and_then(|event| if event.event_id() == id { Ok(event) } else { Err(Unfit::OtherEvent) }))
     }
 
     /// What an event and the fetched ones cite that is neither here nor fetched.
@@ -143,7 +143,7 @@ async fn keep_outlier(operation: &mut Operation<'_>, site: &Site, event: Pdu) ->
         return Ok(());
     }
     let mut known = BTreeMap::new();
-    for id in cited_ids(&event) {
+    for id in cited_ids(&event, site.rules) {
         if let Some(cited) = operation.event_by_id(&id).await? {
             known.insert(id, as_cited(&cited));
         }
@@ -159,7 +159,7 @@ async fn keep_outlier(operation: &mut Operation<'_>, site: &Site, event: Pdu) ->
 /// What is known of the events that an event cites.
 async fn cited_in(reading: &RoomReading, event: &Pdu) -> Result<BTreeMap<OwnedEventId, Cited>, LoadError> {
     let mut known = BTreeMap::new();
-    for id in cited_ids(event) {
+    for id in cited_ids(event, reading.view().rules) {
         if let Some(cited) = reading.event_by_id(&id).await? {
             known.insert(id, as_cited(&cited));
         }
@@ -168,10 +168,8 @@ async fn cited_in(reading: &RoomReading, event: &Pdu) -> Result<BTreeMap<OwnedEv
 }
 
 /// The auth events, and the create event that the room id of newer versions names.
-fn cited_ids(event: &Pdu) -> Vec<OwnedEventId> {
-    let create = event.room_id().as_str().strip_prefix('!').map(|hash| format!("${hash}"));
-    let create = create.and_then(|id| OwnedEventId::try_from(id).ok());
-    event.auth_events().iter().cloned().chain(create).collect()
+fn cited_ids(event: &Pdu, rules: &Rules) -> Vec<OwnedEventId> {
+    event.auth_events().iter().cloned().chain(event.implied_create(rules)).collect()
 }
 
 fn as_cited(event: &RoomEvent) -> Cited {
@@ -190,7 +188,7 @@ fn by_cited(
     let is_other = create.is_some_and(|create| create.pdu.event_id() != event.event_id());
     if event.type_name() == "m.room.create" && is_other {
         // A room has one create event; another one of the same server would pass every rule.
-        return Err(NotAuthorised::Rejected(AuthError::CreateHasPrevEvents));
+        return Err(NotAuthorised::Rejected(AuthError::SecondCreate));
     }
     auth::check_by_auth_events(event, site.rules, |id| known.get(id).cloned().unwrap_or(Cited::Missing))
 }

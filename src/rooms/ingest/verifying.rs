@@ -37,6 +37,8 @@ pub enum Unfit {
     Format(#[from] FormatError),
     #[error("it belongs to another room")]
     OtherRoom,
+    #[error("it is another event than the one that was asked for")]
+    OtherEvent,
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// The keys could not be asked for: no verdict on the event.

@@ -7,7 +7,7 @@
 //! newly claims has been looked up.
 
 use plop_base::Actor;
-use plop_db::{Batch, CommitError, Direction, KeyRange, ReadError};
+use plop_db::{Batch, CommitError, KeyRange, Pages, ReadError, Snapshot};
 use plop_state::auth::HistoryVisibility;
 use plop_state::json::{Object, Value};
 use plop_state_store::RoomNumber;
@@ -159,19 +159,15 @@ impl Rooms {
 
 /// All aliases of a room here, in their order.
 pub(super) async fn aliases(
-    snapshot: &plop_db::Snapshot,
+    snapshot: &Snapshot,
     room: RoomNumber,
 ) -> Result<Vec<OwnedRoomAliasId>, ReadError> {
-    let mut found: Vec<OwnedRoomAliasId> = Vec::new();
-    let mut range = KeyRange::<RoomAliases>::prefix(&room);
-    loop {
-        let page = snapshot.scan(range.clone(), Direction::Forward, PAGE).await?;
-        found.extend(page.rows.into_iter().map(|((_, alias), ())| alias));
-        match found.last() {
-            Some(last) if page.more => range = range.after(&(room, last.clone())),
-            _ => return Ok(found),
-        }
+    let mut pages = Pages::new(KeyRange::<RoomAliases>::prefix(&room), PAGE);
+    let mut found = Vec::new();
+    while let Some(rows) = pages.next(snapshot).await? {
+        found.extend(rows.into_iter().map(|((_, alias), ())| alias));
     }
+    Ok(found)
 }
 
 /// Whether a user may say what the aliases of a room are and whether it is listed: a member with the power to set

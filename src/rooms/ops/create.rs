@@ -8,7 +8,7 @@ pub(super) mod content;
 
 use plop_accounts::invite_permission::blocks_invites;
 use plop_base::Actor;
-use plop_db::{CommitError, Db, ReadError};
+use plop_db::{CommitError, Db, Keyspace as _, ReadError};
 use plop_state::Rules;
 use plop_state::auth::AuthError;
 use plop_state::build::BuildError;
@@ -98,8 +98,9 @@ impl From<StoreFault> for CreateError {
     fn from(fault: StoreFault) -> Self {
         match fault {
             StoreFault::Commit(CommitError::TooLarge { .. }) => Self::TooLarge,
-            // The only other row that can be there before is the room's, and `found` has looked for a free id.
-            StoreFault::Commit(CommitError::Conflict { .. }) => Self::AliasInUse,
+            StoreFault::Commit(CommitError::Conflict { keyspace, .. }) if keyspace == Aliases::NAME => {
+                Self::AliasInUse
+            }
             fault => Self::Store(fault),
         }
     }

@@ -254,7 +254,7 @@ async fn content(
         content.extend(change.content.clone());
     }
     content.remove(AUTHORISER);
-    content.insert("membership".to_owned(), word(membership).into());
+    content.insert("membership".to_owned(), membership.as_str().into());
     for (key, value) in profile {
         if let Some(value) = value {
             content.entry(key.to_owned()).or_insert_with(|| value.into());
@@ -268,16 +268,6 @@ fn is_unchanged(view: &RoomView, current: &RoomEvent, sender: &UserId, content: 
     let mut says = current.content(view.rules);
     says.remove(AUTHORISER);
     current.pdu.sender() == sender && says == *content
-}
-
-fn word(membership: Membership) -> &'static str {
-    match membership {
-        Membership::Join => "join",
-        Membership::Invite => "invite",
-        Membership::Knock => "knock",
-        Membership::Leave => "leave",
-        Membership::Ban => "ban",
-    }
 }
 
 fn may_invite(view: &RoomView, user: &UserId) -> bool {

@@ -18,7 +18,6 @@ use plop_state_store::EventNumber;
 use super::access::RoomReader;
 use crate::event::RoomEvent;
 use crate::operation::StoreFault;
-use crate::schema::Membership;
 
 /// How much is told about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +83,7 @@ impl RoomReader<'_> {
             && let Some(state) = event.state_after()
         {
             member(&mut out, "membership");
-            write_string(&mut out, word(self.membership_at(state).await?));
+            write_string(&mut out, self.membership_at(state).await?.as_str());
         }
         if let Some(replaced) = event.facts.replaces.and_then(|number| related.get(&number)) {
             member(&mut out, "replaces_state");
@@ -129,14 +128,4 @@ fn member(out: &mut String, name: &str) {
     out.push_str(",\"");
     out.push_str(name);
     out.push_str("\":");
-}
-
-fn word(membership: Membership) -> &'static str {
-    match membership {
-        Membership::Join => "join",
-        Membership::Invite => "invite",
-        Membership::Knock => "knock",
-        Membership::Leave => "leave",
-        Membership::Ban => "ban",
-    }
 }

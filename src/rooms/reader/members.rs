@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use plop_db::{Direction, KeyRange, ReadError};
+use plop_db::{KeyRange, Pages, ReadError};
 use plop_state_store::EventNumber;
 use ruma::OwnedUserId;
 
@@ -15,7 +15,7 @@ use super::token::HistoryToken;
 use crate::event::RoomEvent;
 use crate::member_changes::changed_members;
 use crate::operation::StoreFault;
-use crate::schema::{Members, Membership};
+use crate::schema::{MemberRow, Members, Membership};
 
 /// Events or rows that are read at once.
 const PAGE: usize = 200;
@@ -63,20 +63,14 @@ pub struct JoinedMember {
 }
 
 /// Joined members, page by page, in the order of user ids.
-pub struct JoinedPages {
-    left: Option<KeyRange<Members>>,
-}
+pub struct JoinedPages(Pages<Members>);
 
 impl JoinedPages {
     /// The next members (a page may be empty); `None` at the end.
     pub async fn next(&mut self, reader: &RoomReader<'_>) -> Result<Option<Vec<JoinedMember>>, ReadError> {
-        let Some(range) = self.left.take() else { return Ok(None) };
-        let page = reader.snapshot.scan(range.clone(), Direction::Forward, PAGE).await?;
-        if let Some((key, _)) = page.rows.last().filter(|_| page.more) {
-            self.left = Some(range.after(key));
-        }
-        let joined = page.rows.into_iter().filter(|(_, row)| row.membership == Membership::Join);
-        let member = |((_, user), row): ((_, OwnedUserId), crate::schema::MemberRow)| JoinedMember {
+        let Some(rows) = self.0.next(&reader.snapshot).await? else { return Ok(None) };
+        let joined = rows.into_iter().filter(|(_, row)| row.membership == Membership::Join);
+        let member = |((_, user), row): ((_, OwnedUserId), MemberRow)| JoinedMember {
             user,
             displayname: row.displayname,
             avatar_url: row.avatar_url,
@@ -121,7 +115,7 @@ impl RoomReader<'_> {
     /// [`ReadRefusal::NotInRoom`].
     pub fn joined_members(&self) -> Result<JoinedPages, ReadRefusal> {
         match self.standing() {
-            Standing::Joined => Ok(JoinedPages { left: Some(KeyRange::prefix(&self.view.number)) }),
+            Standing::Joined => Ok(JoinedPages(Pages::new(KeyRange::prefix(&self.view.number), PAGE))),
             Standing::Departed { .. } | Standing::Stranger => Err(ReadRefusal::NotInRoom),
         }
     }

@@ -6,16 +6,17 @@
 //! Invariants: nothing is stored for a join that is refused. We put our name under a restricted join only if one of our joined users may
 //! invite and the joining user is in a room that the rule names.
 
-use plop_base::limits::MAX_PREV_EVENTS;
-use plop_state::build::{BuildError, EventBuilder};
+use plop_state::build::BuildError;
 use plop_state::json::{NumberRule, Object, Value, parse_object};
 use plop_state::{Pdu, StateKey, auth, sign};
 use ruma::{EventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
 
 use super::state::ServedState;
 use super::{ServeError, servable};
+use crate::draft::EventDraft;
 use crate::ingest::{Ingest, Unfit, Verdict};
 use crate::loading::LoadError;
+use crate::local::builder;
 use crate::operation::StoreFault;
 use crate::reading::RoomReading;
 use crate::remote::{JoinTemplate, RawPdu};
@@ -131,20 +132,9 @@ impl Rooms {
         let keys = auth::types_for("m.room.member", user, Some(user.as_str()), &content, view.rules);
         let current = plop_state_store::resolver::Resolved { base: view.root, changes: Vec::new() };
         let authorising = reading.state_events(&current, &keys).await?;
-        let mut builder = EventBuilder::new(Some(view.id.clone()), "m.room.member", user.to_owned(), content);
-        builder.state_key = Some(user.to_string());
-        let tips = || reading.tips().iter().take(MAX_PREV_EVENTS);
-        builder.prev_events = tips().map(|tip| tip.pdu.event_id_owned().clone()).collect();
-        builder.auth_events = authorising.values().map(|event| event.event_id_owned().clone()).collect();
-        builder.depth = tips().map(|tip| tip.pdu.depth()).max().unwrap_or(0).saturating_add(1);
-        builder.origin_server_ts = self.core().clock.now().0;
-        if view.rules.spec.event_format.require_event_id {
-            builder.event_id = EventId::parse(self.core().new_id('$')).ok();
-            let referenced = tips().map(|tip| &tip.pdu).chain(authorising.values());
-            builder.reference_hashes = referenced
-                .map(|pdu| (pdu.event_id_owned().clone(), pdu.reference_hash_text(view.rules)))
-                .collect();
-        }
+        let draft = EventDraft::state("m.room.member", user.as_str(), user.to_owned(), content);
+        let extremities: Vec<&Pdu> = reading.tips().iter().map(|tip| &tip.pdu).collect();
+        let builder = builder(self.core(), view, draft, &extremities, &authorising);
         Ok(builder.build(view.rules, &self.core().key)?)
     }
 

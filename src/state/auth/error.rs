@@ -19,6 +19,8 @@ pub enum AuthError {
     // m.room.create
     #[error("a create event has no previous events")]
     CreateHasPrevEvents,
+    #[error("a room has one create event")]
+    SecondCreate,
     #[error("the server in the room id is not the one of the create event's sender")]
     CreateRoomIdOfOtherServer,
     #[error("a create event carries no room id in this room version")]

@@ -141,6 +141,13 @@ impl Pdu {
         &self.0.prev_events
     }
 
+    /// The create event whose id the room id is, with `!` for `$` (room version 12): it authorises this event without being listed.
+    pub fn implied_create(&self, rules: &Rules) -> Option<OwnedEventId> {
+        let is_named = rules.spec.authorization.room_create_event_id_as_room_id;
+        let hash = self.room_id().as_str().strip_prefix('!').filter(|_| is_named)?;
+        OwnedEventId::try_from(format!("${hash}")).ok().filter(|_| self.type_name() != "m.room.create")
+    }
+
     /// The events that authorise this one, as listed (a duplicate is for the auth rules to refuse).
     pub fn auth_events(&self) -> &[OwnedEventId] {
         &self.0.auth_events

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use ruma::{EventId, OwnedEventId, room_version_rules::StateResolutionV2Rules};
+use ruma::{EventId, room_version_rules::StateResolutionV2Rules};
 
 use super::{
     conflict::Conflict,
@@ -73,7 +73,8 @@ pub(super) fn gather<S: Source>(
 }
 
 fn cited<S: Source>(event: &Pdu, rules: &Rules, reader: &Reader<'_, S>) -> Vec<(StateKey, Known)> {
-    implied_create(event, rules)
+    event
+        .implied_create(rules)
         .iter()
         .chain(event.auth_events())
         .filter_map(|id| {
@@ -88,13 +89,4 @@ fn read_unless_conflicted<S: Source>(key: &StateKey, conflict: &Conflict, reader
     if !conflict.keys.contains_key(key) {
         reader.unconflicted(key);
     }
-}
-
-/// The create event whose id the room id is, with `!` for `$` (room version 12).
-fn implied_create(event: &Pdu, rules: &Rules) -> Option<OwnedEventId> {
-    if !rules.spec.authorization.room_create_event_id_as_room_id || event.type_name() == "m.room.create" {
-        return None;
-    }
-    let hash = event.room_id().as_str().strip_prefix('!')?;
-    OwnedEventId::try_from(format!("${hash}")).ok()
 }

@@ -70,12 +70,16 @@ pub fn topic(topic: &str) -> Object {
     object([("topic", topic.into()), ("m.topic", representations.into())])
 }
 
+/// The level of an administrator where creators have no power of their own.
+pub const ADMIN: i64 = 100;
+
+/// "MUST explicitly be higher than state_default": only creators replace a room of version 12.
+pub const TOMBSTONE: i64 = 150;
+
 /// `m.room.power_levels`: the defaults, the preset's differences, and on top what the creator overrides.
 pub fn power_levels(creator: &UserId, request: &CreateRoom, rules: &Rules) -> Object {
-    const ADMIN: i64 = 100;
     let creators_have_power = rules.spec.authorization.explicitly_privilege_room_creators;
-    // "MUST explicitly be higher than state_default": only creators replace a room of version 12.
-    let tombstone = if creators_have_power { 150 } else { ADMIN };
+    let tombstone = if creators_have_power { TOMBSTONE } else { ADMIN };
     let mut users = Object::new();
     if !creators_have_power {
         users.insert(creator.to_string(), Value::Int(ADMIN));

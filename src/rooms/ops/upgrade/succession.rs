@@ -13,7 +13,7 @@ use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedUserId, UserId};
 
 use crate::event::RoomEvent;
 use crate::ops::aliases::without;
-use crate::ops::create::content::{object, set_origin, text};
+use crate::ops::create::content::{ADMIN, TOMBSTONE, object, set_origin, text};
 use crate::view::RoomView;
 
 /// The settings that are taken over as they are ("Server behaviour", step 3), besides aliases, bans and power levels.
@@ -27,12 +27,6 @@ const SETTINGS: [&str; 8] = [
     "m.room.history_visibility",
     "m.room.join_rules",
 ];
-
-/// The level of an administrator where creators have no power of their own.
-const ADMIN: i64 = 100;
-
-/// "MUST explicitly be higher than state_default": only creators replace a room of version 12.
-const TOMBSTONE: i64 = 150;
 
 /// A room and the one that comes after it.
 pub struct Succession<'r> {

@@ -71,7 +71,6 @@ fn put_room(rows: &mut Batch) {
         generation: Generation(1),
         root: root(),
         extremities: vec![EventNumber(5), EventNumber(6)],
-        depth: 4,
         next_rank: Rank::FIRST,
         totals: totals(),
         partial: None,
