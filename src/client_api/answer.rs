@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use plop_base::Actor;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::client_event::Detail;
 use plop_rooms::reader::filter::EventFilter;

@@ -19,7 +19,8 @@ use plop_state::{Pdu, Rules};
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId};
 
-use crate::operation::{Operation, StoreFault};
+use crate::fault::StoreFault;
+use crate::operation::Operation;
 use crate::rooms::{Rooms, settle};
 use crate::schema::{RoomIds, RoomRow};
 use crate::slot::{Ahead, RoomSlot};

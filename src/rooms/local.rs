@@ -15,7 +15,8 @@ use plop_state::{Pdu, StateKey, auth};
 use crate::core::Core;
 use crate::draft::EventDraft;
 use crate::event::RoomEvent;
-use crate::operation::{Advance, Operation, Placement, StoreFault};
+use crate::fault::StoreFault;
+use crate::operation::{Advance, Operation, Placement};
 use crate::schema::{Outcome, SentBy};
 use crate::view::RoomView;
 

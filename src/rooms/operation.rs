@@ -15,7 +15,7 @@ mod projecting;
 
 use std::sync::Arc;
 
-use plop_db::{Batch, CommitError, Keyspace as _, Position, ReadError, Receipt, Snapshot};
+use plop_db::{Batch, Position, Receipt, Snapshot};
 use plop_state::StateKey;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, InFlight};
@@ -24,35 +24,11 @@ use ruma::{EventId, OwnedEventId};
 use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
+use crate::fault::StoreFault;
 use crate::rank::Rank;
 use crate::schema::{Events, HeadRow, Heads, Outcome, Totals};
 use crate::slot::{Ahead, Landed, RoomSlot};
 use crate::state_change;
-
-/// The store did not do its part. No outcome of an operation: the edge logs it and answers with an internal error, or with 503
-/// where the store is read-only.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreFault {
-    #[error(transparent)]
-    Event(#[from] EventReadError),
-    #[error(transparent)]
-    State(#[from] plop_state_store::StoreError),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-}
-
-impl StoreFault {
-    /// A commit was refused that the operation had found in flight: the room has to be looked at anew.
-    pub(crate) fn refused_before() -> Self {
-        Self::Commit(CommitError::Conflict { keyspace: Heads::NAME, key: Vec::new() })
-    }
-}
-
-impl From<ReadError> for StoreFault {
-    fn from(error: ReadError) -> Self {
-        Self::Event(error.into())
-    }
-}
 
 /// Where an event from elsewhere stands, as ingest found out before it took the guard.
 #[derive(Debug, Clone)]

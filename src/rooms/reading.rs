@@ -19,7 +19,7 @@ use ruma::{EventId, OwnedEventId};
 use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::schema::{EventRow, Events, Heads, Outcome};
 use crate::slot::{Ahead, RoomSlot};
 use crate::view::RoomView;

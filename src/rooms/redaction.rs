@@ -13,7 +13,8 @@ use plop_db::codec::Tail;
 use plop_db::{Batch, CommitError, Db, Direction, KeyRange};
 
 use crate::event::{EventFacts, RoomEvent};
-use crate::operation::{Operation, StoreFault};
+use crate::fault::StoreFault;
+use crate::operation::Operation;
 use crate::schema::{Originals, Outcome, WaitingRedactions};
 
 /// Rows deleted in one batch.

@@ -13,8 +13,9 @@ use ruma::RoomId;
 use tokio::sync::Semaphore;
 
 use crate::core::Core;
+use crate::fault::StoreFault;
 use crate::loading::LoadError;
-use crate::operation::{Operation, StoreFault};
+use crate::operation::Operation;
 use crate::reading::RoomReading;
 use crate::registry::Registry;
 use crate::view::RoomView;

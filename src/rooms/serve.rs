@@ -20,8 +20,8 @@ pub use join::ServeJoinError;
 
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
+use crate::fault::StoreFault;
 use crate::loading::LoadError;
-use crate::operation::StoreFault;
 use crate::reader::server::ServerReader;
 use crate::reading::RoomReading;
 use crate::rooms::Rooms;

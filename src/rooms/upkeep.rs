@@ -24,7 +24,7 @@ use ruma::{OwnedRoomId, OwnedUserId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::ops::refusal::Refusal;
 use crate::reader::user_rooms::{RoomPages, room_ids};
 use crate::rooms::Rooms;

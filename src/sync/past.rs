@@ -10,7 +10,7 @@ use std::sync::Arc;
 use plop_db::Position;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::event_store::EventReadError;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::schema::{Arrivals, Membership};
 use plop_state::StateKey;
 use plop_state::auth;

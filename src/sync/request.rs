@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plop_db::ReadError;
 use plop_ephemeral::{PresenceReadError, PresenceState};
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 
 use crate::filter::FilterRefusal;
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use plop_rooms::event::RoomEvent;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::reader::state::StatePages;
 use plop_state::StateKey;
 use plop_state_store::tree::{Difference, Root};

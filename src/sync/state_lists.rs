@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_rooms::event::RoomEvent;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::reader::state::StatePages;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, KeyHash, RoomNumber};

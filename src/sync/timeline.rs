@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange, Position};
 use plop_rooms::event::RoomEvent;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::rank::Rank;
 use plop_rooms::reader::filter::EventFilter;
 use plop_rooms::reader::token::HistoryToken;

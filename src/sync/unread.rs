@@ -5,7 +5,7 @@
 //! Invariants: a count is exact at the answer's position, so it fits the events that the answer shows.
 
 use plop_db::{Position, Snapshot};
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::view::RoomView;
 
 use crate::asking::Asking;

@@ -4,7 +4,7 @@
 //! state mostly not at all.
 
 use plop_rooms::core::Core;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_state::StateKey;
 use plop_state::auth::Authority;
 use plop_state::json::Value;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use plop_db::{Position, Snapshot};
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::Membership;
 use plop_rooms::view::RoomView;

@@ -7,7 +7,7 @@ use plop_accounts::limits::Limited;
 use plop_accounts::passwords::Busy;
 use plop_db::{CommitError, ReadError};
 use plop_rooms::event_store::EventReadError;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 
 use crate::error::ApiError;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plop_rooms::event::RoomEvent;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::client_event::Detail;
 use plop_state::StateKey;

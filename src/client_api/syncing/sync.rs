@@ -11,7 +11,7 @@ use futures_util::stream::{self, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use plop_ephemeral::PresenceState;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_sync::{StateAt, SyncAnswer, SyncRequest, Syncing};
 use ruma::OwnedUserId;
 use serde::Deserialize;

@@ -15,8 +15,8 @@ use super::fairness::crowded_out;
 use super::judging::placed;
 use super::order::parents_first;
 use super::{Ingest, Site, Verdict};
+use crate::fault::StoreFault;
 use crate::loading::LoadError;
-use crate::operation::StoreFault;
 use crate::remote::MissingEvents;
 use crate::schema::{History, WaitingEvents, WaitingRow};
 

@@ -14,8 +14,9 @@ use plop_state::push::{DefaultOutcome, Reach, default_outcome};
 use plop_state_store::EventNumber;
 use ruma::{EventId, OwnedEventId, OwnedUserId};
 
-use super::{Operation, StoreFault};
+use super::Operation;
 use crate::event::RoomEvent;
+use crate::fault::StoreFault;
 use crate::schema::{
     ActiveThreadRow, ActiveThreads, AppliedRedactions, Arrivals, JoinedSince, LastSent, MentionRow, Mentions,
     Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow,

@@ -12,8 +12,9 @@ use plop_state_store::EventNumber;
 use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
 
-use super::{Operation, Placement, StoreFault};
+use super::{Operation, Placement};
 use crate::event::{EventFacts, RoomEvent};
+use crate::fault::StoreFault;
 use crate::rank::Rank;
 use crate::schema::{EventNumbers, Events, GapRow, Gaps, History, Outcome, SentBy};
 

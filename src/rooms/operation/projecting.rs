@@ -12,8 +12,9 @@ use plop_db::Position;
 use plop_state::StateKey;
 use ruma::{OwnedUserId, ServerName, UserId};
 
-use super::{Operation, StoreFault};
+use super::Operation;
 use crate::event::RoomEvent;
+use crate::fault::StoreFault;
 use crate::members::Member;
 use crate::schema::{Members, Membership, Projecting, ProjectingRow};
 use crate::state_change::{MemberChange, put_member, show};

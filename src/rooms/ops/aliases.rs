@@ -14,8 +14,9 @@ use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, UserId};
 
 use crate::draft::EventDraft;
+use crate::fault::StoreFault;
 use crate::local::AppendError;
-use crate::operation::{Operation, StoreFault};
+use crate::operation::Operation;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, RoomAliases};

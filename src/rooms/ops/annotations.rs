@@ -10,7 +10,8 @@ use plop_state::relation::Relation;
 use plop_state_store::{EventNumber, KeyHash, RoomNumber};
 use ruma::{OwnedEventId, OwnedUserId, UserId};
 
-use crate::operation::{Operation, StoreFault};
+use crate::fault::StoreFault;
+use crate::operation::Operation;
 use crate::schema::Annotations;
 
 /// An annotation that a local user is about to give.

@@ -16,9 +16,10 @@ use plop_state::json::Object;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionId, UserId};
 
 use crate::draft::EventDraft;
+use crate::fault::StoreFault;
 use crate::founding::{NewRoom, NotARoom};
 use crate::local::AppendError;
-use crate::operation::{Operation, StoreFault};
+use crate::operation::Operation;
 use crate::ops::aliases::{self, NotClaimed};
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases};

@@ -14,8 +14,8 @@ use plop_db::{Batch, Direction, KeyRange};
 use plop_state_store::RoomNumber;
 use ruma::RoomId;
 
+use crate::fault::StoreFault;
 use crate::loading::{LoadError, load_summary};
-use crate::operation::StoreFault;
 use crate::ops::aliases::may_name;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::rooms::Rooms;

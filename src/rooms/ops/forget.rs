@@ -10,7 +10,7 @@ use plop_base::Actor;
 use plop_db::{Batch, CommitError};
 use ruma::RoomId;
 
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::rooms::Rooms;
 use crate::schema::{Membership, UserRoomRow, UserRooms};

@@ -21,8 +21,9 @@ use ruma::{OwnedEventId, OwnedUserId, RoomId, UserId};
 
 use crate::draft::EventDraft;
 use crate::event::RoomEvent;
+use crate::fault::StoreFault;
 use crate::local::AppendError;
-use crate::operation::{Operation, StoreFault};
+use crate::operation::Operation;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::rooms::Rooms;
 use crate::schema::{Membership, SentBy, UserRoomRow, UserRooms};

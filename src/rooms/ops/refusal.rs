@@ -10,10 +10,10 @@ use plop_state::build::BuildError;
 use ruma::{OwnedUserId, UserId};
 
 use crate::event_store::EventReadError;
+use crate::fault::StoreFault;
 use crate::founding::NotARoom;
 use crate::loading::LoadError;
 use crate::local::AppendError;
-use crate::operation::StoreFault;
 
 /// An operation that was not done, and left nothing behind.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,8 @@ use plop_state_store::RoomNumber;
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 
 use crate::draft::EventDraft;
-use crate::operation::{Operation, StoreFault};
+use crate::fault::StoreFault;
+use crate::operation::Operation;
 use crate::ops::aliases;
 use crate::ops::annotations::Annotation;
 use crate::ops::refusal::{Guests, Refusal, check_length, sender};

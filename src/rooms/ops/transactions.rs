@@ -11,7 +11,8 @@ use plop_base::clock::UnixMillis;
 use plop_db::{Batch, Db, KeyRange, Pages, Position};
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 
-use crate::operation::{Operation, StoreFault};
+use crate::fault::StoreFault;
+use crate::operation::Operation;
 use crate::ops::refusal::{Refusal, check_length};
 use crate::schema::{TRANSACTION_LIFETIME, TransactionKey, TransactionRow, Transactions};
 

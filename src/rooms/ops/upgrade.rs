@@ -16,8 +16,9 @@ use plop_state_store::RoomNumber;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UserId};
 
 use crate::draft::EventDraft;
+use crate::fault::StoreFault;
 use crate::founding::NewRoom;
-use crate::operation::{Operation, StoreFault};
+use crate::operation::Operation;
 use crate::ops::aliases::{aliases, append_if_allowed, drop_claim};
 use crate::ops::create::content;
 use crate::ops::refusal::{Guests, Refusal, sender};

@@ -17,7 +17,7 @@ use plop_state_store::EventNumber;
 
 use super::access::RoomReader;
 use crate::event::RoomEvent;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 
 /// How much is told about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::access::{ReadRefusal, RoomReader};
 use super::history::{HistoryPage, MAX_PAGE_EVENTS, PageRequest};
 use super::token::HistoryToken;
 use crate::event::RoomEvent;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::rooms::Rooms;
 
 /// An event and its surroundings.

@@ -16,7 +16,7 @@ use ruma::OwnedEventId;
 use super::access::{ReadRefusal, RoomReader, Standing};
 use super::token::HistoryToken;
 use crate::event::RoomEvent;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::rank::Rank;
 use crate::schema::{Gaps, History, Timeline};
 

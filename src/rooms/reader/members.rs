@@ -13,8 +13,8 @@ use ruma::OwnedUserId;
 use super::access::{ReadRefusal, RoomReader, Standing};
 use super::token::HistoryToken;
 use crate::event::RoomEvent;
+use crate::fault::StoreFault;
 use crate::member_changes::changed_members;
-use crate::operation::StoreFault;
 use crate::schema::{MemberRow, Members, Membership};
 
 /// Events or rows that are read at once.

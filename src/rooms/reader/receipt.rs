@@ -10,7 +10,7 @@ use plop_state_store::EventNumber;
 use ruma::EventId;
 
 use super::access::{ReadRefusal, RoomReader, Standing};
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::schema::Arrivals;
 use crate::thread::MAX_HOPS;
 

@@ -17,7 +17,7 @@ use ruma::{ServerName, UserId};
 
 use super::visibility::{allows, allows_whatever_membership, sets_visibility};
 use crate::event::RoomEvent;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::reading::RoomReading;
 use crate::schema::Membership;
 

@@ -16,7 +16,7 @@ use plop_state_store::{EventNumber, KeyHash};
 use super::access::{ReadRefusal, RoomReader, Standing};
 use super::token::HistoryToken;
 use crate::event::RoomEvent;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::schema::History;
 use crate::view::RoomView;
 

@@ -15,7 +15,7 @@ use plop_state_store::tree::Root;
 
 use super::access::{RoomReader, Standing};
 use crate::event::RoomEvent;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::rank::Rank;
 use crate::schema::{Membership, Outcome};
 

@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{ServeError, servable};
 use crate::event::RoomEvent;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::reading::RoomReading;
 use crate::remote::StateIds;
 use crate::rooms::Rooms;

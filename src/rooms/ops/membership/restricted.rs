@@ -8,7 +8,8 @@
 use plop_state::auth::LevelField;
 use ruma::{OwnedUserId, UserId};
 
-use crate::operation::{Operation, StoreFault};
+use crate::fault::StoreFault;
+use crate::operation::Operation;
 use crate::ops::refusal::Refusal;
 use crate::schema::{Membership, RoomIds, UserRooms};
 use crate::summary::allowed_rooms;

@@ -6,7 +6,7 @@ use futures_util::poll;
 use plop_base::Random;
 use plop_db::{Batch, CommitError, Db, Hooks, MemoryDisk};
 use plop_rooms::draft::EventDraft;
-use plop_rooms::operation::StoreFault;
+use plop_rooms::fault::StoreFault;
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use plop_rooms::schema::{StrippedState, StrippedStateRow};
