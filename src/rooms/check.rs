@@ -40,7 +40,7 @@ fn rooms() -> Vec<Box<dyn ReferenceCheck>> {
             name: "rooms of users",
             // Nothing is known of the event of an invite from elsewhere, and who was resolved away has none.
             names: |(user, room), of_user| of_user.event.map(|_| (*room, user.clone())).into_iter().collect(),
-            agrees: |(_, of_user), (_, member)| of_user.event == Some(member.event),
+            agrees: |(_, of_user), (_, member)| of_user.membership == member.membership,
         }),
     ]
 }

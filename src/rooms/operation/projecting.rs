@@ -42,10 +42,13 @@ impl Operation<'_> {
         }
         let room = self.next.view.number;
         let server = &self.core.server;
+        // The rows are not those of the picture then: who was joined in that may have none yet.
+        let is_behind = self.is_behind();
         for (key, event) in changes {
             let writes = fits || self.batch.size() < BATCH_BYTES && is_user_of(key, server);
             let member = show(&mut self.next.view, key, event.as_ref(), server);
-            if let Some(member) = member.filter(|_| writes) {
+            if let Some(mut member) = member.filter(|_| writes) {
+                member.was_joined &= !is_behind;
                 put_member(&mut self.batch, room, member, event.as_deref(), position, server);
             }
         }

@@ -4,7 +4,7 @@ use plop_db::{Batch, KeyRange, Pages};
 use plop_rooms::draft::EventDraft;
 use plop_rooms::ingest::Verdict;
 use plop_rooms::remote::StateEvents;
-use plop_rooms::schema::{MemberRow, Members, Projecting, ProjectingRow};
+use plop_rooms::schema::{MemberRow, Members, Projecting, ProjectingRow, UserRooms};
 use plop_state::Pdu;
 use plop_state::json::Value;
 use plop_state_store::RoomNumber;
@@ -115,9 +115,13 @@ async fn interrupted() -> (Scene, RoomNumber) {
     let scene = Scene::new(RoomVersionId::V11).await;
     is_large(&scene, 5, "guest");
     join(&scene).await.expect("joined");
-    let number = view(&scene.server, &room_id()).await.number;
+    let joined = view(&scene.server, &room_id()).await;
+    let number = joined.number;
     let mut batch = Batch::durable();
     batch.delete_range(KeyRange::<Members>::prefix(&number));
+    for (user, _) in joined.members.iter() {
+        batch.delete::<UserRooms>(&(user.clone(), number));
+    }
     batch.put::<Projecting>(&number, &ProjectingRow { from: Root::EMPTY, since: 1 });
     scene.server.rooms.core().db.commit(batch).await.expect("a commit");
     let server = scene.restarted().await;
