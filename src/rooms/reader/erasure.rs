@@ -15,7 +15,7 @@ use ruma::UserId;
 
 use super::access::RoomReader;
 use crate::event::RoomEvent;
-use crate::operation::StoreFault;
+use crate::fault::StoreFault;
 use crate::schema::Membership;
 
 impl RoomReader<'_> {
