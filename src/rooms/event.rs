@@ -57,6 +57,12 @@ impl RoomEvent {
         self.facts.after.or(self.facts.before)
     }
 
+    /// Bytes in memory, roughly: the text, and what a usual event's fields, ids and their allocations take.
+    pub fn memory(&self) -> usize {
+        const FIELDS: usize = 1280;
+        FIELDS + self.pdu.canonical().len()
+    }
+
     /// The parsed content.
     pub fn content(&self, rules: &Rules) -> Object {
         // Parsed by the same rule when the event came in, so it is an object.

@@ -48,15 +48,14 @@ struct TextBytes;
 
 impl Weighter<Key, Arc<RoomEvent>> for TextBytes {
     fn weight(&self, _: &Key, event: &Arc<RoomEvent>) -> u64 {
-        // The text, and about as much again for the fields and the cache's own entry.
-        512 + event.pdu.canonical().len() as u64
+        event.memory() as u64
     }
 }
 
 impl EventStore {
     /// A store whose cache holds about `cache_bytes`.
     pub fn new(cache_bytes: u64) -> Self {
-        const AVERAGE_EVENT: u64 = 1536;
+        const AVERAGE_EVENT: u64 = 2048;
         let items = usize::try_from(cache_bytes / AVERAGE_EVENT).unwrap_or(usize::MAX);
         let cache = Cache::with_weighter(items, cache_bytes, TextBytes);
         Self { shared: Arc::new(Shared { cache, rewritten: RwLock::new(Position::START) }) }

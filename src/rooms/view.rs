@@ -163,8 +163,7 @@ impl RoomView {
     pub fn weight(&self) -> usize {
         const ROOM: usize = 4096;
         const MEMBER: usize = 160;
-        ROOM + self.members.len() * MEMBER
-            + self.kept.values().map(|event| event.pdu.canonical().len()).sum::<usize>()
+        ROOM + self.members.len() * MEMBER + self.kept.values().map(|event| event.memory()).sum::<usize>()
     }
 
     /// The member event of a user, by number.
