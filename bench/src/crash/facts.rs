@@ -126,8 +126,9 @@ impl Facts {
 
     fn write(&mut self, cell: Cell, value: String, acknowledged: bool) {
         if cell.kind == CellKind::Membership && value == "leave" {
-            // A server may forget the receipts of who leaves.
-            self.cells.remove(&Cell { kind: CellKind::Receipt, ..cell.clone() });
+            // A server may forget the receipts of who leaves, or keep them for when they come back.
+            let receipt = Cell { kind: CellKind::Receipt, ..cell.clone() };
+            self.cells.entry(receipt).and_modify(|values| drop(values.insert(None)));
         }
         let values = self.cells.entry(cell).or_insert_with(|| BTreeSet::from([None]));
         if acknowledged {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use plop_base::Clock;
@@ -94,6 +94,10 @@ impl Bodies {
 
 impl Readers {
     async fn read(&self, mut body: Body) -> Result<ReadBody, Unread> {
+        // Who says so is not waited for.
+        if body.size_hint().lower() > self.most as u64 {
+            return Err(Unread::TooLarge);
+        }
         let (mut bytes, mut counted) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
         while let Some(frame) = body.frame().await {
             // Trailers say nothing.

@@ -92,5 +92,5 @@ async fn what_a_deactivated_user_still_has_is_found() {
     let mut batch = Batch::durable();
     batch.put::<Users>(&id("alice"), &row);
     bed.db.commit(batch).await.expect("committed");
-    assert_eq!(problems(&bed.db).await.len(), 4);
+    assert_eq!(problems(&bed.db).await.len(), 5);
 }

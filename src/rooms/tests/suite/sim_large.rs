@@ -94,6 +94,9 @@ async fn a_room_of_any_size_is_joined_and_joined_again() {
 #[tokio::test(start_paused = true)]
 async fn a_resolution_may_change_more_than_a_batch_takes() {
     let scene = Scene::new(RoomVersionId::V11).await;
+    let levels = format!(r#"{{"users":{{"{}":100,"{}":100}}}}"#, scene.admin(), scene.evil);
+    let levels = EventDraft::state("m.room.power_levels", "", scene.admin(), json(&levels));
+    send(&scene.server, &scene.room, levels).await.expect("allowed");
     let before = view(&scene.server, &scene.room).await.members.len();
     let missing = [EventId::parse(format!("${:a>43}", "gone")).expect("an event id")];
     let content = content('x');
