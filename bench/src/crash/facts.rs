@@ -128,7 +128,9 @@ impl Facts {
         if cell.kind == CellKind::Membership && value == "leave" {
             // A server may forget the receipts of who leaves, or keep them for when they come back.
             let receipt = Cell { kind: CellKind::Receipt, ..cell.clone() };
-            self.cells.entry(receipt).and_modify(|values| drop(values.insert(None)));
+            self.cells.entry(receipt).and_modify(|values| {
+                values.insert(None);
+            });
         }
         let values = self.cells.entry(cell).or_insert_with(|| BTreeSet::from([None]));
         if acknowledged {
