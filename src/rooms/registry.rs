@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plop_db::{Direction, KeyRange, ReadError};
 use plop_state_store::RoomNumber;
@@ -114,21 +114,28 @@ impl Registry {
 
     /// Takes in a room that is about to be committed for the first time, before anybody can find it on disk and load it.
     pub fn introduce(&self, number: RoomNumber, slot: Arc<RoomSlot>) -> Introduced<'_> {
-        let used = self.uses.fetch_add(1, Ordering::Relaxed);
         let slot = Arc::new(AsyncMutex::new(Some(slot)));
-        self.lock().insert(number, Entry { slot: Arc::clone(&slot), used });
+        let (used, mut rooms) = self.next_use();
+        rooms.insert(number, Entry { slot: Arc::clone(&slot), used });
+        drop(rooms);
         Introduced { registry: self, number, slot, stays: false }
     }
 
     fn shared(&self, number: RoomNumber) -> SharedSlot {
+        let (used, mut rooms) = self.next_use();
+        let entry = rooms.entry(number).or_insert_with(|| Entry { slot: SharedSlot::default(), used });
+        entry.used = used;
+        Arc::clone(&entry.slot)
+    }
+
+    /// Every so many uses, of rooms that are new too, makes room.
+    fn next_use(&self) -> (u64, MutexGuard<'_, BTreeMap<RoomNumber, Entry>>) {
         let used = self.uses.fetch_add(1, Ordering::Relaxed);
         let mut rooms = self.lock();
         if used.is_multiple_of(SWEEP_EVERY) {
             sweep(&mut rooms, self.budget);
         }
-        let entry = rooms.entry(number).or_insert_with(|| Entry { slot: SharedSlot::default(), used });
-        entry.used = used;
-        Arc::clone(&entry.slot)
+        (used, rooms)
     }
 
     /// Drops an entry, unless another one has taken its place.
@@ -139,7 +146,7 @@ impl Registry {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RoomNumber, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RoomNumber, Entry>> {
         // The map is whole at every await and panic point: nothing in between touches it.
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }

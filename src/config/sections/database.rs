@@ -23,7 +23,7 @@ section! {
         /// messages to devices that are gone.
         pub sweep_minutes: NonZeroU64 = const { NonZeroU64::new(60).unwrap() },
         /// Memory for recently used blocks of the database, in MiB.
-        pub cache_mib: NonZeroU64 = const { NonZeroU64::new(48).unwrap() },
+        pub cache_mib: NonZeroU64 = const { NonZeroU64::new(64).unwrap() },
     }
 }
 

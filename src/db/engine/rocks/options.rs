@@ -5,8 +5,8 @@
 //! tells whether that lost anything. Reusing log files needs exactly that mode: a record that a reused file still holds from before looks like damage.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, DataBlockIndexType,
-    LogLevel, Options, WriteBufferManager,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode,
+    DataBlockIndexType, LogLevel, LruCacheOptions, Options, WriteBufferManager,
 };
 
 use crate::keyspace::Profile;
@@ -43,7 +43,7 @@ pub(super) fn family_name(profile: Profile) -> &'static str {
 }
 
 pub(super) fn build(options: &RocksOptions) -> (Options, Vec<ColumnFamilyDescriptor>, Memory) {
-    let cache = Cache::new_lru_cache(options.cache_bytes);
+    let cache = block_cache(options.cache_bytes);
     // Memtables are charged to the cache, and flushed before they take more than half of it.
     let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(
         options.cache_bytes / 2,
@@ -55,6 +55,16 @@ pub(super) fn build(options: &RocksOptions) -> (Options, Vec<ColumnFamilyDescrip
         .map(|profile| ColumnFamilyDescriptor::new(family_name(profile), family_options(profile, &cache)))
         .into();
     (database, families, Memory { cache, _memtables: memtables })
+}
+
+/// A cache of few shards: filters and memtables are charged to it in pieces of some hundred kilobytes, which displace each other in the small shards
+/// that RocksDB makes by itself.
+fn block_cache(bytes: usize) -> Cache {
+    const SHARD: usize = 16 * MIB;
+    let mut options = LruCacheOptions::default();
+    options.set_capacity(bytes);
+    options.set_num_shard_bits((bytes / SHARD).max(1).ilog2().min(6).cast_signed());
+    Cache::new_lru_cache_opts(&options)
 }
 
 fn database_options(create: bool, memtables: &WriteBufferManager) -> Options {
@@ -133,7 +143,10 @@ fn table_options(profile: Profile, cache: &Cache) -> BlockBasedOptions {
         table.set_whole_key_filtering(true);
         table.set_optimize_filters_for_memory(true);
     }
-    // Index and filters count towards the one budget.
+    // Index and filters count towards the one budget, and are read in parts: one of a large table would take a good part of it.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(4 * KIB);
     table.set_cache_index_and_filter_blocks(true);
     table.set_cache_index_and_filter_blocks_with_high_priority(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
