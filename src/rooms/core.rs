@@ -13,12 +13,14 @@ use plop_state_store::StateStore;
 use ruma::{OwnedEventId, OwnedServerName};
 
 use crate::event_store::EventStore;
+use crate::state_lists::StateLists;
 
 /// The parts below this crate, and this server's identity.
 pub struct Core {
     pub db: Db,
     pub state: StateStore,
     pub events: EventStore,
+    pub state_lists: StateLists,
     pub server: OwnedServerName,
     pub key: SigningKey,
     pub clock: Clock,

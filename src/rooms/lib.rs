@@ -36,6 +36,7 @@ pub mod schema;
 pub mod serve;
 mod slot;
 mod state_change;
+pub mod state_lists;
 pub mod summary;
 pub mod thread;
 mod totals;

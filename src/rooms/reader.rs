@@ -21,3 +21,4 @@ pub mod stripped;
 pub mod token;
 pub mod user_rooms;
 pub mod visibility;
+mod without_members;

@@ -24,6 +24,7 @@ use plop_rooms::identity::{self, IdentityError};
 use plop_rooms::ops::transactions;
 use plop_rooms::redaction;
 use plop_rooms::rooms::Rooms;
+use plop_rooms::state_lists::StateLists;
 use plop_rooms::upkeep::Upkeep;
 use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
@@ -75,6 +76,7 @@ impl Domain {
             db: db.clone(),
             state: StateStore::open(db, random, cache).await?,
             events: EventStore::new(bytes(caches.events_mib)),
+            state_lists: StateLists::default(),
             server: server.clone(),
             key,
             clock: clock.clone(),

@@ -38,7 +38,6 @@ mod scene;
 mod sent_members;
 mod shared;
 mod state;
-mod state_lists;
 mod steps;
 mod summary;
 mod sync;

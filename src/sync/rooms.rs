@@ -189,7 +189,7 @@ impl Asking {
         }
         self.note_sent(scene, &stretch.events);
         if whole {
-            let all = state::full(&self.shared.state_lists, scene, stretch, self.state_at, members).await?;
+            let all = state::full(scene, stretch, self.state_at, members).await?;
             return Ok(RoomState { rest: Some(all), ..RoomState::default() });
         }
         let mut changes = state::changes(scene, stretch, self.state_at, members).await?;

@@ -20,7 +20,6 @@ use ruma::OwnedUserId;
 use crate::request::StateAt;
 use crate::scene::{Scene, member};
 use crate::sent_members::Sending;
-use crate::state_lists::StateLists;
 use crate::timeline::Stretch;
 
 /// Events of a state that are loaded at once.
@@ -68,7 +67,6 @@ impl StateEvents {
 
 /// All of the state.
 pub async fn full(
-    lists: &StateLists,
     scene: &Scene<'_>,
     stretch: &Stretch,
     at: StateAt,
@@ -81,7 +79,7 @@ pub async fn full(
     match members {
         Members::All => events.all = Some((StatePages::of(root), replaced)),
         Members::Of { users, .. } => {
-            let list = lists.without_members(scene, root).await?.numbers();
+            let list = scene.reader.without_members(root).await?;
             let members = member_events(scene, root, &member_keys(users)).await?;
             let all = list.into_iter().chain(members);
             events.numbers.extend(all.filter(|number| !replaced.contains(number)));

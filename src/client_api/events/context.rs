@@ -48,7 +48,7 @@ pub async fn context(
         (StatePages::of(found.state), Vec::new())
     } else {
         let members = members_of_senders(&mut reader, Some(found.state), &events).await?;
-        (StatePages::without_members(found.state, reader.view()), members)
+        (StatePages::listed(reader.without_members(found.state).await?), members)
     };
     let state = RoomList::of(&rooms, &reader, actor, Pages::Filtered(pages, Box::new(filter)));
     state.within(answer, "state", &members).answer().await

@@ -1,11 +1,11 @@
 //! The state of a room, for one user (client-server API, `GET /rooms/{roomId}/state`).
 //!
 //! Owns: which state a user gets: of now, of when they left, of a place in history; single entries and pages of it. Does not own: member
-//! lists ([`super::members`]).
+//! lists ([`super::members`]), telling members from the rest ([`super::without_members`]).
 //!
 //! Invariants: one who left gets nothing newer than that. A whole state is never in memory.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange};
@@ -18,53 +18,51 @@ use super::token::HistoryToken;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::schema::History;
-use crate::view::RoomView;
 
 /// Events of a state that are loaded at once.
 const PAGE: usize = 200;
 
-/// A state, page by page, in no particular order.
+/// Events of a state, page by page, in no particular order.
 #[derive(Debug)]
-pub struct StatePages {
-    state: Root,
-    after: Option<KeyHash>,
-    ended: bool,
-    /// Without member events; these are some of them, which need not be loaded to be known as such.
-    without: Option<BTreeSet<EventNumber>>,
+pub struct StatePages(Rest);
+
+/// What has not been read.
+#[derive(Debug)]
+enum Rest {
+    /// The entries of a state behind this one.
+    Behind {
+        state: Root,
+        last: Option<KeyHash>,
+    },
+    Listed(VecDeque<EventNumber>),
 }
 
 impl StatePages {
     /// All of a state of the reader's room.
     pub fn of(state: Root) -> Self {
-        Self { state, after: None, ended: false, without: None }
+        Self(Rest::Behind { state, last: None })
     }
 
-    /// A state without its member events, for those who load them as they need them. In a large room most of a state are these.
-    pub fn without_members(state: Root, view: &RoomView) -> Self {
-        let members = view.members.iter().map(|(_, member)| member.event).collect();
-        Self { without: Some(members), ..Self::of(state) }
+    /// Some events of the room: those of a state that are no members ([`RoomReader::without_members`]), say.
+    pub fn listed(events: Vec<EventNumber>) -> Self {
+        Self(Rest::Listed(events.into()))
     }
 
-    /// The next events (a page may be empty); `None` at the end.
+    /// The next events; `None` at the end.
     pub async fn next(&mut self, reader: &RoomReader<'_>) -> Result<Option<Vec<Arc<RoomEvent>>>, StoreFault> {
-        if self.ended {
-            return Ok(None);
-        }
-        let (tree, grove) = (&reader.core.state.tree, reader.view.grove());
-        let entries = tree.scan(&reader.snapshot, grove, self.state, self.after, PAGE).await?;
-        let Some(last) = entries.last() else {
-            self.ended = true;
-            return Ok(None);
+        let numbers: Vec<EventNumber> = match &mut self.0 {
+            Rest::Behind { state, last } => {
+                let (tree, grove) = (&reader.core.state.tree, reader.view.grove());
+                let entries = tree.scan(&reader.snapshot, grove, *state, *last, PAGE).await?;
+                *last = entries.last().map_or(*last, |entry| Some(entry.key));
+                entries.iter().map(|entry| entry.event).collect()
+            }
+            Rest::Listed(events) => events.drain(..events.len().min(PAGE)).collect(),
         };
-        self.after = Some(last.key);
-        let is_kept =
-            |event: &EventNumber| self.without.as_ref().is_none_or(|members| !members.contains(event));
-        let numbers: Vec<EventNumber> = entries.iter().map(|entry| entry.event).filter(is_kept).collect();
-        let mut events = reader.events_by_number(&numbers).await?;
-        if self.without.is_some() {
-            events.retain(|event| event.pdu.type_name() != "m.room.member");
+        if numbers.is_empty() {
+            return Ok(None);
         }
-        Ok(Some(events))
+        Ok(Some(reader.events_by_number(&numbers).await?))
     }
 }
 

@@ -19,6 +19,7 @@ use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
 use plop_rooms::rooms::Rooms;
+use plop_rooms::state_lists::StateLists;
 use plop_rooms::upkeep::Upkeep;
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
@@ -114,6 +115,7 @@ impl Bed {
             db: db.clone(),
             state: StateStore::open(&db, &random, cache).await.expect("a state store"),
             events: EventStore::new(1 << 20),
+            state_lists: StateLists::default(),
             server: server.clone(),
             key: SigningKey::from_seed(server.clone(), "a", &[1; 32]).expect("a key"),
             clock: clock.clone(),

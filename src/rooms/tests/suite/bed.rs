@@ -11,6 +11,7 @@ use plop_rooms::ops::create::{CreateRoom, InitialState, Preset};
 use plop_rooms::ops::send::{Redaction, SendEvent, Whose};
 use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::{HeadRow, Heads, Membership};
+use plop_rooms::state_lists::StateLists;
 use plop_state::StateKey;
 use plop_state::json::{NumberRule, Object, parse_object};
 use plop_state::sign::SigningKey;
@@ -40,6 +41,7 @@ impl Bed {
             db,
             state,
             events: EventStore::new(1 << 20),
+            state_lists: StateLists::default(),
             server,
             key,
             clock,

@@ -16,6 +16,7 @@ use plop_rooms::remote::{
     StateIds,
 };
 use plop_rooms::rooms::Rooms;
+use plop_rooms::state_lists::StateLists;
 use plop_state::Pdu;
 use plop_state::sign::{SigningKey, VerifyKeys};
 use plop_state_store::{CacheBytes, StateStore};
@@ -51,6 +52,7 @@ impl Server {
             state: StateStore::open(&db, &random, cache).await.expect("a state store"),
             db,
             events: EventStore::new(1 << 20),
+            state_lists: StateLists::default(),
             server: name.clone(),
             key: key(&name, number),
             clock,

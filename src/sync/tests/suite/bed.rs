@@ -17,6 +17,7 @@ use plop_rooms::event_store::EventStore;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::send::SendEvent;
 use plop_rooms::rooms::Rooms;
+use plop_rooms::state_lists::StateLists;
 use plop_state::json::{NumberRule, Object, parse_object};
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
@@ -166,6 +167,7 @@ async fn rooms(db: &Db, clock: &Clock, random: &Random) -> Rooms {
         db: db.clone(),
         state: StateStore::open(db, random, cache).await.expect("a state store"),
         events: EventStore::new(1 << 20),
+        state_lists: StateLists::default(),
         key: SigningKey::from_seed(server.clone(), "a", &[1; 32]).expect("a key"),
         server,
         clock: clock.clone(),

@@ -15,6 +15,7 @@ use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::send::{Redaction, SendEvent, Whose};
 use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::Arrivals;
+use plop_rooms::state_lists::StateLists;
 use plop_state::json::{NumberRule, Object, parse_object};
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
@@ -176,6 +177,7 @@ async fn rooms(db: Db, clock: &Clock, random: Random) -> Rooms {
         db,
         state,
         events: EventStore::new(1 << 20),
+        state_lists: StateLists::default(),
         server,
         key,
         clock: clock.clone(),

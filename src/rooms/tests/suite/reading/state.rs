@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use plop_db::Direction;
-use plop_rooms::reader::access::ReadRefusal;
+use plop_db::{Batch, Direction};
+use plop_rooms::reader::access::{ReadRefusal, RoomReader};
 use plop_rooms::reader::history::PageRequest;
 use plop_rooms::reader::members::MemberFilter;
 use plop_rooms::reader::state::StatePages;
 use plop_rooms::reader::stripped::stripped_state;
-use plop_rooms::schema::Membership;
+use plop_rooms::schema::{Events, Membership};
 use plop_state::StateKey;
+use plop_state_store::EventNumber;
+use plop_state_store::tree::Root;
 use ruma::RoomVersionId;
 use serde_json::Value;
 
@@ -36,6 +38,88 @@ async fn a_state_comes_whole_in_pages() {
     assert_eq!((keys.len(), count), (root.count() as usize, root.count() as usize));
     let wanted = [StateKey::new("org.example.7", ""), StateKey::new("org.example.none", "")];
     assert_eq!(reader.state_events(root, &wanted).await.expect("events").len(), 1);
+}
+
+/// Looks at all of a state.
+async fn no_members(reader: &RoomReader<'_>, state: Root) -> BTreeSet<EventNumber> {
+    let (mut pages, mut found) = (StatePages::of(state), BTreeSet::new());
+    while let Some(page) = pages.next(reader).await.expect("a page") {
+        let others = page.iter().filter(|event| event.pdu.type_name() != "m.room.member");
+        found.extend(others.map(|event| event.number));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_state_without_its_members_is_found_from_any_other() {
+    let bed = Bed::new().await;
+    let room = Room::new(&bed, RoomVersionId::V12).await;
+    let root = async || bed.rooms.view(room.number).await.expect("the room").root;
+    let mut states = vec![root().await];
+    for number in 0..6 {
+        room.set("m.room.topic", &format!(r#"{{"topic":"{number}"}}"#)).await;
+        room.set(&format!("org.example.{number}"), "{}").await;
+        room.member(&format!("user{number}"), "join").await;
+        room.member("user0", if number % 2 == 0 { "leave" } else { "join" }).await;
+        states.push(root().await);
+    }
+    let alice = user("alice");
+    // The first look is at the oldest one, and at the newest one after a restart.
+    for bed in [&bed, &bed.restarted().await] {
+        for state in states.iter().chain(states.iter().rev()) {
+            let reader = bed.rooms.reader(&alice, &room.id).await.expect("a reader");
+            let found = reader.without_members(*state).await.expect("a list");
+            let found: BTreeSet<EventNumber> = found.into_iter().collect();
+            assert_eq!(found, no_members(&reader, *state).await);
+        }
+        states.reverse();
+    }
+}
+
+#[tokio::test]
+async fn a_reader_whose_picture_is_older_than_the_list_that_is_kept() {
+    let bed = Bed::new().await;
+    let room = Room::new(&bed, RoomVersionId::V12).await;
+    let view = bed.rooms.view(room.number).await.expect("the room");
+    let snapshot = bed.rooms.core().db.snapshot();
+    for number in 0..50 {
+        room.set(&format!("org.example.{number}"), "{}").await;
+    }
+    // With no node in memory that the older snapshot lacks.
+    let bed = bed.restarted().await;
+    let (alice, user) = (id("alice"), user("alice"));
+    let newer = bed.rooms.reader(&user, &room.id).await.expect("a reader");
+    let now = newer.view().root;
+    let found = newer.without_members(now).await.expect("a list");
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), no_members(&newer, now).await);
+    let older = RoomReader::new(bed.rooms.core(), view, snapshot, &alice, None).await.expect("a reader");
+    let then = older.view().root;
+    let found = older.without_members(then).await.expect("a list");
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), no_members(&older, then).await);
+}
+
+#[tokio::test]
+async fn a_first_look_at_a_state_without_its_members_reads_none_of_them() {
+    let bed = Bed::new().await;
+    let room = Room::new(&bed, RoomVersionId::V12).await;
+    let mut lost = Batch::durable();
+    for name in ["bob", "carol"] {
+        room.member(name, "join").await;
+        let view = bed.rooms.view(room.number).await.expect("the room");
+        // Whoever reads it fails.
+        lost.delete::<Events>(&(room.number, view.member_event(&id(name)).expect("a member")));
+    }
+    bed.rooms.core().db.commit(lost).await.expect("a commit");
+    let bed = bed.restarted().await;
+    let alice = user("alice");
+    let reader = bed.rooms.reader(&alice, &room.id).await.expect("a reader");
+    let all = reader.view().root;
+    let others = reader.without_members(all).await.expect("a list");
+    assert_eq!(others.len(), all.count() as usize - 3);
+    let mut pages = StatePages::listed(others);
+    let page = pages.next(&reader).await.expect("a page").expect("events");
+    assert!(page.iter().all(|event| event.pdu.type_name() != "m.room.member"));
+    assert!(pages.next(&reader).await.expect("an end").is_none());
 }
 
 #[tokio::test]
