@@ -16,6 +16,8 @@ enum Verdict {
     Missed,
     /// A figure is missing on one side.
     Unknown,
+    /// There is none.
+    NoGoal,
 }
 
 /// One row of the comparison.
@@ -60,6 +62,7 @@ pub fn table(ours: &Report, theirs: &Report) -> String {
                 Verdict::MetByCpu => "met by CPU",
                 Verdict::Missed => "missed",
                 Verdict::Unknown => "no figure",
+                Verdict::NoGoal => "",
             },
         );
     }
@@ -69,7 +72,7 @@ pub fn table(ours: &Report, theirs: &Report) -> String {
 fn unit(goal: Goal) -> &'static str {
     match goal {
         Goal::Rate(_) => "/s",
-        Goal::Median(_) => "ms",
+        Goal::Median(_) | Goal::Unset => "ms",
         Goal::Resident(_) => "MiB",
         Goal::Disk(..) => "MiB/10,000",
     }
@@ -82,7 +85,7 @@ fn compare(goal: Goal, ours: &Measured, theirs: &Measured) -> Row {
     let cpu_ratio = better(ours.cpu_ms_per_operation, theirs.cpu_ms_per_operation);
     let figures: fn(&Measured) -> Option<f64> = match goal {
         Goal::Rate(_) => |measured| measured.rate,
-        Goal::Median(_) => |measured| measured.p50_ms,
+        Goal::Median(_) | Goal::Unset => |measured| measured.p50_ms,
         Goal::Resident(_) => |measured| measured.resident_mib,
         Goal::Disk(..) => |measured| measured.mib_per_10000,
     };
@@ -92,6 +95,7 @@ fn compare(goal: Goal, ours: &Measured, theirs: &Measured) -> Row {
     let below = |limit: f64| our.map(|our| our <= limit);
     let at_limit = ours.rate.is_some_and(|rate| rate > GENERATOR_LIMIT);
     let by_cpu = |limit: f64| at_limit && cpu_ratio.is_some_and(|ratio| ratio >= limit);
+    let has_goal = goal != Goal::Unset;
     let (goal, met, met_by_cpu) = match goal {
         Goal::Rate(limit) | Goal::Median(limit) => (format!("{limit} x"), reached(limit), by_cpu(limit)),
         Goal::Resident(limit) => (format!("{limit} MiB"), below(limit), false),
@@ -99,8 +103,10 @@ fn compare(goal: Goal, ours: &Measured, theirs: &Measured) -> Row {
             let both = reached(limit).zip(below(mib)).map(|(ratio, mib)| ratio && mib);
             (format!("{limit} x, {mib} MiB"), both, false)
         }
+        Goal::Unset => ("none: no peer figure".to_owned(), None, false),
     };
     let verdict = match met {
+        None if !has_goal => Verdict::NoGoal,
         None => Verdict::Unknown,
         Some(true) => Verdict::Met,
         Some(false) if met_by_cpu => Verdict::MetByCpu,
@@ -148,6 +154,14 @@ mod tests {
             compare(Goal::Resident(60.0), &Measured::default(), &Measured::default()).verdict,
             Verdict::Unknown
         );
+    }
+
+    #[test]
+    fn without_a_goal_times_are_compared_and_nothing_is_met_or_missed() {
+        let row = compare(Goal::Unset, &rate(100.0, 1.0), &rate(50.0, 20.0));
+        assert_eq!((row.ratio, row.verdict), (Some(2.0), Verdict::NoGoal));
+        let row = compare(Goal::Unset, &rate(100.0, 1.0), &Measured::default());
+        assert_eq!((row.ratio, row.verdict), (None, Verdict::NoGoal));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The table of scenarios, in the order in which they run: what each sets up, does, and is expected to reach.
 //!
-//! The goals are ratios to Synapse in the same run, on the same machine (`compare`). Sizes stand for scale 1.
+//! The goals are ratios to Synapse in the same run, on the same machine (`compare`); where no peer has been measured yet there is none. Sizes stand
+//! for scale 1.
 
 mod big_room;
 mod ephemeral;
 mod footprint;
+mod returning;
 mod rooms;
 mod small;
 mod sync;
@@ -12,6 +14,7 @@ mod sync;
 use futures_util::future::LocalBoxFuture;
 
 use crate::measure::Measured;
+use crate::scenarios::big_room::Crowd;
 use crate::world::{ScenarioError, World};
 
 /// What a scenario must reach. Ratios are "times better than the other server".
@@ -25,6 +28,8 @@ pub enum Goal {
     Resident(f64),
     /// Disk for 10,000 messages: ratio, and MiB.
     Disk(f64, f64),
+    /// No goal, since there is no peer's figure; median times are compared.
+    Unset,
 }
 
 /// One row of the table.
@@ -39,7 +44,7 @@ pub struct Scenario {
 /// The figures of a scenario, once it ran.
 pub type Outcome<'a> = LocalBoxFuture<'a, Result<Measured, ScenarioError>>;
 
-use Goal::{Disk, Median, Rate, Resident};
+use Goal::{Disk, Median, Rate, Resident, Unset};
 
 macro_rules! scenario {
     ($name:literal, $goal:expr, $what:literal, $function:path $(, $argument:expr)*) => {
@@ -87,6 +92,26 @@ pub const SCENARIOS: &[Scenario] = &[
         Median(4.0),
         "GET /joined_members of 2,000, 1 at once, 5 s",
         big_room::joined_members
+    ),
+    scenario!(
+        "sync-lazy-2000",
+        Unset,
+        "initial /sync, members loaded lazily, in a room of 2,000, new device each time, 20 times",
+        sync::initial_in_crowd
+    ),
+    scenario!(
+        "sync-join-2000",
+        Unset,
+        "/sync of a member, lazily, after a join in a room of 2,000, 50 times; CPU is with the join",
+        sync::after_joins,
+        Crowd::Named(2_000)
+    ),
+    scenario!(
+        "sync-join-nameless-500",
+        Unset,
+        "/sync of a member, lazily, after a join in a room of 500 without a name, 50 times; CPU is with the join",
+        sync::after_joins,
+        Crowd::Nameless(500)
     ),
     scenario!(
         "join-3000",
@@ -166,6 +191,12 @@ pub const SCENARIOS: &[Scenario] = &[
         Disk(40.0, 8.0),
         "10,000 messages, 16 senders in one room of 16; data growth between two restarts",
         footprint::disk
+    ),
+    scenario!(
+        "sync-after-restart",
+        Unset,
+        "/sync of 100 users in 10 rooms, all at once, with the tokens of before a restart, once",
+        returning::sync
     ),
     scenario!(
         "cold-start-full",

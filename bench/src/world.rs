@@ -117,12 +117,30 @@ impl World {
         Ok(accounts.into_iter().map(|account| Session::new(&self.target, account)).collect())
     }
 
-    /// A room that all accounts of `group` below `members` have joined. It grows and never shrinks.
+    /// A room that all accounts of `group` below `members` have joined, with the name of the group. It grows and never shrinks.
     pub async fn room_of(&mut self, group: &'static str, members: usize) -> Result<GrownRoom, ScenarioError> {
+        self.room_made_from(&public_room(group), group, members).await
+    }
+
+    /// The same without a name: clients call it by its members.
+    pub async fn nameless_room_of(
+        &mut self,
+        group: &'static str,
+        members: usize,
+    ) -> Result<GrownRoom, ScenarioError> {
+        self.room_made_from(&json!({"preset": "public_chat"}), group, members).await
+    }
+
+    async fn room_made_from(
+        &mut self,
+        body: &serde_json::Value,
+        group: &'static str,
+        members: usize,
+    ) -> Result<GrownRoom, ScenarioError> {
         let accounts = self.accounts(group, members).await?;
         if !self.rooms.contains_key(group) {
             let mut creator = self.sessions(group, 1).await?.remove(0);
-            let room = creator.create_room(&public_room(group)).await?;
+            let room = creator.create_room(body).await?;
             self.rooms.insert(group, GrownRoom { room, members: 1 });
         }
         let mut grown = self.rooms[group].clone();

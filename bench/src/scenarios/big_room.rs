@@ -1,9 +1,10 @@
 //! One room with thousands of local members: what joining, sending and listing cost there.
 //!
-//! All of it happens in the same room, which grows from one scenario to the next.
+//! All of it happens in the same room, which grows from one scenario to the next. Owns: which room that is, for the scenarios of `/sync` as well.
 
 use std::rc::Rc;
 
+use crate::client::Room;
 use crate::load::measure;
 use crate::measure::{Bounds, Measured};
 use crate::scenarios::rooms::TEXT;
@@ -14,6 +15,31 @@ const JOINERS: usize = 8;
 /// A server that gets slower and slower is not waited for longer than this.
 const JOIN_SECONDS: f64 = 240.0;
 const MEMBERS: usize = 2_000;
+
+/// A room with many members.
+#[derive(Clone, Copy, Debug)]
+pub enum Crowd {
+    /// The room of this file with so many members.
+    Named(usize),
+    /// One without a name.
+    Nameless(usize),
+}
+
+impl Crowd {
+    /// The room, and the group of accounts that are in it.
+    pub async fn room(self, world: &mut World) -> Result<(Room, &'static str), ScenarioError> {
+        match self {
+            Self::Named(members) => {
+                let grown = world.room_of("crowd", world.scaled(members, 20)).await?;
+                Ok((grown.room, "crowd"))
+            }
+            Self::Nameless(members) => {
+                let grown = world.nameless_room_of("nameless", world.scaled(members, 20)).await?;
+                Ok((grown.room, "nameless"))
+            }
+        }
+    }
+}
 
 /// Lets the room grow from `from` to `to` members.
 pub async fn join(world: &mut World, from: usize, to: usize) -> Result<Measured, ScenarioError> {

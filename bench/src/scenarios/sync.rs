@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use crate::client::{Account, Room, Session, login};
+use crate::client::{Account, Room, Session, SyncAnswer, login};
 use crate::http::{Connection, Failure};
 use crate::load::{for_each, measure};
 use crate::measure::{Bounds, Measured, Tally};
+use crate::scenarios::big_room::Crowd;
 use crate::scenarios::rooms::TEXT;
 use crate::world::{ScenarioError, World, public_room};
 
@@ -54,49 +55,111 @@ async fn reader(world: &mut World, rooms: usize) -> Result<Reader, ScenarioError
     Ok(Reader { account, talker, rooms })
 }
 
-/// Each initial sync is made by a new device, so that no server can answer from a cache of answers.
 pub async fn initial(world: &mut World, rooms: usize) -> Result<Measured, ScenarioError> {
     let reader = reader(world, rooms).await?;
     let times = world.scaled(if rooms <= 50 { 20 } else { 10 }, 3);
+    first_syncs(world, &reader.account, times, async |session| session.sync(None, 0).await).await
+}
+
+/// The member is in no other room.
+pub async fn initial_in_crowd(world: &mut World) -> Result<Measured, ScenarioError> {
+    let (_, group) = Crowd::Named(2_000).room(world).await?;
+    let account = member(world, group).await?;
+    let times = world.scaled(20, 3);
+    first_syncs(world, &account, times, async |session| session.sync_lazily(None, 0).await).await
+}
+
+/// Each initial sync is made by a new device, so that no server can answer from a cache of answers.
+async fn first_syncs(
+    world: &World,
+    account: &Account,
+    times: usize,
+    sync: impl AsyncFn(&mut Session) -> Result<SyncAnswer, Failure>,
+) -> Result<Measured, ScenarioError> {
     let mut connections = [Connection::new(&world.target)];
     let devices = for_each(&world.progress, &mut connections, 0..times, async |connection, _| {
-        login(connection, &reader.account.user_id, &reader.account.password).await.map(Rc::new)
+        login(connection, &account.user_id, &account.password).await.map(Rc::new)
     });
     let devices = devices.await?;
     let bounds = Bounds::time(SYNC_SECONDS).operations(devices.len() as u64);
     Ok(measure(&world.meter, &world.progress, bounds, &mut [()], async |(), number| {
         let device = Rc::clone(&devices[number as usize]);
-        Session::new(&world.target, device).sync(None, 0).await.map(drop)
+        sync(&mut Session::new(&world.target, device)).await.map(drop)
     })
     .await)
 }
 
-/// Only the time of the `/sync` is taken, from when the message was acknowledged.
 pub async fn incremental(world: &mut World, rooms: usize) -> Result<Measured, ScenarioError> {
     let reader = reader(world, rooms).await?;
     let mut talker = Session::new(&world.target, reader.talker);
     let mut session = Session::new(&world.target, reader.account);
-    let mut token = session.sync(None, 0).await?.next_batch;
+    let token = session.sync(None, 0).await?.next_batch;
+    let rooms = reader.rooms;
+    follow(
+        world,
+        world.scaled(100, 10),
+        token,
+        async |number| {
+            talker.send(&rooms[number % rooms.len()], &format!("incremental-{number}"), TEXT).await
+        },
+        async |token| session.sync(Some(token), POLL_MS).await,
+    )
+    .await
+}
+
+/// Users join who were not in the room; a member who was there before them sees each.
+pub async fn after_joins(world: &mut World, crowd: Crowd) -> Result<Measured, ScenarioError> {
+    let (room, group) = crowd.room(world).await?;
+    let mut joiners = world.sessions("newcomers", world.scaled(50, 5)).await?;
+    let watcher = member(world, group).await?;
+    let mut session = Session::new(&world.target, watcher);
+    let token = session.sync_lazily(None, 0).await?.next_batch;
+    follow(
+        world,
+        joiners.len(),
+        token,
+        async |number| {
+            let joiner = &mut joiners[number];
+            joiner.join(&room).await?;
+            Ok(joiner.account.user_id.clone())
+        },
+        async |token| session.sync_lazily(Some(token), POLL_MS).await,
+    )
+    .await
+}
+
+/// A member of a crowd, not the one who made the room.
+async fn member(world: &mut World, group: &'static str) -> Result<Rc<Account>, ScenarioError> {
+    Ok(world.accounts(group, 2).await?.remove(1))
+}
+
+/// Does something, so many times, and looks for it with the next `/sync`. Only the time of the `/sync` is taken, from when what was done was
+/// acknowledged. `act` gives an id that the answer then has.
+async fn follow(
+    world: &World,
+    times: usize,
+    mut token: String,
+    mut act: impl AsyncFnMut(usize) -> Result<String, Failure>,
+    mut sync: impl AsyncFnMut(&str) -> Result<SyncAnswer, Failure>,
+) -> Result<Measured, ScenarioError> {
     let mut tally = Tally::default();
     let start = world.meter.read();
-    let times = world.scaled(100, 10);
     world.progress.begin_setup(times);
     for number in 0..times {
-        let room = &reader.rooms[number % reader.rooms.len()];
-        let event = talker.send(room, &format!("incremental-{number}"), TEXT).await?;
-        let sent = Instant::now();
-        let outcome = match session.sync(Some(&token), POLL_MS).await {
-            Ok(answer) if answer.shows(&event) => {
+        let id = act(number).await?;
+        let acted = Instant::now();
+        let outcome = match sync(&token).await {
+            Ok(answer) if answer.shows(&id) => {
                 token = answer.next_batch;
                 Ok(())
             }
-            Ok(_) => Err(Failure::Unexpected("the answer lacks the event".to_owned())),
+            Ok(_) => Err(Failure::Unexpected(format!("the answer lacks {id}"))),
             Err(failure) => Err(failure),
         };
-        tally.record(sent.elapsed(), &outcome);
+        tally.record(acted.elapsed(), &outcome);
         world.progress.advance();
     }
-    // A rate would count the sending as well.
+    // A rate would count what was done as well.
     Ok(Measured { concurrency: 1, rate: None, ..world.meter.measured(&start, &tally) })
 }
 
