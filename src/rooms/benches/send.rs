@@ -5,17 +5,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench takes the time and makes its own load")]
 
-#[path = "../tests/suite/bed.rs"]
-#[expect(dead_code, reason = "a bench needs fewer builders than the tests")]
-mod bed;
-
 use std::time::{Duration, Instant};
 
-use bed::{Bed, json, private_room, user};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use plop_base::Random;
+use plop_bed::{Ground, json, user};
+use plop_bed_rooms::{RoomBed, keyspaces, public_room};
 use plop_db::{Db, Options};
-use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::send::SendEvent;
 use plop_rooms::rooms::Rooms;
 use plop_state::json::Object;
@@ -35,8 +31,7 @@ fn message() -> SendEvent {
 
 /// A public room of alice's with this many members.
 async fn room(rooms: &Rooms, members: usize) -> OwnedRoomId {
-    let request = CreateRoom { preset: Preset::PublicChat, ..private_room(RoomVersionId::V12) };
-    let room = rooms.create(&user("alice"), &request).await.expect("a room");
+    let room = rooms.create(&user("alice"), &public_room(RoomVersionId::V12)).await.expect("a room");
     for member in 1..members {
         rooms.join(&user(&format!("member{member}")), &room, &Object::new()).await.expect("a join");
     }
@@ -66,10 +61,10 @@ fn bench(criterion: &mut Criterion) {
     let folder = tempfile::tempdir_in(folder).expect("a folder");
     let disk = runtime.block_on(async {
         let random = Random::seeded(7);
-        let options = Options::new(folder.path().join("db"), bed::keyspaces());
-        Bed::on(Db::open(options, &random).expect("a database"), random).await
+        let options = Options::new(folder.path().join("db"), keyspaces());
+        RoomBed::on(Ground::on(Db::open(options, &random).expect("a database"), random)).await
     });
-    let memory = runtime.block_on(Bed::new());
+    let memory = runtime.block_on(RoomBed::new());
     let mut group = criterion.benchmark_group("send");
     group.throughput(Throughput::Elements(1)).sample_size(20);
     for (engine, bed) in [("memory", &memory), ("rocksdb", &disk)] {

@@ -5,14 +5,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench takes the time")]
 
-#[path = "../tests/suite/bed.rs"]
-#[expect(dead_code, reason = "a bench needs fewer builders than the tests")]
-mod bed;
-
 use std::time::{Duration, Instant};
 
-use bed::{Bed, text, user};
 use criterion::{Criterion, criterion_group, criterion_main};
+use plop_bed::{Ground, parameters, user};
+use plop_bed_server::{Server, keyspaces, text};
 use plop_ephemeral::PresenceState;
 use plop_sync::SyncRequest;
 use ruma::OwnedRoomId;
@@ -20,26 +17,26 @@ use tokio::runtime::Runtime;
 
 /// A user in so many rooms.
 struct Reader {
-    bed: Bed,
+    server: Server,
     rooms: Vec<OwnedRoomId>,
     name: String,
 }
 
 impl Reader {
     async fn new(rooms: usize) -> Self {
-        let bed = Bed::new().await;
+        let server = Server::on(Ground::new(keyspaces(), 7), parameters()).await;
         let name = "reader".to_owned();
         let mut made = Vec::with_capacity(rooms);
         for number in 0..rooms {
-            let room = bed.room("talker").await;
-            bed.set("talker", &room, "m.room.name", &format!(r#"{{"name":"Room {number}"}}"#)).await;
-            bed.join(&name, &room).await;
+            let room = server.room("talker").await;
+            server.set("talker", &room, "m.room.name", &format!(r#"{{"name":"Room {number}"}}"#)).await;
+            server.join(&name, &room).await;
             for message in 0..5 {
-                bed.say("talker", &room, &format!("{number}-{message}: the quick brown fox")).await;
+                server.say("talker", &room, &format!("{number}-{message}: the quick brown fox")).await;
             }
             made.push(room);
         }
-        Self { bed, rooms: made, name }
+        Self { server, rooms: made, name }
     }
 
     /// The token and the bytes of an answer.
@@ -49,7 +46,7 @@ impl Reader {
             set_presence: PresenceState::Offline,
             ..SyncRequest::default()
         };
-        let answer = self.bed.sync.sync(&user(name), &request).await.expect("an answer");
+        let answer = self.server.sync.sync(&user(name), &request).await.expect("an answer");
         let token = answer.next_batch().to_owned();
         (token, text(answer).await.len())
     }
@@ -79,7 +76,7 @@ fn incremental(criterion: &mut Criterion, runtime: &Runtime, reader: &Reader) {
                 let (mut token, _) = reader.sync(&reader.name, None).await;
                 let mut spent = Duration::ZERO;
                 for (_, room) in (0..count).zip(reader.rooms.iter().cycle()) {
-                    reader.bed.say("talker", room, "one more").await;
+                    reader.server.say("talker", room, "one more").await;
                     let start = Instant::now();
                     token = reader.sync(&reader.name, Some(&token)).await.0;
                     spent += start.elapsed();
@@ -99,7 +96,7 @@ fn fan_out(criterion: &mut Criterion, runtime: &Runtime) {
     let mut tokens: Vec<String> = runtime.block_on(async {
         let mut tokens = Vec::new();
         for name in &names {
-            reader.bed.join(name, &room).await;
+            reader.server.join(name, &room).await;
         }
         for name in &names {
             tokens.push(reader.sync(name, None).await.0);
@@ -111,7 +108,7 @@ fn fan_out(criterion: &mut Criterion, runtime: &Runtime) {
             runtime.block_on(async {
                 let mut spent = Duration::ZERO;
                 for _ in 0..count {
-                    reader.bed.say("talker", &room, "to all of you").await;
+                    reader.server.say("talker", &room, "to all of you").await;
                     let start = Instant::now();
                     for (name, token) in names.iter().zip(&mut tokens) {
                         *token = reader.sync(name, Some(token)).await.0;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bed::{Bed, id, user};
 use criterion::{Criterion, criterion_group, criterion_main};
 use plop_base::Random;
+use plop_bed::Ground;
 use plop_db::{Db, Options};
 use plop_ephemeral::ReceiptKind::Public;
 use plop_ephemeral::Thread;
@@ -39,8 +40,8 @@ async fn count(bed: &Bed, unread: &Unread, name: &str, count: u64, by_thread: bo
 }
 
 /// A room where bob has read all, carol nothing, dave by threads, erin nothing and with a keyword, frank nothing and 20 mentions.
-async fn scene(db: Db, random: Random) -> Bed {
-    let bed = Bed::on(db, random, &["alice", "bob", "carol", "dave", "erin", "frank"]).await;
+async fn scene(ground: Ground) -> Bed {
+    let bed = Bed::on(ground, &["alice", "bob", "carol", "dave", "erin", "frank"]).await;
     let rule = NewPatternedPushRule::new("cake".into(), "cake".into(), vec![Action::Notify]);
     let (erin, id, rule) = (user("erin"), id("erin"), NewPushRule::Content(rule));
     bed.accounts.put_push_rule(&erin, &id, &rule, None, None).await.expect("a rule");
@@ -69,7 +70,7 @@ fn bench(criterion: &mut Criterion) {
     let bed = runtime.block_on(async {
         let random = Random::seeded(7);
         let options = Options::new(folder.path().join("db"), bed::keyspaces());
-        scene(Db::open(options, &random).expect("a database"), random).await
+        scene(Ground::on(Db::open(options, &random).expect("a database"), random)).await
     });
     let mut group = criterion.benchmark_group("count");
     group.sample_size(30);

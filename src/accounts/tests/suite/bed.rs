@@ -4,35 +4,22 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use plop_accounts::login::{LoginError, PasswordLogin};
-use plop_accounts::parameters::RegistrationMode;
-use plop_accounts::passwords::PasswordCost;
-use plop_accounts::registration::{NewAccount, Registered};
+use plop_accounts::registration::Registered;
 use plop_accounts::sessions::{LoggedIn, NewDevice};
 use plop_accounts::{Accounts, Parameters};
-use plop_base::{Actor, Clock, Random, UnixMillis};
+use plop_base::{Actor, Clock};
+use plop_bed::Ground;
+pub use plop_bed::{PASSWORD, account, id, parameters};
 use plop_db::Db;
-use ruma::{OwnedUserId, owned_server_name};
 use serde_json::{Map, Value};
-
-pub const PASSWORD: &str = "correct horse";
 
 /// A server's accounts with nothing around them.
 pub struct Bed {
     pub accounts: Accounts,
     pub db: Db,
     pub clock: Clock,
+    ground: Ground,
     parameters: Parameters,
-}
-
-/// Parameters with hashes that cost nothing and open registration.
-pub fn parameters() -> Parameters {
-    Parameters {
-        passwords: PasswordCost { memory_kib: 8, iterations: 1, parallelism: 1, concurrent_hashes: 2 },
-        registration: RegistrationMode::Open,
-        shared_secret: Some("shared".into()),
-        reserved_names: vec!["root".to_owned()],
-        ..Parameters::default()
-    }
 }
 
 impl Bed {
@@ -41,21 +28,17 @@ impl Bed {
     }
 
     pub fn with(parameters: Parameters) -> Self {
-        let db =
-            Db::memory(plop_accounts::schema::KEYSPACES.to_vec(), &Random::seeded(1)).expect("a database");
-        Self::on(db, Clock::simulated(UnixMillis(1_700_000_000_000)), parameters, 2)
+        Self::on(Ground::new(plop_accounts::schema::KEYSPACES.to_vec(), 2), parameters)
     }
 
-    fn on(db: Db, clock: Clock, parameters: Parameters, seed: u64) -> Self {
-        let server = owned_server_name!("plop.example");
-        let random = Random::seeded(seed);
-        let accounts = Accounts::new(db.clone(), clock.clone(), random, server, parameters.clone());
-        Self { accounts: accounts.expect("accounts"), db, clock, parameters }
+    fn on(ground: Ground, parameters: Parameters) -> Self {
+        let accounts = plop_bed::accounts(&ground, parameters.clone());
+        Self { accounts, db: ground.db.clone(), clock: ground.clock.clone(), ground, parameters }
     }
 
     /// The same database, with nothing of what was in memory.
     pub fn restarted(&self) -> Self {
-        Self::on(self.db.clone(), self.clock.clone(), self.parameters.clone(), 3)
+        Self::on(self.ground.restarted(), self.parameters.clone())
     }
 
     pub async fn pass(&self, seconds: u64) {
@@ -97,21 +80,8 @@ impl Bed {
     }
 }
 
-pub fn account(name: &str, device: Option<NewDevice>) -> NewAccount {
-    NewAccount {
-        username: Some(name.to_owned()),
-        password: Some(PASSWORD.into()),
-        device,
-        ..NewAccount::default()
-    }
-}
-
 pub fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
-}
-
-pub fn id(name: &str) -> OwnedUserId {
-    OwnedUserId::try_from(format!("@{name}:plop.example")).expect("a user id")
 }
 
 /// The actor of a session.

@@ -6,30 +6,19 @@ use std::time::Duration;
 
 use axum::Router;
 use http::Method;
-use plop_accounts::parameters::RegistrationMode;
-use plop_accounts::passwords::PasswordCost;
-use plop_accounts::registration::NewAccount;
+use plop_accounts::Parameters;
 use plop_accounts::sessions::NewDevice;
-use plop_accounts::{Accounts, Parameters};
-use plop_base::{Actor, Clock, Random, TaskKind, Tasks, UnixMillis};
+use plop_base::{Actor, Clock};
+pub use plop_bed::PASSWORD;
+use plop_bed::{Ground, account, parameters};
+use plop_bed_server::{Server, keyspaces};
 use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
-use plop_db::{Db, KeyspaceInfo};
-use plop_e2ee::to_device::ToDevice;
-use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
-use plop_rooms::core::Core;
-use plop_rooms::event_store::EventStore;
-use plop_rooms::rooms::Rooms;
-use plop_rooms::state_lists::StateLists;
+use plop_db::Db;
 use plop_rooms::upkeep::Upkeep;
-use plop_state::sign::SigningKey;
-use plop_state_store::{CacheBytes, StateStore};
-use plop_sync::Syncing;
-use plop_unread::Unread;
-use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId, owned_server_name};
+use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId};
 
 use crate::call::Call;
 
-pub const PASSWORD: &str = "correct horse";
 /// Where requests come from that say nothing else.
 pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// The largest body, as with the default configuration.
@@ -43,6 +32,7 @@ pub struct Bed {
     pub db: Db,
     pub clock: Clock,
     router: Router,
+    ground: Ground,
     choices: Choices,
 }
 
@@ -80,92 +70,38 @@ impl Bed {
     /// The same with other choices.
     pub async fn with(choose: impl FnOnce(&mut Choices)) -> Self {
         let mut choices = Choices {
-            parameters: Parameters {
-                passwords: PasswordCost {
-                    memory_kib: 8,
-                    iterations: 1,
-                    parallelism: 1,
-                    concurrent_hashes: 2,
-                },
-                registration: RegistrationMode::Open,
-                shared_secret: Some("shared".into()),
-                reserved_names: vec!["root".to_owned()],
-                ..Parameters::default()
-            },
+            parameters: parameters(),
             settings: Settings { default_room_version: RoomVersionId::V12, public_url: None },
             bodies: BodyLimits { user: MOST_BYTES, stranger: STRANGER_BYTES, all: 1 << 28 },
             budgets: None,
         };
         choose(&mut choices);
-        let db = Db::memory(keyspaces(), &Random::seeded(1)).expect("a database");
-        Self::on(db, Clock::simulated(UnixMillis(1_700_000_000_000)), choices, 2).await
+        Self::on(Ground::new(keyspaces(), 2), choices).await
     }
 
     /// The same database, with nothing of what was in memory.
     pub async fn restarted(&self) -> Self {
-        Self::on(self.db.clone(), self.clock.clone(), self.choices.clone(), 3).await
+        Self::on(self.ground.restarted(), self.choices.clone()).await
     }
 
-    async fn on(db: Db, clock: Clock, choices: Choices, seed: u64) -> Self {
-        let random = Random::seeded(seed);
-        let tasks = Tasks::new(clock.clone(), random.clone());
-        let server = owned_server_name!("plop.example");
-        let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
-        let core = Core {
-            db: db.clone(),
-            state: StateStore::open(&db, &random, cache).await.expect("a state store"),
-            events: EventStore::new(1 << 20),
-            state_lists: StateLists::default(),
-            server: server.clone(),
-            key: SigningKey::from_seed(server.clone(), "a", &[1; 32]).expect("a key"),
-            clock: clock.clone(),
-            random: random.clone(),
-            redaction_retention: Duration::from_secs(7 * 24 * 60 * 60),
-        };
-        let parameters = choices.parameters.clone();
-        let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server.clone(), parameters);
-        let accounts = accounts.expect("accounts");
-        let rooms = Rooms::open(core, 1 << 24).await.expect("rooms");
-        let start = ProcessStart(seed);
-        let typing = Arc::new(Typing::new(clock.clone(), start));
-        let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
-        let to_device = ToDevice::new(db.clone(), clock.clone(), server);
-        let sync = Syncing::new(plop_sync::Parts {
-            db: db.clone(),
-            clock: clock.clone(),
-            tasks: tasks.clone(),
-            rooms: rooms.clone(),
-            accounts: accounts.clone(),
-            typing: Arc::clone(&typing),
-            presence: Arc::clone(&presence),
-            to_device: to_device.clone(),
-            unread: Unread::new(rooms.clone(), 1 << 20),
-        });
-        let follower = sync.clone();
-        tasks.spawn(TaskKind::Follower, "sync", move || {
-            let follower = follower.clone();
-            async move { follower.run().await }
-        });
-        let follower = sync.clone();
-        tasks.spawn(TaskKind::Follower, "sync of presence", move || {
-            let follower = follower.clone();
-            async move { follower.run_presence().await }
-        });
+    async fn on(ground: Ground, choices: Choices) -> Self {
+        let server = Server::on(ground.clone(), choices.parameters.clone()).await;
+        let clock = ground.clock.clone();
         let api = Api {
-            accounts,
-            rooms,
-            to_device,
-            sync,
-            receipts: Arc::new(Receipts::new(db.clone())),
-            typing,
-            presence,
+            accounts: server.accounts.clone(),
+            rooms: server.rooms.clone(),
+            to_device: server.to_device,
+            sync: server.sync,
+            receipts: server.receipts,
+            typing: server.typing,
+            presence: server.presence,
             clock: clock.clone(),
             bodies: Bodies::new(choices.bodies, &clock),
             budgets: Budgets::new(choices.budgets, &clock),
             settings: Arc::new(choices.settings.clone()),
         };
         let router = plop_client_api::router(api.clone());
-        Self { api, db, clock, router, choices }
+        Self { api, db: ground.db.clone(), clock, router, ground, choices }
     }
 
     /// Lets time pass.
@@ -175,12 +111,8 @@ impl Bed {
 
     /// Makes an account with [`PASSWORD`], logged in on a device `PHONE`.
     pub async fn user(&self, name: &str) -> User {
-        let account = NewAccount {
-            username: Some(name.to_owned()),
-            password: Some(PASSWORD.into()),
-            device: Some(NewDevice { id: Some("PHONE".into()), ..NewDevice::default() }),
-            ..NewAccount::default()
-        };
+        let device = NewDevice { id: Some("PHONE".into()), ..NewDevice::default() };
+        let account = account(name, Some(device));
         let registered = self.api.accounts.create_account(&Actor::Server, account, false).await;
         let login = registered.expect("an account").login.expect("a session");
         User { id: login.user, device: login.device, token: login.tokens.access }
@@ -217,15 +149,4 @@ impl Call {
     pub fn by(self, user: &User) -> Self {
         self.token(&user.token)
     }
-}
-
-fn keyspaces() -> Vec<KeyspaceInfo> {
-    [
-        plop_state_store::KEYSPACES,
-        plop_accounts::schema::KEYSPACES,
-        plop_rooms::schema::KEYSPACES,
-        plop_ephemeral::schema::KEYSPACES,
-        plop_e2ee::schema::KEYSPACES,
-    ]
-    .concat()
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use plop_accounts::moderation::Decision;
 use plop_base::Actor;
-use plop_rooms::ops::create::{CreateRoom, Preset};
-use plop_state::json::Object;
+use plop_bed_rooms::public_room;
+use plop_rooms::ops::create::CreateRoom;
 use ruma::{OwnedRoomId, RoomVersionId};
 
 use crate::bed::{Bed, User};
@@ -13,19 +13,7 @@ use crate::bed::{Bed, User};
 const SYNC: &str = "/_matrix/client/v3/sync";
 
 async fn room(bed: &Bed, by: &User) -> OwnedRoomId {
-    let request = CreateRoom {
-        version: RoomVersionId::V12,
-        preset: Preset::PublicChat,
-        published: false,
-        alias: None,
-        name: Some("Tea".to_owned()),
-        topic: None,
-        invite: Vec::new(),
-        is_direct: false,
-        creation_content: Object::new(),
-        initial_state: Vec::new(),
-        power_levels_override: Object::new(),
-    };
+    let request = CreateRoom { name: Some("Tea".to_owned()), ..public_room(RoomVersionId::V12) };
     bed.api.rooms.create(&by.actor(), &request).await.expect("a room")
 }
 

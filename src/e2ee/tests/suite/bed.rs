@@ -1,14 +1,14 @@
 //! What the tests send messages with.
 
-use plop_accounts::passwords::PasswordCost;
+use plop_accounts::Accounts;
 use plop_accounts::registration::NewAccount;
 use plop_accounts::schema::{DeviceRow, Devices};
-use plop_accounts::{Accounts, Parameters};
-use plop_base::{Actor, Clock, Random, UnixMillis};
-use plop_db::{Batch, Counter, Db, Hooks, KeyRange, MemoryDisk, Pages, Position, Snapshot};
+use plop_base::{Actor, Clock};
+use plop_bed::{Ground, START, parameters, server};
+use plop_db::{Batch, Counter, Db, KeyRange, MemoryDisk, Pages, Position, Snapshot};
 use plop_e2ee::schema::{ToDeviceBytes, ToDeviceMessages};
 use plop_e2ee::to_device::{Messages, SendError, ToDevice, ToDevicePage, to_device_messages};
-use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId, owned_server_name};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use serde_json::{Value, json};
 
 /// A server of accounts and messages.
@@ -26,19 +26,16 @@ impl Bed {
     }
 
     pub fn on_disk(disk: &MemoryDisk) -> Self {
-        Self::on(disk.clone(), Clock::simulated(UnixMillis(1_700_000_000_000)))
+        Self::on(disk.clone(), Clock::simulated(START))
     }
 
     fn on(disk: MemoryDisk, clock: Clock) -> Self {
         let keyspaces = [plop_accounts::schema::KEYSPACES, plop_e2ee::schema::KEYSPACES].concat();
-        let db = Db::memory_on(&disk, keyspaces, Hooks::default(), &Random::seeded(1)).expect("a database");
-        let server = owned_server_name!("plop.example");
-        let passwords = PasswordCost { memory_kib: 8, iterations: 1, parallelism: 1, concurrent_hashes: 1 };
-        let parameters = Parameters { passwords, ..Parameters::default() };
-        let accounts =
-            Accounts::new(db.clone(), clock.clone(), Random::seeded(2), server.clone(), parameters);
-        let to_device = ToDevice::new(db.clone(), clock.clone(), server);
-        Self { db, clock, accounts: accounts.expect("accounts"), to_device, disk }
+        let ground = Ground { clock, ..Ground::on_disk(&disk, keyspaces, 2) };
+        let accounts = plop_bed::accounts(&ground, parameters());
+        let Ground { db, clock, .. } = ground;
+        let to_device = ToDevice::new(db.clone(), clock.clone(), server());
+        Self { db, clock, accounts, to_device, disk }
     }
 
     /// The same disk after an orderly end of the process.

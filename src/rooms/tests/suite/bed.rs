@@ -1,54 +1,39 @@
 //! What the tests build rooms with.
 
-use std::time::Duration;
+use std::ops::Deref;
 
-use plop_base::clock::{Clock, UnixMillis};
-use plop_base::{Actor, Random};
-use plop_db::{Db, KeyspaceInfo};
-use plop_rooms::core::Core;
-use plop_rooms::event_store::EventStore;
-use plop_rooms::ops::create::{CreateRoom, InitialState, Preset};
-use plop_rooms::ops::send::{Redaction, SendEvent, Whose};
-use plop_rooms::rooms::Rooms;
+pub use plop_bed::{Ground, id, json, user};
+use plop_bed_rooms::RoomBed;
+pub use plop_bed_rooms::{keyspaces, private_room};
+use plop_rooms::ops::create::{CreateRoom, InitialState};
+use plop_rooms::ops::send::{Redaction, Whose};
 use plop_rooms::schema::{HeadRow, Heads, Membership};
-use plop_rooms::state_lists::StateLists;
 use plop_state::StateKey;
-use plop_state::json::{NumberRule, Object, parse_object};
-use plop_state::sign::SigningKey;
-use plop_state_store::{CacheBytes, StateStore};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, owned_device_id, owned_server_name};
+use ruma::{OwnedRoomId, RoomId, RoomVersionId};
 
-/// A server without anything around it.
-pub struct Bed {
-    pub rooms: Rooms,
+/// A server without anything around its rooms.
+pub struct Bed(RoomBed);
+
+impl Deref for Bed {
+    type Target = RoomBed;
+
+    fn deref(&self) -> &RoomBed {
+        &self.0
+    }
 }
 
 impl Bed {
     pub async fn new() -> Self {
-        let random = Random::seeded(7);
-        let db = Db::memory(keyspaces(), &random).expect("a database");
-        Self::on(db, random).await
+        Self(RoomBed::new().await)
     }
 
-    /// A server on an existing database, as after a restart.
-    pub async fn on(db: Db, random: Random) -> Self {
-        let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
-        let state = StateStore::open(&db, &random, cache).await.expect("a state store");
-        let server = owned_server_name!("plop.example");
-        let key = SigningKey::from_seed(server.clone(), "a", &[1; 32]).expect("a key");
-        let clock = Clock::simulated(UnixMillis(1_700_000_000_000));
-        let core = Core {
-            db,
-            state,
-            events: EventStore::new(1 << 20),
-            state_lists: StateLists::default(),
-            server,
-            key,
-            clock,
-            random,
-            redaction_retention: Duration::from_secs(7 * 24 * 60 * 60),
-        };
-        Self { rooms: Rooms::open(core, 1 << 24).await.expect("rooms") }
+    pub async fn on(ground: Ground) -> Self {
+        Self(RoomBed::on(ground).await)
+    }
+
+    /// The same database, with nothing of what was in memory.
+    pub async fn restarted(&self) -> Self {
+        Self(self.0.restarted().await)
     }
 
     /// A private room of alice's, with these join rules where some are given.
@@ -60,18 +45,6 @@ impl Bed {
         });
         let request = CreateRoom { initial_state: join_rules.into_iter().collect(), ..private_room(version) };
         self.rooms.create(&user("alice"), &request).await.expect("a room")
-    }
-
-    /// Sets a state event with the empty state key.
-    pub async fn set(&self, by: &str, room: &RoomId, kind: &str, content: &str) {
-        let event = SendEvent {
-            kind: kind.to_owned(),
-            state_key: Some(String::new()),
-            content: json(content),
-            transaction: None,
-            ts: None,
-        };
-        self.rooms.send(&user(by), room, &event).await.expect("a state event");
     }
 
     /// The content of a current state event; `null` without one.
@@ -96,49 +69,9 @@ impl Bed {
         let number = self.rooms.number(room).await.expect("a read").expect("a room");
         self.rooms.core().db.snapshot().get::<Heads>(&number).await.expect("a read").expect("a head")
     }
-
-    /// The same database, with nothing of what was in memory.
-    pub async fn restarted(&self) -> Self {
-        Self::on(self.rooms.core().db.clone(), Random::seeded(8)).await
-    }
-}
-
-/// The keyspaces that rooms need.
-pub fn keyspaces() -> Vec<KeyspaceInfo> {
-    [plop_accounts::schema::KEYSPACES, plop_state_store::KEYSPACES, plop_rooms::schema::KEYSPACES].concat()
-}
-
-/// A logged-in user of the server.
-pub fn user(name: &str) -> Actor {
-    Actor::User { user: id(name), device: owned_device_id!("DEVICE") }
-}
-
-pub fn id(name: &str) -> OwnedUserId {
-    OwnedUserId::try_from(format!("@{name}:plop.example")).expect("a user id")
-}
-
-pub fn json(text: &str) -> Object {
-    parse_object(text.as_bytes(), NumberRule::Strict).expect("an object")
 }
 
 /// A redaction of whatever event the room lets one redact.
 pub fn redaction<'r>(reason: Option<&'r str>, transaction: &'r str) -> Redaction<'r> {
     Redaction { reason, transaction, whose: Whose::Any }
-}
-
-/// A request for a private room.
-pub fn private_room(version: RoomVersionId) -> CreateRoom {
-    CreateRoom {
-        version,
-        preset: Preset::PrivateChat,
-        published: false,
-        alias: None,
-        name: None,
-        topic: None,
-        invite: Vec::new(),
-        is_direct: false,
-        creation_content: Object::new(),
-        initial_state: Vec::new(),
-        power_levels_override: Object::new(),
-    }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::poll;
-use plop_base::Random;
-use plop_db::{Batch, CommitError, Db, Hooks, MemoryDisk};
+use plop_db::{Batch, CommitError, MemoryDisk};
 use plop_rooms::draft::EventDraft;
 use plop_rooms::fault::StoreFault;
 use plop_rooms::ops::refusal::Refusal;
@@ -14,7 +13,7 @@ use plop_rooms::view::RoomView;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, RoomVersionId};
 
-use crate::bed::{Bed, id, json, keyspaces, private_room, user};
+use crate::bed::{Bed, Ground, id, json, keyspaces, private_room, user};
 
 fn message(text: &str) -> SendEvent {
     SendEvent {
@@ -29,9 +28,7 @@ fn message(text: &str) -> SendEvent {
 /// A room on a disk that can be filled.
 async fn on_a_disk() -> (MemoryDisk, Bed, OwnedRoomId) {
     let disk = MemoryDisk::new();
-    let random = Random::seeded(7);
-    let db = Db::memory_on(&disk, keyspaces(), Hooks::default(), &random).expect("a database");
-    let bed = Bed::on(db, random).await;
+    let bed = Bed::on(Ground::on_disk(&disk, keyspaces(), 7)).await;
     let room = bed.rooms.create(&user("alice"), &private_room(RoomVersionId::V12)).await.expect("a room");
     (disk, bed, room)
 }

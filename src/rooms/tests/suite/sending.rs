@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 
 use plop_accounts::schema::{DeviceRow, Devices};
-use plop_base::Random;
 use plop_base::clock::UnixMillis;
-use plop_db::{Batch, Db, Direction, Hooks, KeyRange, MemoryDisk, Position};
+use plop_db::{Batch, Direction, KeyRange, MemoryDisk, Position};
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use plop_state::json::Object;
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, owned_device_id};
 
-use crate::bed::{Bed, id, json, keyspaces, private_room, redaction, user};
+use crate::bed::{Bed, Ground, id, json, keyspaces, private_room, redaction, user};
 
 fn message(text: &str, transaction: Option<&str>) -> SendEvent {
     SendEvent {
@@ -232,9 +231,7 @@ async fn originals_of_redacted_events_are_destroyed_in_time() {
 #[tokio::test]
 async fn a_repeated_request_waits_for_the_first_one() {
     let disk = MemoryDisk::new();
-    let random = Random::seeded(7);
-    let db = Db::memory_on(&disk, keyspaces(), Hooks::default(), &random).expect("a database");
-    let bed = Bed::on(db, random).await;
+    let bed = Bed::on(Ground::on_disk(&disk, keyspaces(), 7)).await;
     let room = room(&bed).await;
     let event = message("hello", Some("t"));
     let alice = user("alice");

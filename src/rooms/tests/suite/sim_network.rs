@@ -6,26 +6,20 @@ use std::time::Duration;
 
 use plop_base::clock::{Clock, UnixMillis};
 use plop_base::{Random, Tasks};
+use plop_bed::{Ground, START};
+pub use plop_bed_rooms::key;
+use plop_bed_rooms::{keyspaces, rooms};
 use plop_db::Db;
-use plop_rooms::core::Core;
 use plop_rooms::event::RoomEvent;
-use plop_rooms::event_store::EventStore;
 use plop_rooms::ingest::Ingest;
 use plop_rooms::remote::{
     Answer, JoinAnswer, JoinTemplate, KeysWanted, MissingEvents, RawPdu, Remote, RemoteError, StateEvents,
     StateIds,
 };
 use plop_rooms::rooms::Rooms;
-use plop_rooms::state_lists::StateLists;
 use plop_state::Pdu;
-use plop_state::sign::{SigningKey, VerifyKeys};
-use plop_state_store::{CacheBytes, StateStore};
+use plop_state::sign::VerifyKeys;
 use ruma::{EventId, OwnedEventId, OwnedServerName, RoomId, RoomVersionId, ServerName, UserId};
-
-use crate::bed::keyspaces;
-
-/// A time at which all simulated servers start.
-pub const START: UnixMillis = UnixMillis(1_700_000_000_000);
 
 /// A server.
 #[derive(Clone)]
@@ -45,28 +39,11 @@ impl Server {
     /// The same on an existing database, as after a restart.
     pub async fn on(db: Db, name: OwnedServerName, number: u8, seed: u64, remote: Arc<dyn Remote>) -> Self {
         let random = Random::seeded(seed.wrapping_mul(31).wrapping_add(u64::from(number)));
-        let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
-        let clock = Clock::simulated(START);
-        let tasks = Tasks::new(clock.clone(), random.clone());
-        let core = Core {
-            state: StateStore::open(&db, &random, cache).await.expect("a state store"),
-            db,
-            events: EventStore::new(1 << 20),
-            state_lists: StateLists::default(),
-            server: name.clone(),
-            key: key(&name, number),
-            clock,
-            random,
-            redaction_retention: Duration::from_secs(60),
-        };
-        let rooms = Rooms::open(core, 1 << 24).await.expect("rooms");
+        let ground = Ground::on(db, random.clone());
+        let tasks = Tasks::new(ground.clock.clone(), random);
+        let rooms = rooms(&ground, key(&name, number)).await;
         Self { name, ingest: Ingest::new(rooms.clone(), remote, tasks), rooms }
     }
-}
-
-/// The signing key of the server with that number.
-pub fn key(name: &ServerName, number: u8) -> SigningKey {
-    SigningKey::from_seed(name.to_owned(), "a", &[number; 32]).expect("a key")
 }
 
 /// Servers and what is between them.

@@ -1,7 +1,6 @@
-use plop_accounts::passwords::PasswordCost;
+use plop_accounts::Accounts;
 use plop_accounts::registration::NewAccount;
-use plop_accounts::{Accounts, Parameters};
-use plop_base::{Actor, Random};
+use plop_base::Actor;
 use plop_db::{Direction, KeyRange};
 use plop_rooms::schema::{Membership, Timeline};
 use plop_rooms::upkeep::Upkeep;
@@ -29,11 +28,7 @@ impl Server {
     }
 
     fn on(bed: Bed) -> Self {
-        let core = bed.rooms.core();
-        let passwords = PasswordCost { memory_kib: 8, iterations: 1, parallelism: 1, concurrent_hashes: 1 };
-        let parameters = Parameters { passwords, ..Parameters::default() };
-        let (db, clock, server) = (core.db.clone(), core.clock.clone(), core.server.clone());
-        let accounts = Accounts::new(db, clock, Random::seeded(9), server, parameters).expect("accounts");
+        let accounts = plop_bed::accounts(&bed.ground, plop_bed::parameters());
         let upkeep = Upkeep::new(bed.rooms.clone(), accounts.clone());
         Self { bed, accounts, upkeep }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plop_rooms::ops::create::{CreateRoom, InitialState};
 use plop_state::json::Object;
 use plop_sync::{StateAt, SyncRequest};
-use ruma::{OwnedRoomId, RoomId};
+use ruma::{OwnedRoomId, RoomId, RoomVersionId};
 use serde_json::{Value, json as value};
 
 use crate::bed::{Bed, Client, id, ids, json, keys, public_room, told, user};
@@ -142,7 +142,7 @@ async fn a_world_readable_room_that_was_left_ends_with_the_departure_too() {
     let content = json(r#"{"history_visibility":"world_readable"}"#);
     let state =
         InitialState { kind: "m.room.history_visibility".to_owned(), state_key: String::new(), content };
-    let request = CreateRoom { initial_state: vec![state], ..public_room() };
+    let request = CreateRoom { initial_state: vec![state], ..public_room(RoomVersionId::V12) };
     let room = bed.rooms.create(&user("alice"), &request).await.expect("a room");
     bed.join("bob", &room).await;
     let mut bob = bed.client("bob");

@@ -3,6 +3,7 @@
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::schema::UserRooms;
 use plop_state::json::Object;
+use ruma::RoomVersionId;
 use serde_json::{Value, json as value};
 
 use crate::bed::{Bed, id, json, keys, private_room, public_room, told, user};
@@ -20,7 +21,7 @@ fn sections(answer: &Value) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn an_invite_is_shown_with_what_identifies_the_room() {
     let bed = Bed::new().await;
-    let request = CreateRoom { name: Some("Tea".to_owned()), ..private_room() };
+    let request = CreateRoom { name: Some("Tea".to_owned()), ..private_room(RoomVersionId::V12) };
     let room = bed.rooms.create(&user("alice"), &request).await.expect("a room");
     let mut bob = bed.client("bob");
     bob.sync().await;
@@ -241,7 +242,7 @@ async fn left_rooms_are_there_for_who_wants_them_and_forgotten_ones_for_nobody()
 async fn a_knock_is_shown_until_it_is_answered() {
     let bed = Bed::new().await;
     let rules = r#"{"join_rule":"knock"}"#;
-    let room = bed.rooms.create(&user("alice"), &private_room()).await.expect("a room");
+    let room = bed.rooms.create(&user("alice"), &private_room(RoomVersionId::V12)).await.expect("a room");
     bed.set("alice", &room, "m.room.join_rules", rules).await;
     let mut bob = bed.client("bob");
     bob.sync().await;
@@ -292,7 +293,11 @@ async fn an_invite_by_somebody_ignored_is_shown_once_that_ends() {
     let mut bob = bed.client("bob");
     bed.set_account_data("bob", None, "m.ignored_user_list", ignore(r#"{"@alice:plop.example":{}}"#)).await;
     bob.sync().await;
-    let request = CreateRoom { preset: Preset::PrivateChat, invite: vec![id("bob")], ..public_room() };
+    let request = CreateRoom {
+        preset: Preset::PrivateChat,
+        invite: vec![id("bob")],
+        ..public_room(RoomVersionId::V12)
+    };
     let room = bed.rooms.create(&user("alice"), &request).await.expect("a room");
     assert_eq!(keys(&bob.sync().await), ["next_batch"]);
     assert_eq!(sections(&bed.client("bob").sync().await), [""; 0]);

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use plop_base::{Clock, Random, UnixMillis};
-use plop_db::{Db, Position};
+use plop_base::{Clock, UnixMillis};
+use plop_db::Position;
 use plop_sync::{PageToken, SyncError, SyncRequest, SyncToken};
 use ruma::RoomId;
 use serde_json::json as value;
 
-use crate::bed::{Bed, Client, keys, keyspaces, told, user};
+use crate::bed::{Bed, Client, Ground, keys, keyspaces, told, user};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_token_is_refused() {
@@ -137,8 +137,8 @@ async fn requests_for_the_past_take_both_kinds_of_token() {
     assert!(place(prev_batch.expect("a token")).await < place(alice.since.as_deref().expect("one")).await);
     assert!("x".parse::<PageToken>().is_err());
 
-    let other = Db::memory(keyspaces(), &Random::seeded(9)).expect("a database");
-    let other = Bed::on(other, Clock::simulated(UnixMillis(0)), 9).await;
+    let clock = Clock::simulated(UnixMillis(0));
+    let other = Bed::on(Ground { clock, ..Ground::new(keyspaces(), 9) }).await;
     let mut elsewhere = other.client("alice");
     elsewhere.sync().await;
     let now = reader.token_at(reader.view().position).await.expect("a place");

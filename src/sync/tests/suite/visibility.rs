@@ -2,6 +2,7 @@
 
 use plop_rooms::ops::create::{CreateRoom, InitialState};
 use plop_state::json::Object;
+use ruma::RoomVersionId;
 
 use crate::bed::{Bed, id, json, public_room, told, user};
 
@@ -23,7 +24,7 @@ async fn each_event_is_shown_by_the_visibility_and_membership_of_its_time() {
         let content = json(&format!(r#"{{"history_visibility":"{visibility}"}}"#));
         let state =
             InitialState { kind: "m.room.history_visibility".to_owned(), state_key: String::new(), content };
-        let request = CreateRoom { initial_state: vec![state], ..public_room() };
+        let request = CreateRoom { initial_state: vec![state], ..public_room(RoomVersionId::V12) };
         let room = bed.rooms.create(&user("alice"), &request).await.expect("a room");
         bed.say("alice", &room, "before").await;
         bed.rooms.invite(&user("alice"), &room, &id("bob"), &Object::new()).await.expect("an invite");

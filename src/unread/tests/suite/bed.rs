@@ -1,28 +1,19 @@
 //! What the tests count in: a server with one room.
 
-use std::time::Duration;
+use std::ops::Deref;
 
-use plop_accounts::passwords::PasswordCost;
-use plop_accounts::registration::NewAccount;
-use plop_accounts::{Accounts, Parameters};
-use plop_base::clock::{Clock, UnixMillis};
-use plop_base::{Actor, Random};
-use plop_db::{Db, KeyspaceInfo, Snapshot};
+use plop_accounts::Accounts;
+use plop_base::Actor;
+use plop_bed::{Ground, account, parameters};
+pub use plop_bed::{id, user};
+use plop_bed_rooms::{RoomBed, public_room};
+use plop_db::{KeyspaceInfo, Snapshot};
 use plop_ephemeral::{NewReceipt, ReceiptKind, Receipts, Thread};
-use plop_rooms::core::Core;
-use plop_rooms::event_store::EventStore;
-use plop_rooms::ops::create::{CreateRoom, Preset};
-use plop_rooms::ops::send::{Redaction, SendEvent, Whose};
-use plop_rooms::rooms::Rooms;
+use plop_rooms::ops::send::{Redaction, Whose};
 use plop_rooms::schema::Arrivals;
-use plop_rooms::state_lists::StateLists;
-use plop_state::json::{NumberRule, Object, parse_object};
-use plop_state::sign::SigningKey;
-use plop_state_store::{CacheBytes, StateStore};
+use plop_state::json::Object;
 use plop_unread::{Counts, Reader, RoomCounts, Unread};
-use ruma::{
-    EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, owned_device_id, owned_server_name,
-};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId};
 use serde_json::{Value, json};
 
 /// Bytes for what is remembered of users with rules of their own.
@@ -30,72 +21,65 @@ pub const CACHE: u64 = 16 << 20;
 
 /// A server with a room of alice's, who has power 100.
 pub struct Bed {
-    pub db: Db,
-    pub rooms: Rooms,
     pub accounts: Accounts,
     pub receipts: Receipts,
     pub unread: Unread,
     pub room: OwnedRoomId,
-    clock: Clock,
+    bed: RoomBed,
+}
+
+/// The rooms, and what is beside them.
+impl Deref for Bed {
+    type Target = RoomBed;
+
+    fn deref(&self) -> &RoomBed {
+        &self.bed
+    }
 }
 
 impl Bed {
     /// With these users, of whom the first, alice, makes the room and the others join it.
     pub async fn new(users: &[&str]) -> Self {
-        let random = Random::seeded(7);
-        let db = Db::memory(keyspaces(), &random).expect("a database");
-        Self::on(db, random, users).await
+        Self::on(Ground::new(keyspaces(), 7), users).await
     }
 
-    pub async fn on(db: Db, random: Random, users: &[&str]) -> Self {
-        let clock = Clock::simulated(UnixMillis(1_700_000_000_000));
-        let rooms = rooms(db.clone(), &clock, random.clone()).await;
-        let server = owned_server_name!("plop.example");
-        let accounts = Accounts::new(db.clone(), clock.clone(), random, server, parameters());
-        let accounts = accounts.expect("accounts");
-        let creator = users.first().expect("a user");
-        let request = CreateRoom { preset: Preset::PublicChat, ..room_request() };
+    pub async fn on(ground: Ground, users: &[&str]) -> Self {
+        let accounts = plop_bed::accounts(&ground, parameters());
         for name in users {
-            let account = NewAccount {
-                username: Some((*name).to_owned()),
-                password: Some("secret".into()),
-                display_name: None,
-                device: None,
-            };
-            accounts.create_account(&Actor::Server, account, false).await.expect("an account");
+            let registered = accounts.create_account(&Actor::Server, account(name, None), false).await;
+            registered.expect("an account");
         }
-        let room = rooms.create(&user(creator), &request).await.expect("a room");
-        let (receipts, unread) = (Receipts::new(db.clone()), Unread::new(rooms.clone(), CACHE));
-        let bed = Self { db, rooms, accounts, receipts, unread, room, clock };
+        let bed = RoomBed::on(ground).await;
+        let creator = users.first().expect("a user");
+        let room = bed.rooms.create(&user(creator), &public_room(RoomVersionId::V12)).await.expect("a room");
         for name in users.iter().skip(1) {
-            bed.join(name).await;
+            bed.join(name, &room).await;
         }
-        bed
+        Self::of(bed, accounts, room)
+    }
+
+    fn of(bed: RoomBed, accounts: Accounts, room: OwnedRoomId) -> Self {
+        let (receipts, unread) = (Receipts::new(bed.db.clone()), Unread::new(bed.rooms.clone(), CACHE));
+        Self { accounts, receipts, unread, room, bed }
     }
 
     /// The same database, with nothing of what was in memory.
     pub async fn restarted(self) -> Self {
-        let Self { db, accounts, receipts, room, clock, .. } = self;
-        let rooms = rooms(db.clone(), &clock, Random::seeded(8)).await;
-        let unread = Unread::new(rooms.clone(), CACHE);
-        Self { db, rooms, accounts, receipts, unread, room, clock }
+        Self::of(self.bed.restarted().await, self.accounts, self.room)
     }
 
     pub async fn join(&self, name: &str) {
-        self.rooms.join(&user(name), &self.room, &Object::new()).await.expect("a join");
+        self.bed.join(name, &self.room).await;
     }
 
     pub async fn leave(&self, name: &str) {
-        self.rooms.leave(&user(name), &self.room, &Object::new()).await.expect("a leave");
+        self.bed.leave(name, &self.room).await;
     }
 
     /// Sends an event of any type.
     pub async fn send_event(&self, name: &str, kind: &str, content: Value) -> OwnedEventId {
-        let state_key =
-            (["m.room.tombstone", "m.room.topic", "m.room.power_levels"].contains(&kind)).then(String::new);
-        let content = object(&content);
-        let event = SendEvent { kind: kind.to_owned(), state_key, content, transaction: None, ts: None };
-        self.rooms.send(&user(name), &self.room, &event).await.expect("an event")
+        let is_state = ["m.room.tombstone", "m.room.topic", "m.room.power_levels"].contains(&kind);
+        self.send(name, &self.room, kind, is_state.then_some(""), object(&content)).await
     }
 
     /// Sends a message to the main timeline.
@@ -168,65 +152,10 @@ pub fn pair(counts: Counts) -> (u64, u64) {
     (counts.notification_count, counts.highlight_count)
 }
 
-async fn rooms(db: Db, clock: &Clock, random: Random) -> Rooms {
-    let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
-    let state = StateStore::open(&db, &random, cache).await.expect("a state store");
-    let server = owned_server_name!("plop.example");
-    let key = SigningKey::from_seed(server.clone(), "a", &[1; 32]).expect("a key");
-    let core = Core {
-        db,
-        state,
-        events: EventStore::new(1 << 20),
-        state_lists: StateLists::default(),
-        server,
-        key,
-        clock: clock.clone(),
-        random,
-        redaction_retention: Duration::from_secs(60),
-    };
-    Rooms::open(core, 1 << 24).await.expect("rooms")
-}
-
-/// Hashes that cost nothing.
-fn parameters() -> Parameters {
-    let passwords = PasswordCost { memory_kib: 8, iterations: 1, parallelism: 1, concurrent_hashes: 2 };
-    Parameters { passwords, ..Parameters::default() }
-}
-
 pub fn keyspaces() -> Vec<KeyspaceInfo> {
-    [
-        plop_accounts::schema::KEYSPACES,
-        plop_state_store::KEYSPACES,
-        plop_rooms::schema::KEYSPACES,
-        plop_ephemeral::schema::KEYSPACES,
-    ]
-    .concat()
-}
-
-pub fn user(name: &str) -> Actor {
-    Actor::User { user: id(name), device: owned_device_id!("DEVICE") }
-}
-
-pub fn id(name: &str) -> OwnedUserId {
-    OwnedUserId::try_from(format!("@{name}:plop.example")).expect("a user id")
+    [plop_bed_rooms::keyspaces(), plop_ephemeral::schema::KEYSPACES.to_vec()].concat()
 }
 
 pub fn object(content: &Value) -> Object {
-    parse_object(content.to_string().as_bytes(), NumberRule::Strict).expect("an object")
-}
-
-fn room_request() -> CreateRoom {
-    CreateRoom {
-        version: RoomVersionId::V12,
-        preset: Preset::PrivateChat,
-        published: false,
-        alias: None,
-        name: None,
-        topic: None,
-        invite: Vec::new(),
-        is_direct: false,
-        creation_content: Object::new(),
-        initial_state: Vec::new(),
-        power_levels_override: Object::new(),
-    }
+    plop_bed::json(&content.to_string())
 }

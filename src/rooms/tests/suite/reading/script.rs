@@ -6,12 +6,11 @@ use plop_db::{Direction, KeyRange};
 use plop_rooms::draft::EventDraft;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::operation::Operation;
-use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::schema::Timeline;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
 
-use crate::bed::{Bed, id, json, private_room, user};
+use crate::bed::{Bed, id, json};
 
 /// A room of alice's that everybody may join.
 pub struct Room<'a> {
@@ -22,11 +21,7 @@ pub struct Room<'a> {
 
 impl<'a> Room<'a> {
     pub async fn new(bed: &'a Bed, version: RoomVersionId) -> Self {
-        // Two rooms made alike in one millisecond would be one room in version 12.
-        let tag = format!(r#"{{"org.example.tag":"{}"}}"#, bed.rooms.core().random.token(8));
-        let request =
-            CreateRoom { preset: Preset::PublicChat, creation_content: json(&tag), ..private_room(version) };
-        let id = bed.rooms.create(&user("alice"), &request).await.expect("a room");
+        let id = bed.room_of_version("alice", version).await;
         let number = bed.rooms.number(&id).await.expect("a read").expect("a number");
         Self { bed, id, number }
     }
