@@ -1,7 +1,8 @@
 //! What an answer costs. `cargo bench --profile release -p plop-sync`.
 //!
 //! On the in-memory engine, so it is the CPU of composing and writing the answer; HTTP is not in it. Rooms are like those of the load generator: two
-//! members and five messages; the room of the fan-out has a hundred members who wait for the same message.
+//! members and five messages; the room of the fan-out has a hundred members who wait for the same message. The large rooms are those whose members a
+//! client loads as it needs them: what they cost must not follow their size.
 
 #![expect(clippy::disallowed_methods, reason = "a bench takes the time")]
 
@@ -39,10 +40,36 @@ impl Reader {
         Self { server, rooms: made, name }
     }
 
+    /// In one room with so many members, and perhaps without a name.
+    async fn in_crowd(members: usize, is_named: bool) -> Self {
+        let mut reader = Self::new(0).await;
+        let room = reader.server.room("talker").await;
+        if is_named {
+            reader.server.set("talker", &room, "m.room.name", r#"{"name":"Crowd"}"#).await;
+        }
+        reader.name = "member1".to_owned();
+        for number in 1..members {
+            reader.server.join(&format!("member{number}"), &room).await;
+        }
+        reader.server.say("talker", &room, "welcome").await;
+        Self { rooms: vec![room], ..reader }
+    }
+
     /// The token and the bytes of an answer.
     async fn sync(&self, name: &str, since: Option<&str>) -> (String, usize) {
+        self.sync_with(name, since, None).await
+    }
+
+    /// The same with members loaded lazily.
+    async fn sync_lazily(&self, name: &str, since: Option<&str>) -> (String, usize) {
+        const LAZY: &str = r#"{"room":{"state":{"lazy_load_members":true}}}"#;
+        self.sync_with(name, since, Some(LAZY)).await
+    }
+
+    async fn sync_with(&self, name: &str, since: Option<&str>, filter: Option<&str>) -> (String, usize) {
         let request = SyncRequest {
             since: since.map(ToOwned::to_owned),
+            filter: filter.map(ToOwned::to_owned),
             set_presence: PresenceState::Offline,
             ..SyncRequest::default()
         };
@@ -121,6 +148,33 @@ fn fan_out(criterion: &mut Criterion, runtime: &Runtime) {
     });
 }
 
+/// A first answer, and the answers after joins, to a member of a large room. Only the answers are timed.
+fn crowd(criterion: &mut Criterion, runtime: &Runtime, members: usize, is_named: bool) {
+    let reader = runtime.block_on(Reader::in_crowd(members, is_named));
+    let room = reader.rooms.first().expect("a room");
+    let what = if is_named { "members" } else { "members, no name" };
+    criterion.bench_function(&format!("first, lazily, {members} {what}"), |bencher| {
+        bencher.iter(|| runtime.block_on(reader.sync_lazily(&reader.name, None)));
+    });
+    let mut joined = 0;
+    criterion.bench_function(&format!("after a join, lazily, {members} {what}"), |bencher| {
+        bencher.iter_custom(|count| {
+            runtime.block_on(async {
+                let (mut token, _) = reader.sync_lazily(&reader.name, None).await;
+                let mut spent = Duration::ZERO;
+                for _ in 0..count {
+                    joined += 1;
+                    reader.server.join(&format!("newcomer{joined}"), room).await;
+                    let start = Instant::now();
+                    token = reader.sync_lazily(&reader.name, Some(&token)).await.0;
+                    spent += start.elapsed();
+                }
+                spent
+            })
+        });
+    });
+}
+
 fn bench(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for rooms in [50, 500] {
@@ -130,6 +184,8 @@ fn bench(criterion: &mut Criterion) {
         idle(criterion, &runtime, &reader);
     }
     fan_out(criterion, &runtime);
+    crowd(criterion, &runtime, 2_000, true);
+    crowd(criterion, &runtime, 500, false);
 }
 
 criterion_group! {
