@@ -6,7 +6,7 @@ use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
     Annotations, Arrivals, EventNumbers, Events, Heads, History, Members, Membership, Mentions, Outcome,
-    Projecting, RoomIds, Rooms, ThreadTotals, Timeline, UserRooms,
+    PartialServers, Projecting, RoomIds, Rooms, ThreadTotals, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
@@ -54,6 +54,7 @@ fn heads() -> Vec<Box<dyn ReferenceCheck>> {
             names: |room, _| vec![*room],
             agrees: |(_, behind), (_, head)| behind.since <= head.sequence,
         }),
+        Box::new(Reference::<PartialServers, Heads>::exists("heads of rooms", |(room, _), ()| vec![*room])),
         Box::new(Reference::<Heads, Events> {
             name: "heads of rooms",
             names: |room, head| head.extremities.iter().map(|event| (*room, *event)).collect(),

@@ -110,7 +110,7 @@ impl<'w> Operation<'w> {
 
     /// Whether the room's state is not complete yet.
     pub fn is_partial(&self) -> bool {
-        self.head.partial.is_some()
+        self.head.is_partial
     }
 
     /// Further rows that are committed together with the events.
@@ -264,6 +264,6 @@ fn first_head() -> HeadRow {
         extremities: Vec::new(),
         next_rank: Rank::FIRST,
         totals: Totals::default(),
-        partial: None,
+        is_partial: false,
     }
 }

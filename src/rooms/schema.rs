@@ -115,6 +115,10 @@ plop_db::keyspaces! {
     /// counts leaves out what `applied_redactions` names.
     pub Mentions = 123 "mentions" Scan { (RoomNumber, OwnedUserId, bool, Position) => MentionRow }
 
+    /// The servers of a room that was joined without its members (`omit_members`), while its state, [`HeadRow::is_partial`], does not say them. Written
+    /// before that flag, deleted with it; no such join is asked for yet, so there are none. Redactions do not touch it.
+    pub PartialServers = 121 "partial_servers" Scan { (RoomNumber, OwnedServerName) => () }
+
     /// Since when a local user has been joined without interruption: events before do not count as unread. Written with the join; read by unread
     /// counts, for joined users only; deleted with the room. Redactions do not touch it.
     pub JoinedSince = 124 "joined_since" Point { (RoomNumber, OwnedUserId) => Position }
@@ -210,9 +214,8 @@ record! {
         pub next_rank: Rank,
         /// Those of the last row of `timeline`.
         pub totals: Totals,
-        /// The servers that were in the room when we joined without its members (faster joins, `omit_members`), while the state is
-        /// not complete; `None` for a room whose state is complete.
-        pub partial: Option<Vec<String>>,
+        /// The room was joined without its members, and its state is not complete yet: the servers in it are those of [`PartialServers`].
+        pub is_partial: bool,
     }
 }
 

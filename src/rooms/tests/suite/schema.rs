@@ -7,11 +7,11 @@ use plop_rooms::rank::Rank;
 use plop_rooms::schema::{
     ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
     EventNumbers, EventRow, Events, GapRow, Gaps, HeadRow, Heads, History, JoinedSince, KEYSPACES, LastSent,
-    MemberRow, Members, Membership, MentionRow, Mentions, Originals, Outcome, Projecting, ProjectingRow,
-    PublishedRooms, RoomAliases, RoomIds, RoomRow, Rooms, SentBy, ServerName, SigningKeyRow, SigningKeys,
-    StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals,
-    TransactionKey, TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions,
-    WaitingRow,
+    MemberRow, Members, Membership, MentionRow, Mentions, Originals, Outcome, PartialServers, Projecting,
+    ProjectingRow, PublishedRooms, RoomAliases, RoomIds, RoomRow, Rooms, SentBy, ServerName, SigningKeyRow,
+    SigningKeys, StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow,
+    Totals, TransactionKey, TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents,
+    WaitingRedactions, WaitingRow,
 };
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, KeyHash, RoomNumber};
@@ -73,11 +73,12 @@ fn put_room(rows: &mut Batch) {
         extremities: vec![EventNumber(5), EventNumber(6)],
         next_rank: Rank::FIRST,
         totals: totals(),
-        partial: None,
+        is_partial: false,
     };
     rows.put::<Heads>(&ROOM, &whole);
-    let partial = Some(vec!["b.c".to_owned(), "d.e".to_owned()]);
-    rows.put::<Heads>(&ROOM, &HeadRow { root: Root::EMPTY, extremities: Vec::new(), partial, ..whole });
+    let partial = HeadRow { root: Root::EMPTY, extremities: Vec::new(), is_partial: true, ..whole };
+    rows.put::<Heads>(&ROOM, &partial);
+    rows.put::<PartialServers>(&(ROOM, owned_server_name!("b.c")), &());
     rows.put::<Projecting>(&ROOM, &ProjectingRow { from: root(), since: 9 });
     let alias = owned_room_alias_id!("#a:b.c");
     rows.put::<Aliases>(&alias, &AliasRow { room, creator: user() });
