@@ -31,6 +31,7 @@ mod reading;
 pub mod redaction;
 mod registry;
 pub mod remote;
+mod restricted_join;
 pub mod rooms;
 pub mod schema;
 pub mod serve;

@@ -8,7 +8,7 @@
 use plop_state::StateKey;
 use plop_state::auth::HistoryVisibility;
 use plop_state::json::{Object, Value};
-use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId};
 
 use crate::view::RoomView;
 
@@ -74,17 +74,6 @@ pub fn room_type(view: &RoomView) -> Option<String> {
 /// Whether guest accounts may join (client-server API, `m.room.guest_access`).
 pub fn guests_may_join(view: &RoomView) -> bool {
     text(view, "m.room.guest_access", "guest_access").as_deref() == Some("can_join")
-}
-
-/// The rooms whose members a restricted room lets in. Conditions of other types and malformed ones are none.
-pub fn allowed_rooms(view: &RoomView) -> Vec<OwnedRoomId> {
-    let rules = content(view, "m.room.join_rules");
-    let conditions = rules.get("allow").and_then(Value::as_array).unwrap_or_default();
-    let room = |condition: &Value| {
-        let is_membership = condition.get("type")?.as_str()? == "m.room_membership";
-        RoomId::parse(condition.get("room_id")?.as_str()?).ok().filter(|_| is_membership)
-    };
-    conditions.iter().filter_map(room).collect()
 }
 
 /// The content of a state event that the view holds; empty without one.

@@ -1,13 +1,12 @@
 //! Who is in a room: join, invite, leave, kick, ban, unban, knock (client-server API, "Room membership").
 //!
 //! Owns: the member event that each of these makes, and when none is needed. Does not own: the rules of membership
-//! ([`plop_state::auth`]), which of these a user may ask for in which standing ([`standing`]), restricted rooms ([`restricted`]), forgetting
-//! ([`super::forget`]).
+//! ([`plop_state::auth`]), which of these a user may ask for in which standing ([`standing`]), the conditions of restricted
+//! rooms ([`crate::restricted_join`]), forgetting ([`super::forget`]).
 //!
 //! Invariants: one operation makes one event at most. To someone whom a room does not concern, a room that is here and one that is not give
 //! the same refusal. Who lets a user into a restricted room is chosen here, never taken from the client.
 
-mod restricted;
 mod standing;
 
 use plop_accounts::invite_permission::blocks_invites;
@@ -25,6 +24,7 @@ use crate::fault::StoreFault;
 use crate::local::AppendError;
 use crate::operation::Operation;
 use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::restricted_join;
 use crate::rooms::Rooms;
 use crate::schema::{Membership, SentBy, UserRoomRow, UserRooms};
 use crate::summary::guests_may_join;
@@ -216,7 +216,10 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
     }
     let is_let_in = matches!(now, Some(Membership::Join | Membership::Invite));
     if step == Step::Join && !is_let_in && operation.view().join_rule().is_restricted() {
-        let authoriser = restricted::authoriser(operation, sender).await?;
+        if !restricted_join::meets(operation.snapshot(), operation.view(), sender).await? {
+            return Err(Refusal::NotAdmitted);
+        }
+        let authoriser = restricted_join::authoriser(operation.view()).ok_or(Refusal::UnableToAuthorise)?;
         content.insert(AUTHORISER.to_owned(), authoriser.as_str().into());
     }
     let mut draft = EventDraft::state("m.room.member", target.as_str(), sender.to_owned(), content);

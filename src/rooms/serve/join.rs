@@ -1,14 +1,14 @@
 //! Letting users of other servers in (server-server API, "Joining Rooms").
 //!
 //! Owns: the template of a join and the answer to a signed one. Does not own: the stages that the signed join passes
-//! ([`crate::ingest`]).
+//! ([`crate::ingest`]), the conditions of a restricted room ([`crate::restricted_join`]).
 //!
 //! Invariants: nothing is stored for a join that is refused. We put our name under a restricted join only if one of our joined users may
 //! invite and the joining user is in a room that the rule names.
 
 use plop_state::build::BuildError;
-use plop_state::json::{NumberRule, Object, Value, parse_object};
-use plop_state::{Pdu, StateKey, auth, sign};
+use plop_state::json::{NumberRule, Object, parse_object};
+use plop_state::{Pdu, auth, sign};
 use ruma::{EventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
 
 use super::state::ServedState;
@@ -20,9 +20,9 @@ use crate::loading::LoadError;
 use crate::local::builder;
 use crate::reading::RoomReading;
 use crate::remote::{JoinTemplate, RawPdu};
+use crate::restricted_join::{self, Confirmation, may_authorise};
 use crate::rooms::Rooms;
 use crate::schema::Outcome;
-use crate::view::RoomView;
 
 /// Why a user of another server was not let in.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +44,12 @@ pub enum ServeJoinError {
     /// What the join rests on cannot be had here, or the current state no longer allows it.
     #[error("the join is not accepted")]
     NotAccepted,
-    /// The join names one of our users who cannot let others in.
+    /// None of our users, or not the one whom the join names, can let others in: another server may.
     #[error("the join cannot be authorised here")]
     CannotAuthorise,
+    /// The user meets no condition that can be checked here, and there are others: another server may know.
+    #[error("the conditions of the join cannot be checked here")]
+    CannotConfirm,
     #[error(transparent)]
     Build(#[from] BuildError),
     #[error(transparent)]
@@ -152,36 +155,18 @@ impl Rooms {
         if !view.join_rule().is_restricted() || is_in {
             return Ok(None);
         }
-        if !self.meets_allow_rules(reading, user).await? {
-            return Err(ServeJoinError::Forbidden(auth::AuthError::NotInvited));
-        }
-        let ours = view.members.local().find(|ours| may_let_in(view, ours));
+        self.check_conditions(reading, user).await?;
+        let ours = restricted_join::authoriser(view);
         ours.cloned().map(Some).ok_or(ServeJoinError::CannotAuthorise)
     }
 
-    /// Whether a user is joined to one of the rooms that the join rule names, as far as they are here.
-    async fn meets_allow_rules(&self, reading: &RoomReading, user: &UserId) -> Result<bool, ServeJoinError> {
-        /// Conditions of one rule that are looked at.
-        const MAX_CONDITIONS: usize = 100;
-        let Some(rule) = reading.view().kept(&StateKey::join_rules()) else { return Ok(false) };
-        let Ok(content) = parse_object(rule.pdu.content_text().as_bytes(), NumberRule::Lenient) else {
-            return Ok(false);
-        };
-        let allow = content.get("allow").and_then(Value::as_array).unwrap_or_default();
-        for condition in allow.iter().take(MAX_CONDITIONS) {
-            let is_membership = condition.get("type").and_then(Value::as_str) == Some("m.room_membership");
-            let room = condition.get("room_id").and_then(Value::as_str);
-            let Some(room) = room.filter(|_| is_membership).and_then(|id| <&RoomId>::try_from(id).ok())
-            else {
-                continue;
-            };
-            match self.view_by_id(room).await {
-                Ok(view) if view.members.is_joined(user) => return Ok(true),
-                Ok(_) | Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
+    /// Refuses a user who meets no condition of the join rule.
+    async fn check_conditions(&self, reading: &RoomReading, user: &UserId) -> Result<(), ServeJoinError> {
+        match self.confirm(reading.snapshot(), reading.view(), user).await? {
+            Confirmation::Met => Ok(()),
+            Confirmation::NotMet => Err(ServeJoinError::Forbidden(auth::AuthError::NotInvited)),
+            Confirmation::Unknown => Err(ServeJoinError::CannotConfirm),
         }
-        Ok(false)
     }
 }
 
@@ -203,10 +188,10 @@ impl Ingest {
         let mut join = join;
         if let Some(ours) = self.authorised_by_us(&join)? {
             let reading = rooms.landed(view.number).await?;
-            if !may_let_in(reading.view(), &ours) || !rooms.meets_allow_rules(&reading, join.sender()).await?
-            {
+            if !may_authorise(reading.view(), &ours) {
                 return Err(ServeJoinError::CannotAuthorise);
             }
+            rooms.check_conditions(&reading, join.sender()).await?;
             join = sign::countersign(&join, &rooms.core().key, rules)
                 .map_err(|error| ServeJoinError::Unfit(error.into()))?;
             raw = join.canonical().into();
@@ -251,11 +236,4 @@ fn is_join_of(join: &Pdu, from: &ServerName, room: &RoomId, id: &EventId) -> Res
         Some((_, what)) => Err(ServeJoinError::NotAJoin(what)),
         None => Ok(()),
     }
-}
-
-/// Whether one of our users can authorise a restricted join: joined, with the power to invite, in a room with such a rule.
-fn may_let_in(view: &RoomView, user: &UserId) -> bool {
-    let may_invite =
-        view.authority().is_some_and(|authority| authority.may(user.as_str(), auth::LevelField::Invite));
-    view.join_rule().is_restricted() && view.members.is_joined(user) && may_invite
 }

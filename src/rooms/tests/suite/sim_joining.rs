@@ -188,15 +188,20 @@ async fn b3_70_a_room_of_an_unknown_version_is_not_joined() {
     assert!(scene.puppet.joins.lock().expect("not poisoned").is_empty());
 }
 
-#[tokio::test(start_paused = true)]
-async fn b3_57_we_authorise_who_meets_the_rule_and_nobody_else() {
-    let scene = Scene::new(RoomVersionId::V11).await;
+/// A room of the honest server that lets in the members of another one.
+async fn restricted_by(scene: &Scene, allowed: &RoomId) -> Scene {
     let room = create(std::slice::from_ref(&scene.server), &RoomVersionId::V11).await;
-    let allow = format!(r#"{{"type":"m.room_membership","room_id":"{}"}}"#, scene.room);
+    let allow = format!(r#"{{"type":"m.room_membership","room_id":"{allowed}"}}"#);
     let rules = json(&format!(r#"{{"join_rule":"restricted","allow":[{allow}]}}"#));
     let draft = plop_rooms::draft::EventDraft::state("m.room.join_rules", "", scene.admin(), rules);
     send(&scene.server, &room, draft).await.expect("allowed");
-    let restricted = scene.in_room(room);
+    scene.in_room(room)
+}
+
+#[tokio::test(start_paused = true)]
+async fn b3_57_we_authorise_who_meets_the_rule_and_nobody_else() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let restricted = restricted_by(&scene, &scene.room).await;
     let stranger = OwnedUserId::try_from(format!("@stranger:{EVIL}")).expect("a user id");
     let nobody = format!("@nobody:{}", scene.server.name);
     let ask = async |user: &OwnedUserId, authoriser: &str| {
@@ -207,7 +212,7 @@ async fn b3_57_we_authorise_who_meets_the_rule_and_nobody_else() {
         ingest.serve_send_join(restricted.evil_server(), &restricted.room, join.event_id(), &raw).await
     };
     let refused = ask(&stranger, scene.admin().as_str()).await;
-    assert!(matches!(refused, Err(ServeJoinError::CannotAuthorise)), "the allow rule is not met");
+    assert!(matches!(refused, Err(ServeJoinError::Forbidden(_))), "the allow rule is not met");
     let refused = ask(&scene.evil, &nobody).await;
     assert!(matches!(refused, Err(ServeJoinError::CannotAuthorise)), "the authoriser is not in the room");
     let versions = [RoomVersionId::V11];
@@ -220,4 +225,19 @@ async fn b3_57_we_authorise_who_meets_the_rule_and_nobody_else() {
     assert_eq!(named.and_then(Value::as_str), Some(scene.admin().as_str()));
     let served = ask(&scene.evil, scene.admin().as_str()).await.expect("let in");
     assert!(served.event.canonical().contains(r#""s1.example":{"ed25519:a""#), "with our signature");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b3_57_of_a_room_that_we_are_not_in_we_confirm_nothing() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let (rooms, versions) = (&scene.server.rooms, [RoomVersionId::V11]);
+    let elsewhere = restricted_by(&scene, &room_id()).await;
+    let unknown = rooms.serve_make_join(scene.evil_server(), &elsewhere.room, &scene.evil, &versions).await;
+    assert!(matches!(unknown, Err(ServeJoinError::CannotConfirm)), "the room is not known here");
+
+    let restricted = restricted_by(&scene, &scene.room).await;
+    rooms.leave(&actor(&scene.admin()), &scene.room, &Object::new()).await.expect("out");
+    // By our rows the user is still in the room: of what has happened there since, nothing reaches us.
+    let left = rooms.serve_make_join(scene.evil_server(), &restricted.room, &scene.evil, &versions).await;
+    assert!(matches!(left, Err(ServeJoinError::CannotConfirm)), "none of ours is in the room any more");
 }

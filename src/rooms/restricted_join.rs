@@ -1,0 +1,107 @@
+//! Joining a restricted room by being in another one (client-server API and server-server API, "Restricted rooms").
+//!
+//! Owns: the conditions of a join rule, whether a user meets one, and who of this server may vouch for it. Does not own: the rule that accepts
+//! the join ([`plop_state::auth`]).
+//!
+//! Invariants: our own users and those of other servers are let in by the same conditions. One that cannot be confirmed is not met: of a room
+//! that none of our users is in any more, this server does not know who is in it.
+
+use plop_db::{ReadError, Snapshot};
+use plop_state::StateKey;
+use plop_state::auth::LevelField;
+use plop_state::json::Value;
+use plop_state_store::RoomNumber;
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+
+use crate::loading::LoadError;
+use crate::rooms::Rooms;
+use crate::schema::{Membership, RoomIds, UserRooms};
+use crate::view::RoomView;
+
+/// Rooms that are loaded to see whether what our rows say of a user of another server is still true.
+const MAX_LOADED: usize = 8;
+
+/// What is known of a user of another server who wants to come in by a restricted join rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmation {
+    /// A condition is met.
+    Met,
+    /// None is.
+    NotMet,
+    /// None is as far as this server knows, and it does not know all rooms that they name.
+    Unknown,
+}
+
+/// The rooms whose members the join rule lets in; none if it is no restricted one. Conditions of other types and malformed ones are none. The size
+/// of an event bounds how many there are.
+pub fn conditions(view: &RoomView) -> Vec<OwnedRoomId> {
+    let rule = view.kept(&StateKey::join_rules()).filter(|_| view.join_rule().is_restricted());
+    let content = rule.map(|rule| rule.content(view.rules)).unwrap_or_default();
+    let conditions = content.get("allow").and_then(Value::as_array).unwrap_or_default();
+    let room = |condition: &Value| {
+        let is_membership = condition.get("type")?.as_str()? == "m.room_membership";
+        RoomId::parse(condition.get("room_id")?.as_str()?).ok().filter(|_| is_membership)
+    };
+    conditions.iter().filter_map(room).collect()
+}
+
+/// Whether a user of this server meets a condition.
+pub async fn meets(snapshot: &Snapshot, view: &RoomView, user: &UserId) -> Result<bool, ReadError> {
+    let rooms = snapshot.get_many::<RoomIds>(&conditions(view)).await?;
+    let rooms: Vec<_> = rooms.into_iter().flatten().collect();
+    Ok(!joined(snapshot, &rooms, user).await?.is_empty())
+}
+
+/// A joined user of this server who may let others in.
+pub fn authoriser(view: &RoomView) -> Option<&OwnedUserId> {
+    view.members.local().find(|user| may_authorise(view, user))
+}
+
+/// Whether a user may let others in: joined, with the power to invite, in a room with a restricted join rule.
+pub fn may_authorise(view: &RoomView, user: &UserId) -> bool {
+    let may_invite = view.authority().is_some_and(|may| may.may(user.as_str(), LevelField::Invite));
+    view.join_rule().is_restricted() && view.members.is_joined(user) && may_invite
+}
+
+impl Rooms {
+    /// Whether a user of another server meets a condition.
+    pub(crate) async fn confirm(
+        &self,
+        snapshot: &Snapshot,
+        view: &RoomView,
+        user: &UserId,
+    ) -> Result<Confirmation, LoadError> {
+        let rooms = snapshot.get_many::<RoomIds>(&conditions(view)).await?;
+        let mut knows_all = rooms.iter().all(Option::is_some);
+        let rooms: Vec<_> = rooms.into_iter().flatten().collect();
+        for (looked_at, room) in joined(snapshot, &rooms, user).await?.into_iter().enumerate() {
+            if looked_at == MAX_LOADED {
+                return Ok(Confirmation::Unknown);
+            }
+            let named = match self.view(room).await {
+                Ok(named) => Some(named).filter(|named| named.members.has_server(&self.core().server)),
+                Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => None,
+                Err(error) => return Err(error),
+            };
+            match named {
+                Some(named) if named.members.is_joined(user) => return Ok(Confirmation::Met),
+                Some(_) => {}
+                None => knows_all = false,
+            }
+        }
+        Ok(if knows_all { Confirmation::NotMet } else { Confirmation::Unknown })
+    }
+}
+
+/// Those of some rooms in which a user is joined, by the rows of the user's rooms.
+async fn joined(
+    snapshot: &Snapshot,
+    rooms: &[RoomNumber],
+    user: &UserId,
+) -> Result<Vec<RoomNumber>, ReadError> {
+    let keys: Vec<_> = rooms.iter().map(|room| (user.to_owned(), *room)).collect();
+    let standing = snapshot.get_many::<UserRooms>(&keys).await?;
+    let is_joined =
+        standing.iter().map(|row| row.as_ref().map(|row| row.membership) == Some(Membership::Join));
+    Ok(rooms.iter().zip(is_joined).filter(|(_, is_joined)| *is_joined).map(|(room, _)| *room).collect())
+}
