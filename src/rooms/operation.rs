@@ -198,6 +198,16 @@ impl<'w> Operation<'w> {
         self.batch.is_empty()
     }
 
+    /// Takes back all that it has done so far: it stands where it began.
+    pub fn abandon(&mut self) {
+        self.next = self.writer.clone();
+        self.head = self.next.head.clone().unwrap_or_else(first_head);
+        self.batch = Batch::durable();
+        self.held.clear();
+        self.live = 0;
+        self.rewritten.clear();
+    }
+
     /// Hands the batch to the committer. Once it is queued the writer's state runs ahead; the receipt resolves when the batch is on disk.
     ///
     /// # Errors

@@ -14,5 +14,6 @@ pub mod forget;
 pub mod membership;
 pub mod refusal;
 pub mod send;
+mod shadow_ban;
 pub mod transactions;
 pub mod upgrade;

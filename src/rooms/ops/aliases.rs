@@ -18,6 +18,7 @@ use crate::fault::StoreFault;
 use crate::local::AppendError;
 use crate::operation::Operation;
 use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, RoomAliases};
 use crate::view::RoomView;
@@ -111,7 +112,7 @@ impl Rooms {
         let user = sender(actor, Guests::MayNot)?;
         let room = self.resolve_alias(alias).await?;
         let number = self.number(&room).await?.ok_or(Refusal::NoSuchAlias)?;
-        let request = Deletion { user, alias };
+        let request = Deletion { user, alias, is_heard: reaches_others(actor) };
         self.write(number, &request, |operation, request| Box::pin(delete(operation, request))).await
     }
 
@@ -181,10 +182,12 @@ pub(super) fn may_name(view: &RoomView, user: &UserId) -> bool {
 struct Deletion<'r> {
     user: &'r UserId,
     alias: &'r RoomAliasId,
+    /// Whether anybody hears of it.
+    is_heard: bool,
 }
 
 async fn delete(operation: &mut Operation<'_>, request: &Deletion<'_>) -> Result<(), Refusal> {
-    let Deletion { user, alias } = *request;
+    let Deletion { user, alias, is_heard } = *request;
     let (view, alias) = (operation.view(), alias.to_owned());
     let (number, may_name) = (view.number, may_name(view, user));
     let row = operation.snapshot().get::<Aliases>(&alias).await?;
@@ -198,6 +201,9 @@ async fn delete(operation: &mut Operation<'_>, request: &Deletion<'_>) -> Result
     batch.delete::<RoomAliases>(&(number, alias.clone()));
     if may_name {
         drop_claim(operation, user, |claimed| claimed == alias.as_str()).await?;
+    }
+    if !is_heard {
+        operation.abandon();
     }
     Ok(())
 }

@@ -6,6 +6,8 @@
 
 pub(super) mod content;
 
+use std::borrow::Cow;
+
 use plop_accounts::invite_permission::blocks_invites;
 use plop_base::Actor;
 use plop_db::{CommitError, Db, Keyspace as _, ReadError};
@@ -21,6 +23,7 @@ use crate::founding::{NewRoom, NotARoom};
 use crate::local::AppendError;
 use crate::operation::Operation;
 use crate::ops::aliases::{self, NotClaimed};
+use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases};
 
@@ -148,6 +151,8 @@ impl Rooms {
         let rules = plop_state::rules(&request.version)
             .ok_or_else(|| CreateError::UnsupportedVersion(request.version.clone()))?;
         self.check_invites(request).await?;
+        let visible = visible(actor, request);
+        let request: &CreateRoom = &visible;
         let alias = self.free_alias(request).await?;
         let drafts = self.first_events(creator, request, rules, alias.as_deref()).await?;
         let content = content::create(creator, request, rules);
@@ -257,6 +262,14 @@ impl CreateRoom {
     fn sets(&self, kind: &str) -> bool {
         self.initial_state.iter().any(|event| event.kind == kind && event.state_key.is_empty())
     }
+}
+
+/// What others see of what is asked for: to one who is shadow-banned nobody comes.
+fn visible<'r>(actor: &Actor, request: &'r CreateRoom) -> Cow<'r, CreateRoom> {
+    if reaches_others(actor) {
+        return Cow::Borrowed(request);
+    }
+    Cow::Owned(CreateRoom { invite: Vec::new(), published: false, ..request.clone() })
 }
 
 fn creator(actor: &Actor) -> Result<&UserId, CreateError> {

@@ -24,6 +24,7 @@ use crate::fault::StoreFault;
 use crate::local::AppendError;
 use crate::operation::Operation;
 use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::ops::shadow_ban::reaches_others;
 use crate::restricted_join;
 use crate::rooms::Rooms;
 use crate::schema::{Membership, SentBy, UserRoomRow, UserRooms};
@@ -228,10 +229,13 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
         change.actor.device_id().map(|device| SentBy { device: device.to_string(), transaction: None });
     let event = operation.append(draft).await.map_err(refusal)?;
     keep_forgotten(operation, target, now, &event).await?;
+    if !reaches_others(change.actor) && !step.moves_oneself() {
+        operation.abandon();
+    }
     Ok(event.pdu.event_id_owned().clone())
 }
 
-/// What the event says: what the client gave, the membership and, for those who come in, the profile.
+/// What the event says: what the client gave (of one who is heard), the membership and, for those who come in, the profile.
 async fn content(
     operation: &Operation<'_>,
     change: &Change<'_>,
@@ -254,7 +258,7 @@ async fn content(
         for (key, _) in &profile {
             content.remove(*key);
         }
-    } else {
+    } else if reaches_others(change.actor) {
         content.extend(change.content.clone());
     }
     content.remove(AUTHORISER);

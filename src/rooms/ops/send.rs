@@ -19,6 +19,7 @@ use crate::operation::Operation;
 use crate::ops::aliases;
 use crate::ops::annotations::Annotation;
 use crate::ops::refusal::{Guests, Refusal, check_length, sender};
+use crate::ops::shadow_ban::reaches_others;
 use crate::ops::transactions::Transaction;
 use crate::rooms::Rooms;
 use crate::schema::SentBy;
@@ -141,10 +142,14 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
     let draft = draft(operation, request).await?;
     let appended = operation.append(draft).await?;
     let id = appended.pdu.event_id_owned().clone();
+    let is_heard = reaches_others(request.actor);
+    if !is_heard {
+        operation.abandon();
+    }
     if let Some(transaction) = transaction {
         transaction.record(operation, &id);
     }
-    if let Some(annotation) = annotation {
+    if let Some(annotation) = annotation.filter(|_| is_heard) {
         annotation.record(operation, appended.number);
     }
     Ok(id)

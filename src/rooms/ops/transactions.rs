@@ -3,7 +3,7 @@
 //! Owns: [`Transaction`], the scope of an id, its look-up and its row; forgetting old rows. Does not own: what is sent.
 //!
 //! Invariants: an id is valid for the device and the endpoint with its path parameters; a later device of the same id is another one. The
-//! row is committed with the event, and while that is in flight the event itself tells.
+//! row is committed with the event, and while that is in flight the event itself tells. One who is shadow-banned has the row alone.
 
 use plop_accounts::schema::Devices;
 use plop_base::Actor;

@@ -22,6 +22,7 @@ use crate::operation::Operation;
 use crate::ops::aliases::{aliases, append_if_allowed, drop_claim};
 use crate::ops::create::content;
 use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, Membership, PublishedRooms, RoomAliases, Timeline};
 use crate::summary;
@@ -75,7 +76,8 @@ impl Rooms {
         for batch in batches {
             self.write(founded.number, &batch, append_all).await?;
         }
-        let handover = Handover { user, new: founded.id, number: founded.number };
+        let is_heard = reaches_others(actor);
+        let handover = Handover { user, new: founded.id, number: founded.number, is_heard };
         self.write(old.number, &handover, |operation, handover| Box::pin(hand_over(operation, handover)))
             .await?;
         Ok(handover.new)
@@ -169,10 +171,12 @@ struct Handover<'r> {
     user: &'r UserId,
     new: OwnedRoomId,
     number: RoomNumber,
+    /// Whether the room hears of it.
+    is_heard: bool,
 }
 
 async fn hand_over(operation: &mut Operation<'_>, handover: &Handover<'_>) -> Result<(), Refusal> {
-    let Handover { user, new, number } = handover;
+    let Handover { user, new, number, is_heard } = handover;
     let tombstone = content::object([
         ("body", "This room has been replaced".into()),
         ("replacement_room", new.as_str().into()),
@@ -200,6 +204,9 @@ async fn hand_over(operation: &mut Operation<'_>, handover: &Handover<'_>) -> Re
     if let Some(levels) = succession::closed(operation.view()) {
         let draft = EventDraft::state("m.room.power_levels", "", (*user).to_owned(), levels);
         append_if_allowed(operation, draft).await?;
+    }
+    if !is_heard {
+        operation.abandon();
     }
     Ok(())
 }

@@ -53,6 +53,14 @@ impl Step {
         }
     }
 
+    /// Whether it only brings the user in or out, or their profile up to date.
+    pub fn moves_oneself(self) -> bool {
+        match self {
+            Self::Join | Self::Refresh | Self::Leave => true,
+            Self::Knock | Self::Invite | Self::Kick | Self::Ban | Self::Unban => false,
+        }
+    }
+
     /// What one hears whom the room does not concern.
     pub fn refusal_of_strangers(self) -> Refusal {
         match self {
