@@ -19,7 +19,6 @@ mod founding;
 pub mod identity;
 pub mod ingest;
 pub mod loading;
-pub mod local;
 mod member_changes;
 pub mod members;
 pub mod operation;

@@ -3,56 +3,39 @@
 //! Owns: [`Operation`], which gives events their numbers, their place in both orders and in the state, and submits the batch. Does
 //! not own: who may do what beyond the event rules (the operations above), how an event from elsewhere got its verdict.
 //!
-//! Places in graph order and the rows of events are in [`placing`], the live stream is in [`arriving`], what follows from a changed state in
-//! [`projecting`].
+//! Events of ours begin in [`append`]. Places in graph order and the rows of events are in [`placing`], what an accepted event makes of the
+//! room in [`advancing`], the live stream in [`arriving`], what follows from a changed state in [`projecting`], redactions in [`redacting`].
 //!
 //! Invariants: dropped before [`Operation::submit`] it has no effect. Every batch expects the head it was built on, so a refusal
 //! refuses everything built on it. Nothing from another server is awaited here.
 
+mod advancing;
+mod append;
 mod arriving;
 mod placing;
 mod projecting;
+mod redacting;
 
 use std::sync::Arc;
 
-use plop_db::{Batch, Position, Receipt, Snapshot};
+use plop_db::{Batch, Receipt, Snapshot};
 use plop_state::StateKey;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, InFlight};
-use ruma::{EventId, OwnedEventId};
+use ruma::EventId;
+
+pub use advancing::Advance;
+pub use append::AppendError;
+pub use placing::Placement;
 
 use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
 use crate::rank::Rank;
-use crate::schema::{Events, HeadRow, Heads, Outcome, Totals};
+use crate::schema::{Events, HeadRow, Heads, Totals};
 use crate::slot::{Ahead, Landed, RoomSlot};
 use crate::state_change;
-
-/// Where an event from elsewhere stands, as ingest found out before it took the guard.
-#[derive(Debug, Clone)]
-pub struct Placement {
-    pub outcome: Outcome,
-    pub provisional: bool,
-    /// The state before the event.
-    pub before: Root,
-    /// The place in graph order; `None` to stand after all live events. Only an accepted event takes one.
-    pub rank: Option<Rank>,
-    /// The previous events that are not here: where history has a gap.
-    pub gap: Vec<OwnedEventId>,
-}
-
-/// What an accepted live event makes of the room.
-#[derive(Debug, Clone)]
-pub struct Advance {
-    /// The forward extremities after it.
-    pub tips: Vec<Arc<RoomEvent>>,
-    /// The current state after it.
-    pub root: Root,
-    /// What differs from the current state before it, with the events that are current now.
-    pub changes: Vec<(StateKey, Option<Arc<RoomEvent>>)>,
-}
 
 /// Work on a room under its guard.
 pub struct Operation<'w> {
@@ -176,21 +159,6 @@ impl<'w> Operation<'w> {
             return Ok(view.member_event(user));
         }
         Ok(self.core.state.tree.get(&self.snapshot, view.grove(), view.root, key).await?)
-    }
-
-    /// Makes a placed event part of the live room: the newest in the stream, among the forward extremities, with its effect on the
-    /// current state.
-    pub async fn accept(&mut self, event: &Arc<RoomEvent>, advance: Advance) -> Result<(), StoreFault> {
-        let position = Position::pending(self.live);
-        self.live += 1;
-        let was_joined = self.next.view.members.is_joined(event.pdu.sender());
-        let Advance { tips, root, changes } = advance;
-        self.apply(&changes, position)?;
-        self.next.view.root = root;
-        self.head.root = root;
-        self.head.extremities = tips.iter().map(|tip| tip.number).collect();
-        self.next.tips = tips;
-        self.arrive(event, position, was_joined).await
     }
 
     /// Whether there is nothing to commit: a repeated transaction, a state that is set already.

@@ -1,65 +1,15 @@
-//! Redactions: taking the content of an event away (client-server API, "Redactions").
+//! Originals of redacted events (client-server API, "Redactions").
 //!
-//! Owns: applying a redaction to its target, the destruction of originals. Does not own: what is kept of an event
-//! ([`plop_state::Pdu::redacted`]) or who may redact ([`plop_state::auth::Authority::may_redact`]).
-//!
-//! Invariants: a redaction whose target is not here waits for it in [`WaitingRedactions`]. Targets are looked up in the redaction's room only, so
-//! an event of another room is never touched. An event is redacted once.
-
-use std::sync::Arc;
+//! Owns: their destruction. Does not own: how an event is redacted ([`crate::operation`]).
 
 use plop_base::clock::UnixMillis;
-use plop_db::codec::Tail;
-use plop_db::{Batch, CommitError, Db, Direction, KeyRange};
+use plop_db::{Batch, Db, Direction, KeyRange};
 
-use crate::event::{EventFacts, RoomEvent};
 use crate::fault::StoreFault;
-use crate::operation::Operation;
-use crate::schema::{Originals, Outcome, WaitingRedactions};
+use crate::schema::Originals;
 
 /// Rows deleted in one batch.
 const PAGE: usize = 500;
-
-impl Operation<'_> {
-    /// Applies an accepted event, if it is a redaction: to its target, or once that arrives.
-    pub async fn redact(&mut self, redaction: &Arc<RoomEvent>) -> Result<(), StoreFault> {
-        if redaction.pdu.type_name() != "m.room.redaction" {
-            return Ok(());
-        }
-        let Some(target) = redaction.pdu.redacts() else { return Ok(()) };
-        match self.event_by_id(target).await? {
-            Some(target) => self.redact_event(redaction, &target),
-            None => {
-                let key = (self.view().number, target.to_owned(), redaction.number);
-                self.batch().put::<WaitingRedactions>(&key, &());
-            }
-        }
-        Ok(())
-    }
-
-    /// Replaces an event by its redacted form, if the redaction may do that.
-    ///
-    /// Since version 3 the rules let every redaction in, and its effect is decided here (rooms/v3, "Handling redactions"); before that
-    /// they have decided already.
-    pub fn redact_event(&mut self, redaction: &RoomEvent, target: &Arc<RoomEvent>) {
-        let view = self.view();
-        let may = view.authority().is_some_and(|may| may.may_redact(&redaction.pdu, &target.pdu, view.rules));
-        let is_done = target.facts.redacted_by.is_some() || target.facts.outcome == Outcome::Rejected;
-        if !may || is_done {
-            return;
-        }
-        let destroyed = self.core().clock.now().plus(self.core().redaction_retention);
-        let key = (destroyed, view.number, target.number);
-        let redacted = RoomEvent {
-            number: target.number,
-            pdu: target.pdu.redacted(view.rules),
-            facts: EventFacts { redacted_by: Some(redaction.number), ..target.facts.clone() },
-        };
-        self.batch().put::<Originals>(&key, &Tail(target.pdu.canonical().to_owned()));
-        self.rewrite(&Arc::new(redacted));
-        self.uncount(target.number);
-    }
-}
 
 /// Destroys the originals whose time has come. To be run now and then.
 pub async fn destroy_originals(db: &Db, now: UnixMillis) -> Result<(), StoreFault> {
@@ -71,7 +21,7 @@ pub async fn destroy_originals(db: &Db, now: UnixMillis) -> Result<(), StoreFaul
             batch.delete::<Originals>(key);
         }
         if !batch.is_empty() {
-            db.commit(batch).await.map_err(|error: CommitError| StoreFault::Commit(error))?;
+            db.commit(batch).await?;
         }
         if !page.more {
             return Ok(());

@@ -287,7 +287,7 @@ pub(super) async fn apply_redactions(
     operation: &mut Operation<'_>,
     event: &Arc<RoomEvent>,
 ) -> Result<(), StoreFault> {
-    operation.redact(event).await?;
+    operation.apply_redaction(event).await?;
     let room = operation.view().number;
     let waiting = KeyRange::<WaitingRedactions>::prefix(&(room, event.pdu.event_id_owned().clone()));
     let waiting = operation.snapshot().scan(waiting, Direction::Forward, MAX_REDACTIONS).await?;
@@ -306,7 +306,7 @@ pub(super) async fn apply_redactions(
             continue;
         }
         let target = operation.event(event.number).await?;
-        operation.redact_event(&redaction, &target);
+        operation.apply_redaction_to(&redaction, &target);
         operation.batch().delete::<WaitingRedactions>(&key);
     }
     Ok(())

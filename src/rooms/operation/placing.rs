@@ -1,6 +1,6 @@
 //! Events get their numbers, their places in graph order and their rows.
 //!
-//! Owns: what is written for an event besides its effect on the live room. Does not own: that effect ([`Operation::accept`]).
+//! Owns: what is written for an event besides its effect on the live room. Does not own: that effect ([`super::advancing`]).
 //!
 //! Invariants: only accepted events stand in graph order. A state event that was not rejected is in the index of auth chains from its first row
 //! on, outliers included, so that whatever cites it can be.
@@ -11,12 +11,26 @@ use plop_state::{Pdu, StateKey};
 use plop_state_store::EventNumber;
 use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
+use ruma::OwnedEventId;
 
-use super::{Operation, Placement};
+use super::Operation;
 use crate::event::{EventFacts, RoomEvent};
 use crate::fault::StoreFault;
 use crate::rank::Rank;
 use crate::schema::{EventNumbers, Events, GapRow, Gaps, History, Outcome, SentBy};
+
+/// Where an event from elsewhere stands, as ingest found out before it took the guard.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    pub outcome: Outcome,
+    pub provisional: bool,
+    /// The state before the event.
+    pub before: Root,
+    /// The place in graph order; `None` to stand after all live events. Only an accepted event takes one.
+    pub rank: Option<Rank>,
+    /// The previous events that are not here: where history has a gap.
+    pub gap: Vec<OwnedEventId>,
+}
 
 impl Operation<'_> {
     /// Gives an event its number, its place in graph order and its rows. It is not part of the live room yet ([`Operation::accept`]).
@@ -94,7 +108,7 @@ impl Operation<'_> {
     }
 
     /// The place in graph order, with the gap below it.
-    fn rank(&mut self, rank: Option<Rank>, gap: Vec<ruma::OwnedEventId>) -> Rank {
+    fn rank(&mut self, rank: Option<Rank>, gap: Vec<OwnedEventId>) -> Rank {
         if let Some(rank) = rank {
             // The head guards the places above; this one was free when ingest looked.
             self.batch.expect::<History>(&(self.next.view.number, rank), None);

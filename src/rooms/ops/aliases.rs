@@ -15,8 +15,7 @@ use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, 
 
 use crate::draft::EventDraft;
 use crate::fault::StoreFault;
-use crate::local::AppendError;
-use crate::operation::Operation;
+use crate::operation::{AppendError, Operation};
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;

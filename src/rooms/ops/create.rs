@@ -20,8 +20,7 @@ use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionI
 use crate::draft::EventDraft;
 use crate::fault::StoreFault;
 use crate::founding::{NewRoom, NotARoom};
-use crate::local::AppendError;
-use crate::operation::Operation;
+use crate::operation::{AppendError, Operation};
 use crate::ops::aliases::{self, NotClaimed};
 use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;

@@ -13,7 +13,7 @@ use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
 use crate::founding::NotARoom;
 use crate::loading::LoadError;
-use crate::local::AppendError;
+use crate::operation::AppendError;
 
 /// An operation that was not done, and left nothing behind.
 #[derive(Debug, thiserror::Error)]

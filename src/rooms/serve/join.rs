@@ -17,7 +17,6 @@ use crate::draft::EventDraft;
 use crate::fault::StoreFault;
 use crate::ingest::{Ingest, Unfit, Verdict};
 use crate::loading::LoadError;
-use crate::local::builder;
 use crate::reading::RoomReading;
 use crate::remote::{JoinTemplate, RawPdu};
 use crate::restricted_join::{self, Confirmation, may_authorise};
@@ -137,8 +136,8 @@ impl Rooms {
         let authorising = reading.state_events(&current, &keys).await?;
         let draft = EventDraft::state("m.room.member", user.as_str(), user.to_owned(), content);
         let extremities: Vec<&Pdu> = reading.tips().iter().map(|tip| &tip.pdu).collect();
-        let builder = builder(self.core(), view, draft, &extremities, &authorising);
-        Ok(builder.build(view.rules, &self.core().key)?)
+        let core = self.core();
+        Ok(draft.builder(core, view, &extremities, &authorising).build(view.rules, &core.key)?)
     }
 
     /// One of our users who lets `user` in by a restricted join rule, where that is needed.

@@ -9,7 +9,7 @@ use plop_db::{Direction, KeyRange};
 use plop_rooms::draft::EventDraft;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::ingest::Verdict;
-use plop_rooms::local::AppendError;
+use plop_rooms::operation::AppendError;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::remote::RawPdu;
 use plop_rooms::schema::{Outcome, Timeline};

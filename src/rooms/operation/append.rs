@@ -1,7 +1,7 @@
 //! Events that are made here.
 //!
-//! Owns: from a draft to an accepted event: auth events, previous events, hash, signature, the check by the rules. Does not own: what a
-//! user may do beyond those rules (the operations).
+//! Owns: from a draft to an accepted event: auth events, previous events, hash, signature, the check by the rules. Does not own: the form of
+//! the event ([`crate::draft`]), what a user may do beyond those rules ([`crate::ops`]).
 //!
 //! Invariants: an event that the rules refuse leaves the operation as it was.
 
@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_base::limits::MAX_PREV_EVENTS;
-use plop_state::build::{BuildError, EventBuilder};
-use plop_state::{Pdu, StateKey, auth};
+use plop_state::build::BuildError;
+use plop_state::{Pdu, auth};
 
-use crate::core::Core;
-use crate::draft::EventDraft;
+use super::Operation;
+use super::advancing::Advance;
+use super::placing::Placement;
+use crate::draft::{Authorising, EventDraft};
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
-use crate::operation::{Advance, Operation, Placement};
 use crate::schema::{Outcome, SentBy};
-use crate::view::RoomView;
 
 /// Why an event was not appended.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,6 @@ pub enum AppendError {
     #[error(transparent)]
     Store(#[from] StoreFault),
 }
-
-/// The auth events of a draft.
-pub(crate) type Authorising = BTreeMap<StateKey, Pdu>;
 
 impl Operation<'_> {
     /// Makes, checks and appends a local event.
@@ -67,7 +64,7 @@ impl Operation<'_> {
         let root = event.state_after().unwrap_or(before);
         let changes = event.pdu.as_state().map(|key| (key, Some(Arc::clone(&event)))).into_iter().collect();
         self.accept(&event, Advance { tips, root, changes }).await?;
-        self.redact(&event).await?;
+        self.apply_redaction(&event).await?;
         Ok(event)
     }
 
@@ -86,35 +83,7 @@ impl Operation<'_> {
 
     fn build(&self, draft: EventDraft, authorising: &Authorising) -> Result<Pdu, BuildError> {
         let parents: Vec<&Pdu> = self.tips().iter().map(|tip| &tip.pdu).collect();
-        let builder = builder(self.core(), self.view(), draft, &parents, authorising);
-        builder.build(self.view().rules, &self.core().key)
+        let (core, view) = (self.core(), self.view());
+        draft.builder(core, view, &parents, authorising).build(view.rules, &core.key)
     }
-}
-
-/// An event of a room on top of its forward extremities, of which it names as many as an event may.
-pub(crate) fn builder(
-    core: &Core,
-    view: &RoomView,
-    draft: EventDraft,
-    extremities: &[&Pdu],
-    authorising: &Authorising,
-) -> EventBuilder {
-    let rules = view.rules;
-    let parents = || extremities.iter().copied().take(MAX_PREV_EVENTS);
-    let id = |pdu: &Pdu| pdu.event_id_owned().clone();
-    let id_is_hash = rules.spec.authorization.room_create_event_id_as_room_id;
-    let room_id = (draft.kind != "m.room.create" || !id_is_hash).then(|| view.id.clone());
-    let mut builder = EventBuilder::new(room_id, draft.kind, draft.sender, draft.content);
-    builder.state_key = draft.state_key;
-    builder.redacts = draft.redacts;
-    builder.prev_events = parents().map(id).collect();
-    builder.auth_events = authorising.values().map(id).collect();
-    builder.depth = parents().map(Pdu::depth).max().unwrap_or(0).saturating_add(1);
-    builder.origin_server_ts = draft.ts.unwrap_or_else(|| core.clock.now()).0;
-    builder.event_id = core.new_event_id(rules);
-    if rules.spec.event_format.require_event_id {
-        let referenced = parents().chain(authorising.values());
-        builder.reference_hashes = referenced.map(|pdu| (id(pdu), pdu.reference_hash_text(rules))).collect();
-    }
-    builder
 }
