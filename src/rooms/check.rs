@@ -86,7 +86,7 @@ fn orders() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<Timeline, Events> {
             name: "live streams of rooms",
             names: |(room, _), row| vec![(*room, row.event)],
-            agrees: |_, (_, event)| event.outcome == Outcome::Accepted,
+            agrees: |_, (_, event)| event.facts.outcome == Outcome::Accepted,
         }),
         Box::new(Reference::<Timeline, Arrivals> {
             name: "live streams of rooms",
@@ -96,7 +96,7 @@ fn orders() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<History, Events> {
             name: "graph order of rooms",
             names: |(room, _), event| vec![(*room, *event)],
-            agrees: |((_, rank), _), (_, row)| row.rank == Some(*rank),
+            agrees: |((_, rank), _), (_, row)| row.facts.rank == Some(*rank),
         }),
     ]
 }

@@ -11,8 +11,7 @@ use plop_state::{Pdu, Rules};
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
 
-use crate::rank::Rank;
-use crate::schema::{EventRow, Outcome, SentBy};
+use crate::schema::{EventFacts, EventRow};
 
 /// An event and its place in the room.
 #[derive(Debug, Clone)]
@@ -20,35 +19,6 @@ pub struct RoomEvent {
     pub number: EventNumber,
     pub pdu: Pdu,
     pub facts: EventFacts,
-}
-
-/// What this server knows about an event besides its text. The fields are those of [`EventRow`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventFacts {
-    pub outcome: Outcome,
-    pub provisional: bool,
-    pub rank: Option<Rank>,
-    pub before: Option<Root>,
-    pub after: Option<Root>,
-    pub replaces: Option<EventNumber>,
-    pub redacted_by: Option<EventNumber>,
-    pub sent_by: Option<SentBy>,
-}
-
-impl EventFacts {
-    /// An event that has no place in the graph yet.
-    pub fn outlier() -> Self {
-        Self {
-            outcome: Outcome::Outlier,
-            provisional: false,
-            rank: None,
-            before: None,
-            after: None,
-            replaces: None,
-            redacted_by: None,
-            sent_by: None,
-        }
-    }
 }
 
 impl RoomEvent {
@@ -71,18 +41,9 @@ impl RoomEvent {
 
     /// The row to store.
     pub fn to_row(&self) -> EventRow {
-        let EventFacts { outcome, provisional, rank, before, after, replaces, redacted_by, sent_by } =
-            self.facts.clone();
         EventRow {
             event_id: self.pdu.event_id_owned().clone(),
-            outcome,
-            provisional,
-            rank,
-            before,
-            after,
-            replaces,
-            redacted_by,
-            sent_by,
+            facts: self.facts.clone(),
             pdu: Tail(self.pdu.canonical().to_owned()),
         }
     }
@@ -92,21 +53,9 @@ impl RoomEvent {
     /// # Errors
     /// The row holds no event of this room version: the store is damaged.
     pub fn from_row(number: EventNumber, row: EventRow, rules: &Rules) -> Result<Self, DamagedEvent> {
-        let EventRow {
-            event_id,
-            outcome,
-            provisional,
-            rank,
-            before,
-            after,
-            replaces,
-            redacted_by,
-            sent_by,
-            pdu,
-        } = row;
+        let EventRow { event_id, facts, pdu } = row;
         let pdu =
             Pdu::from_stored(pdu.0, Some(event_id), rules).map_err(|error| DamagedEvent { number, error })?;
-        let facts = EventFacts { outcome, provisional, rank, before, after, replaces, redacted_by, sent_by };
         Ok(Self { number, pdu, facts })
     }
 }

@@ -123,7 +123,7 @@ impl RoomReading {
         let rows = self.snapshot.get_many::<Events>(&keys).await?;
         let outcome = |(number, row): (&EventNumber, Option<EventRow>)| {
             let row = row.ok_or(EventReadError::Dangling(*number))?;
-            Ok((row.event_id, row.outcome))
+            Ok((row.event_id, row.facts.outcome))
         };
         numbers.iter().zip(rows).map(outcome).collect()
     }

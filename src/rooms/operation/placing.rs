@@ -14,10 +14,10 @@ use plop_state_store::tree::Root;
 use ruma::OwnedEventId;
 
 use super::Operation;
-use crate::event::{EventFacts, RoomEvent};
+use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::rank::Rank;
-use crate::schema::{EventNumbers, Events, GapRow, Gaps, History, Outcome, SentBy};
+use crate::schema::{EventFacts, EventNumbers, Events, GapRow, Gaps, History, Outcome, SentBy};
 
 /// Where an event from elsewhere stands, as ingest found out before it took the guard.
 #[derive(Debug, Clone)]

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use plop_db::codec::Tail;
 
 use super::Operation;
-use crate::event::{EventFacts, RoomEvent};
+use crate::event::RoomEvent;
 use crate::fault::StoreFault;
-use crate::schema::{Originals, Outcome, WaitingRedactions};
+use crate::schema::{EventFacts, Originals, Outcome, WaitingRedactions};
 
 impl Operation<'_> {
     /// Applies an accepted event, if it is a redaction: to its target, or once that arrives.

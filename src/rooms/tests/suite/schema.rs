@@ -5,7 +5,7 @@ use plop_db::codec::{Tail, decode};
 use plop_db::{Batch, Position};
 use plop_rooms::rank::Rank;
 use plop_rooms::schema::{
-    ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
+    ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals, EventFacts,
     EventNumbers, EventRow, Events, GapRow, Gaps, HeadRow, Heads, History, JoinedSince, KEYSPACES, LastSent,
     MemberRow, Members, Membership, MentionRow, Mentions, Originals, Outcome, PartialServers, Projecting,
     ProjectingRow, PublishedRooms, RoomAliases, RoomIds, RoomRow, Rooms, SentBy, ServerName, SigningKeyRow,
@@ -88,22 +88,11 @@ fn put_room(rows: &mut Batch) {
 
 fn put_events(rows: &mut Batch) {
     rows.put::<EventNumbers>(&(ROOM, id()), &EVENT);
-    let outlier = EventRow {
-        event_id: id(),
-        outcome: Outcome::Outlier,
-        provisional: false,
-        rank: None,
-        before: None,
-        after: None,
-        replaces: None,
-        redacted_by: None,
-        sent_by: None,
-        pdu: Tail("{}".to_owned()),
-    };
-    rows.put::<Events>(&(ROOM, EVENT), &outlier);
+    let row = |facts| EventRow { event_id: id(), facts, pdu: Tail("{}".to_owned()) };
+    rows.put::<Events>(&(ROOM, EVENT), &row(EventFacts::outlier()));
     for outcome in [Outcome::Accepted, Outcome::SoftFailed, Outcome::Rejected] {
         for transaction in [None, Some("1".to_owned())] {
-            let placed = EventRow {
+            let placed = EventFacts {
                 outcome,
                 provisional: true,
                 rank: Some(Rank::FIRST),
@@ -112,9 +101,8 @@ fn put_events(rows: &mut Batch) {
                 replaces: Some(EventNumber(5)),
                 redacted_by: Some(EventNumber(8)),
                 sent_by: Some(SentBy { device: "D".to_owned(), transaction }),
-                ..outlier.clone()
             };
-            rows.put::<Events>(&(ROOM, EVENT), &placed);
+            rows.put::<Events>(&(ROOM, EVENT), &row(placed));
         }
     }
     let hash: KeyHash = decode(&[7; 12]).expect("a hash");
