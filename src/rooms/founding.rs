@@ -80,7 +80,7 @@ impl Rooms {
             let number = self.registry().new_number();
             let mut view = RoomView::empty(number, id.clone(), new.rules);
             view.position = self.core().db.published();
-            let slot = Arc::new(RoomSlot::new(Ahead::new(view, None, Vec::new())));
+            let slot = Arc::new(RoomSlot::new(Ahead::empty(view)));
             let mut writer = RoomWriter::of_slot(self.shared_core(), Arc::clone(&slot)).await;
             let mut operation = writer.begin();
             operation.append_authorised(create, None).await?;

@@ -61,7 +61,7 @@ pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
     }
     keep(core, &snapshot, &mut view, kept_keys()).await?;
     let tips = core.events.get_many(&snapshot, number, view.rules, &head.extremities).await?;
-    Ok(Ahead { projecting, ..Ahead::new(view, Some(head), tips) })
+    Ok(Ahead { projecting, ..Ahead::landed(view, &head, tips) })
 }
 
 /// Puts the current events under some keys into a view that knows its root.
@@ -106,16 +106,17 @@ pub async fn outline(snapshot: &Snapshot, number: RoomNumber) -> Result<(RoomVie
     }
     let mut view = empty_view(number, room.id, &room.version)?;
     view.position = snapshot.position();
-    view.generation = head.generation;
-    view.root = head.root;
-    view.totals = head.totals;
+    view.stand_at(&head);
     Ok((view, head))
 }
 
 /// A room that is known and not here, to be joined: it goes on where an attempt before ended, or begins.
-pub async fn load_unjoined(core: &Core, number: RoomNumber, view: RoomView) -> Result<Ahead, ReadError> {
-    let head = core.db.snapshot().get::<Heads>(&number).await?;
-    Ok(Ahead::new(view, head, Vec::new()))
+pub async fn load_unjoined(core: &Core, mut view: RoomView) -> Result<Ahead, ReadError> {
+    let Some(head) = core.db.snapshot().get::<Heads>(&view.number).await? else {
+        return Ok(Ahead::empty(view));
+    };
+    view.stand_at(&head);
+    Ok(Ahead::landed(view, &head, Vec::new()))
 }
 
 /// A view without state of a room of the given version.

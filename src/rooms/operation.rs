@@ -20,8 +20,7 @@ use std::sync::Arc;
 
 use plop_db::{Batch, Receipt, Snapshot};
 use plop_state::StateKey;
-use plop_state_store::tree::Root;
-use plop_state_store::{EventNumber, Generation, InFlight};
+use plop_state_store::{EventNumber, InFlight};
 use ruma::EventId;
 
 pub use advancing::Advance;
@@ -32,8 +31,7 @@ use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
-use crate::rank::Rank;
-use crate::schema::{Events, HeadRow, Heads, Totals};
+use crate::schema::{Events, Heads};
 use crate::slot::{Ahead, Landed, RoomSlot};
 use crate::state_change;
 
@@ -43,7 +41,6 @@ pub struct Operation<'w> {
     slot: &'w Arc<RoomSlot>,
     writer: &'w mut Ahead,
     next: Ahead,
-    head: HeadRow,
     snapshot: Snapshot,
     batch: Batch,
     /// State nodes and auth links of this batch, readable from memory until it is on disk.
@@ -61,13 +58,11 @@ impl<'w> Operation<'w> {
         let snapshot = core.db.snapshot();
         writer.forget_landed(landed);
         let next = writer.clone();
-        let head = next.head.clone().unwrap_or_else(first_head);
         Self {
             core,
             slot,
             writer,
             next,
-            head,
             snapshot,
             batch: Batch::durable(),
             held: Vec::new(),
@@ -88,12 +83,12 @@ impl<'w> Operation<'w> {
 
     /// Rises with every batch: what was found out about the room holds while it stays.
     pub fn sequence(&self) -> u64 {
-        self.head.sequence
+        self.next.sequence
     }
 
     /// Whether the room's state is not complete yet.
     pub fn is_partial(&self) -> bool {
-        self.head.is_partial
+        self.next.is_partial
     }
 
     /// Further rows that are committed together with the events.
@@ -169,7 +164,6 @@ impl<'w> Operation<'w> {
     /// Takes back all that it has done so far: it stands where it began.
     pub fn abandon(&mut self) {
         self.next = self.writer.clone();
-        self.head = self.next.head.clone().unwrap_or_else(first_head);
         self.batch = Batch::durable();
         self.held.clear();
         self.live = 0;
@@ -182,10 +176,11 @@ impl<'w> Operation<'w> {
     /// A conflict where a commit was refused that the operation has built on. Whatever the error, the room is as it was.
     pub async fn submit(mut self) -> Result<Receipt, StoreFault> {
         let room = self.next.view.number;
-        let before = self.writer.head.as_ref();
-        self.head.sequence += 1;
-        self.batch.expect::<Heads>(&room, before);
-        self.batch.put::<Heads>(&room, &self.head);
+        self.batch.expect::<Heads>(&room, self.writer.head().as_ref());
+        self.next.sequence += 1;
+        if let Some(head) = self.next.head() {
+            self.batch.put::<Heads>(&room, &head);
+        }
         let (boarding, flight) = self.slot.take_off().await;
         if self.slot.has_failed() {
             // Nothing holds the reload up any more, and the room as loaded anew may come to a head that is the same as the refused one.
@@ -194,7 +189,7 @@ impl<'w> Operation<'w> {
         let published = self.next.view.clone();
         let last_live = self.live.checked_sub(1);
         let (landed, held) =
-            (Landed { sequence: self.head.sequence, next_event: self.head.next_event }, self.held);
+            (Landed { sequence: self.next.sequence, next_event: self.next.next_event }, self.held);
         let (events, rewritten) = (self.core.events.clone(), self.rewritten);
         let receipt = self
             .core
@@ -212,7 +207,6 @@ impl<'w> Operation<'w> {
             })
             .await?;
         boarding.queued();
-        self.next.head = Some(self.head);
         *self.writer = self.next;
         Ok(receipt)
     }
@@ -221,7 +215,7 @@ impl<'w> Operation<'w> {
     pub fn rewrite(&mut self, event: &Arc<RoomEvent>) {
         let room = self.next.view.number;
         self.batch.put::<Events>(&(room, event.number), &event.to_row());
-        self.next.rewritten.insert(event.number, (self.head.sequence.saturating_add(1), Arc::clone(event)));
+        self.next.rewritten.insert(event.number, (self.next.sequence.saturating_add(1), Arc::clone(event)));
         self.rewritten.push(event.number);
         let Some(key) = event.pdu.as_state() else { return };
         if self.next.view.kept(&key).is_some_and(|kept| kept.number == event.number) {
@@ -229,19 +223,5 @@ impl<'w> Operation<'w> {
         } else {
             state_change::rewrite_member(&self.next.view, &mut self.batch, &key, event);
         }
-    }
-}
-
-/// The head of a room without events.
-fn first_head() -> HeadRow {
-    HeadRow {
-        sequence: 0,
-        next_event: EventNumber(1),
-        generation: Generation::FIRST,
-        root: Root::EMPTY,
-        extremities: Vec::new(),
-        next_rank: Rank::FIRST,
-        totals: Totals::default(),
-        is_partial: false,
     }
 }

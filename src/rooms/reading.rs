@@ -44,10 +44,15 @@ impl RoomReading {
         // The picture first: a snapshot taken afterwards has all that it builds on.
         let view = slot.view();
         let snapshot = core.db.snapshot();
-        let head = snapshot.get::<Heads>(&view.number).await?;
-        let extremities = head.as_ref().map_or(&[][..], |head| &head.extremities);
-        let tips = core.events.get_many(&snapshot, view.number, view.rules, extremities).await?;
-        let ahead = Ahead::new(RoomView::clone(&view), head, tips);
+        let view = RoomView::clone(&view);
+        let ahead = match snapshot.get::<Heads>(&view.number).await? {
+            Some(head) => {
+                let numbers = &head.extremities;
+                let tips = core.events.get_many(&snapshot, view.number, view.rules, numbers).await?;
+                Ahead::landed(view, &head, tips)
+            }
+            None => Ahead::empty(view),
+        };
         Ok(Self { core, slot, ahead, snapshot })
     }
 
@@ -73,7 +78,7 @@ impl RoomReading {
 
     /// Rises with every batch of a slot.
     pub(crate) fn sequence(&self) -> u64 {
-        self.ahead.head.as_ref().map_or(0, |head| head.sequence)
+        self.ahead.sequence
     }
 
     /// What is on disk.

@@ -17,6 +17,7 @@ use ruma::{EventId, OwnedEventId};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::event::RoomEvent;
+use crate::rank::Rank;
 use crate::schema::{HeadRow, ProjectingRow, ThreadRow};
 use crate::view::RoomView;
 
@@ -27,10 +28,15 @@ pub const MAX_IN_FLIGHT: u32 = 64;
 #[derive(Debug, Clone)]
 pub struct Ahead {
     pub view: RoomView,
-    /// The head as submitted last; `None` before the room's first event.
-    pub head: Option<HeadRow>,
     /// The forward extremities.
     pub tips: Vec<Arc<RoomEvent>>,
+    /// Rises with every batch; 0 before the room's first one.
+    pub sequence: u64,
+    pub next_event: EventNumber,
+    /// Where the next live event stands in graph order.
+    pub next_rank: Rank,
+    /// The state is not complete yet.
+    pub is_partial: bool,
     /// Events of batches that may still be in flight, which no snapshot shows yet.
     pub pending: imbl::OrdMap<EventNumber, Arc<RoomEvent>>,
     /// New forms of older events in such batches, each with the sequence of the head that its batch makes.
@@ -42,10 +48,48 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// What is on disk, with nothing in flight.
-    pub fn new(view: RoomView, head: Option<HeadRow>, tips: Vec<Arc<RoomEvent>>) -> Self {
-        let (pending, rewritten, threads) = Default::default();
-        Self { view, head, tips, pending, rewritten, threads, projecting: None }
+    /// A room without events.
+    pub fn empty(view: RoomView) -> Self {
+        Self {
+            view,
+            tips: Vec::new(),
+            sequence: 0,
+            next_event: EventNumber(1),
+            next_rank: Rank::FIRST,
+            is_partial: false,
+            pending: imbl::OrdMap::new(),
+            rewritten: imbl::OrdMap::new(),
+            threads: imbl::OrdMap::new(),
+            projecting: None,
+        }
+    }
+
+    /// What is on disk, with nothing in flight. The picture has taken its part of the head ([`RoomView::stand_at`]), and these are the extremities
+    /// that it names.
+    pub fn landed(view: RoomView, head: &HeadRow, tips: Vec<Arc<RoomEvent>>) -> Self {
+        Self {
+            tips,
+            sequence: head.sequence,
+            next_event: head.next_event,
+            next_rank: head.next_rank,
+            is_partial: head.is_partial,
+            ..Self::empty(view)
+        }
+    }
+
+    /// The row that says where the room stands; `None` before its first batch.
+    pub fn head(&self) -> Option<HeadRow> {
+        let head = || HeadRow {
+            sequence: self.sequence,
+            next_event: self.next_event,
+            generation: self.view.generation,
+            root: self.view.root,
+            extremities: self.tips.iter().map(|tip| tip.number).collect(),
+            next_rank: self.next_rank,
+            totals: self.view.totals,
+            is_partial: self.is_partial,
+        };
+        (self.sequence > 0).then(head)
     }
 
     /// An event of a batch that may be in flight, in its newest form.
@@ -105,8 +149,8 @@ impl RoomSlot {
     pub fn new(ahead: Ahead) -> Self {
         Self {
             published: ArcSwap::from_pointee(ahead.view.clone()),
-            sequence: AtomicU64::new(ahead.head.as_ref().map_or(0, |head| head.sequence)),
-            next_event: AtomicU64::new(ahead.head.as_ref().map_or(0, |head| head.next_event.0)),
+            sequence: AtomicU64::new(ahead.sequence),
+            next_event: AtomicU64::new(ahead.next_event.0),
             ahead: Arc::new(Mutex::new(ahead)),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT as usize)),
             failed: AtomicBool::new(false),

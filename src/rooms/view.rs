@@ -19,7 +19,7 @@ use ruma::{OwnedRoomId, UserId};
 
 use crate::event::RoomEvent;
 use crate::members::MemberTable;
-use crate::schema::{Membership, Totals};
+use crate::schema::{HeadRow, Membership, Totals};
 
 /// The types whose event with the empty state key is kept in memory: those that authorise, and those that every client shows.
 const KEPT: [&str; 13] = [
@@ -85,6 +85,11 @@ impl RoomView {
             join_rule: JoinRule::default(),
             history_visibility: HistoryVisibility::default(),
         }
+    }
+
+    /// Takes over what the head says of the picture.
+    pub fn stand_at(&mut self, head: &HeadRow) {
+        (self.generation, self.root, self.totals) = (head.generation, head.root, head.totals);
     }
 
     /// Where the state nodes of the room are.

@@ -57,8 +57,7 @@ impl RoomWriter {
 
     /// Whether nothing was written since the reading was made.
     pub(crate) fn is_at(&self, reading: &RoomReading) -> bool {
-        let sequence = self.ahead.head.as_ref().map_or(0, |head| head.sequence);
-        self.is_of(reading.slot()) && sequence == reading.sequence()
+        self.is_of(reading.slot()) && self.ahead.sequence == reading.sequence()
     }
 
     /// Whether the room has not been loaded anew since, so that no event in flight was refused on which something was found out.

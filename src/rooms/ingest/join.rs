@@ -214,7 +214,7 @@ impl Ingest {
         let mut view = RoomView::empty(number, room.to_owned(), rules);
         view.position = core.db.published();
         let mut site = Site::of(&view, server);
-        let ahead = load_unjoined(core, number, view).await?;
+        let ahead = load_unjoined(core, view).await?;
         site.unjoined = Some(Arc::new(RoomSlot::new(ahead)));
         let mut writer = self.guard(&site).await?;
         let mut operation = writer.begin();

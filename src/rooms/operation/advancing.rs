@@ -34,8 +34,6 @@ impl Operation<'_> {
         let Advance { tips, root, changes } = advance;
         self.apply(&changes, position)?;
         self.next.view.root = root;
-        self.head.root = root;
-        self.head.extremities = tips.iter().map(|tip| tip.number).collect();
         self.next.tips = tips;
         self.arrive(event, position, was_joined).await
     }

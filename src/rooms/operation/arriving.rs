@@ -36,19 +36,18 @@ impl Operation<'_> {
         let outcome = default_outcome(&event.pdu, self.next.view.authority());
         let mentions = self.mention(event.number, position, &outcome, thread.as_ref());
         let step = step(outcome.everyone, mentions);
-        self.head.totals.all.add(step);
+        self.next.view.totals.all.add(step);
         if let Some(root) = &thread {
-            self.head.totals.in_threads.add(step);
+            self.next.view.totals.in_threads.add(step);
             if outcome.everyone > Reach::Silent {
                 self.count_in_thread(root, position, step).await?;
             }
         }
-        let totals = self.head.totals;
-        self.next.view.totals = totals;
+        let totals = self.next.view.totals;
         self.has_read(&event.pdu, position, was_joined, thread.clone());
         let room = self.next.view.number;
         let (state, joined) = (self.next.view.root, self.next.view.members.joined_count());
-        let top = self.head.next_rank;
+        let top = self.next.next_rank;
         let row = TimelineRow { event: event.number, state, joined, top, thread, totals };
         self.batch.append::<Timeline>(&room, &(room, position), &row);
         self.batch.put::<Arrivals>(&(room, event.number), &position);
@@ -92,13 +91,13 @@ impl Operation<'_> {
         if let Some(before) = before {
             self.batch.delete::<ActiveThreads>(&(room, before.active));
         }
-        let active = self.head.totals.all.events;
+        let active = self.next.view.totals.all.events;
         let mut tally = before.map(|row| row.tally).unwrap_or_default();
         tally.add(step);
         let row = ThreadRow { tally, active };
         self.batch.put::<ActiveThreads>(&(room, active), &ActiveThreadRow { root: root.clone(), position });
         self.batch.put::<ThreadTotals>(&(room, root.clone(), position), &row);
-        self.next.threads.insert(root.clone(), (self.head.sequence.saturating_add(1), row));
+        self.next.threads.insert(root.clone(), (self.next.sequence.saturating_add(1), row));
         Ok(())
     }
 

@@ -115,10 +115,10 @@ impl Operation<'_> {
         }
         let rank = rank.unwrap_or_else(|| {
             if !gap.is_empty() {
-                self.head.next_rank = self.head.next_rank.above_gap();
+                self.next.next_rank = self.next.next_rank.above_gap();
             }
-            let rank = self.head.next_rank;
-            self.head.next_rank = rank.above();
+            let rank = self.next.next_rank;
+            self.next.next_rank = rank.above();
             rank
         });
         if !gap.is_empty() {
@@ -146,7 +146,7 @@ impl Operation<'_> {
         if let Some(rank) = event.facts.rank {
             self.batch.put::<History>(&(room, rank), &number);
         }
-        let first_new = self.writer.head.as_ref().map_or(EventNumber(0), |head| head.next_event);
+        let first_new = self.writer.next_event;
         if number < first_new {
             return self.rewrite(event);
         }
@@ -156,8 +156,8 @@ impl Operation<'_> {
     }
 
     fn take_number(&mut self) -> EventNumber {
-        let number = self.head.next_event;
-        self.head.next_event = EventNumber(number.0.saturating_add(1));
+        let number = self.next.next_event;
+        self.next.next_event = EventNumber(number.0.saturating_add(1));
         number
     }
 }

@@ -104,7 +104,7 @@ impl Operation<'_> {
             // Whoever makes large changes lets the rows catch up first; meanwhile somebody else has made one.
             return Err(StoreFault::refused_before());
         }
-        let behind = ProjectingRow { from: self.next.view.root, since: self.head.sequence.saturating_add(1) };
+        let behind = ProjectingRow { from: self.next.view.root, since: self.next.sequence.saturating_add(1) };
         self.batch.put::<Projecting>(&self.next.view.number, &behind);
         self.next.projecting = Some(behind);
         Ok(())
