@@ -16,9 +16,10 @@ use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Grove};
 use ruma::OwnedEventId;
 
+use super::gate::Ingest;
 use super::order::parents_first;
+use super::site::Site;
 use super::verifying::Verdicts;
-use super::{Ingest, Site};
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
 use crate::reading::RoomReading;

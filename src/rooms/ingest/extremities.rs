@@ -17,7 +17,8 @@ use ruma::EventId;
 
 use super::before::Before;
 use super::fairness::crowded_out;
-use super::{Ingest, Site};
+use super::gate::Ingest;
+use super::site::Site;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;

@@ -23,8 +23,9 @@ use plop_state_store::tree::Root;
 use ruma::{OwnedEventId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
 use tokio::sync::oneshot;
 
+use super::gate::Ingest;
 use super::judging::check_in;
-use super::{Ingest, Site};
+use super::site::Site;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::loading::{LoadError, load_unjoined};

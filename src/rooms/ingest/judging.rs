@@ -1,6 +1,6 @@
 //! The stages that need the room: the rules by the state before the event and by the current one, and the event's place.
 //!
-//! Owns: the verdict and carrying it out under the guard. Does not own: fetching.
+//! Owns: the [`Verdict`] and carrying it out under the guard. Does not own: fetching.
 //!
 //! Invariants: everything long happens on a reading of the room; under the guard it holds only if the room has not moved on. After a few
 //! attempts the guard is kept, so that a busy room cannot hold out an event for ever.
@@ -16,8 +16,10 @@ use ruma::{EventId, OwnedEventId};
 
 use super::before::Before;
 use super::extremities::{Plan, gaps_naming};
+use super::gate::Ingest;
+use super::site::Site;
 use super::turns::Turn;
-use super::{Ingest, Site, Unfit, Verdict};
+use super::verifying::Unfit;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
@@ -40,6 +42,23 @@ const MAX_ATTEMPTS: u32 = 8;
 
 /// Redactions that wait for one event and are looked at.
 const MAX_REDACTIONS: usize = 100;
+
+/// What became of an event that was handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Part of the room.
+    Accepted,
+    /// Part of the graph, shown to nobody.
+    SoftFailed,
+    /// Refused by a rule, for ever.
+    Rejected(AuthError),
+    /// It was judged before.
+    Known(Outcome),
+    /// Something it needs cannot be had; it is kept and judged when that is there.
+    Waiting,
+    /// Not kept.
+    Dropped(Unfit),
+}
 
 /// An event with what was found out about it.
 struct Judged {

@@ -12,9 +12,10 @@ use plop_state::Pdu;
 use ruma::{OwnedEventId, ServerName};
 
 use super::fairness::crowded_out;
-use super::judging::placed;
+use super::gate::Ingest;
+use super::judging::{Verdict, placed};
 use super::order::parents_first;
-use super::{Ingest, Site, Verdict};
+use super::site::Site;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
 use crate::remote::MissingEvents;

@@ -11,8 +11,10 @@ use plop_state::auth::{self, AuthError, Cited, NotAuthorised};
 use plop_state::{Pdu, Rules};
 use ruma::OwnedEventId;
 
+use super::gate::Ingest;
 use super::order::parents_first;
-use super::{Ingest, Site, Unfit};
+use super::site::Site;
+use super::verifying::Unfit;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use plop_state::Rules;
 use plop_state_store::RoomNumber;
-use ruma::{OwnedRoomId, OwnedServerName, ServerName};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, ServerName};
 
-use super::Ingest;
+use super::gate::Ingest;
 use crate::loading::LoadError;
 use crate::reading::RoomReading;
 use crate::slot::RoomSlot;
@@ -35,6 +35,21 @@ impl Site {
 }
 
 impl Ingest {
+    /// The room, if it is here and a local user is in it: events of other rooms are none of ours.
+    pub(super) async fn shared_site(
+        &self,
+        from: &ServerName,
+        room: &RoomId,
+    ) -> Result<Option<Site>, LoadError> {
+        let view = match self.rooms.view_by_id(room).await {
+            Ok(view) => view,
+            Err(LoadError::NotHere) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let ours = view.members.has_server(&self.rooms.core().server);
+        Ok(ours.then(|| Site::of(&view, from)))
+    }
+
     /// The guard of the room.
     pub(super) async fn guard(&self, site: &Site) -> Result<RoomWriter, LoadError> {
         match &site.unjoined {

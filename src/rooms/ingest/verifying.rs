@@ -14,7 +14,8 @@ use plop_state::pdu::FormatError;
 use plop_state::sign::{self, KeyId, SignatureError, Verified, VerifyKeys};
 use ruma::OwnedEventId;
 
-use super::{Ingest, Site};
+use super::gate::Ingest;
+use super::site::Site;
 use crate::remote::{KeysWanted, RawPdu, RemoteError};
 
 /// Key ids of one server that are looked for on behalf of one answer. A server has a few in its life.

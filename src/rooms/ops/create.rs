@@ -5,6 +5,7 @@
 //! Invariants: all or nothing: every event, the alias and the directory entry are one batch.
 
 pub(super) mod content;
+mod request;
 
 use std::borrow::Cow;
 
@@ -14,8 +15,9 @@ use plop_db::{CommitError, Db, Keyspace as _, ReadError};
 use plop_state::Rules;
 use plop_state::auth::AuthError;
 use plop_state::build::BuildError;
-use plop_state::json::Object;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionId, UserId};
+
+pub use request::{CreateRoom, InitialState, Preset};
 
 use crate::draft::EventDraft;
 use crate::fault::StoreFault;
@@ -25,40 +27,6 @@ use crate::ops::aliases::{self, NotClaimed};
 use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases};
-
-/// A named set of defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preset {
-    PrivateChat,
-    TrustedPrivateChat,
-    PublicChat,
-}
-
-/// A state event that the creator wants in the room from the start.
-#[derive(Debug, Clone)]
-pub struct InitialState {
-    pub kind: String,
-    pub state_key: String,
-    pub content: Object,
-}
-
-/// What a room is created with.
-#[derive(Debug, Clone)]
-pub struct CreateRoom {
-    pub version: RoomVersionId,
-    pub preset: Preset,
-    /// Whether it is listed in the public directory.
-    pub published: bool,
-    /// The local part of an alias on this server.
-    pub alias: Option<String>,
-    pub name: Option<String>,
-    pub topic: Option<String>,
-    pub invite: Vec<OwnedUserId>,
-    pub is_direct: bool,
-    pub creation_content: Object,
-    pub initial_state: Vec<InitialState>,
-    pub power_levels_override: Object,
-}
 
 /// Why no room was created.
 #[derive(Debug, thiserror::Error)]
@@ -254,13 +222,6 @@ async fn fill(operation: &mut Operation<'_>, first: &FirstBatch<'_>) -> Result<(
         batch.put::<PublishedRooms>(&number, &());
     }
     Ok(())
-}
-
-impl CreateRoom {
-    /// Whether the creator brings an own event of this type.
-    fn sets(&self, kind: &str) -> bool {
-        self.initial_state.iter().any(|event| event.kind == kind && event.state_key.is_empty())
-    }
 }
 
 /// What others see of what is asked for: to one who is shadow-banned nobody comes.

@@ -7,7 +7,7 @@ use plop_state::Rules;
 use plop_state::json::{Object, Value};
 use ruma::UserId;
 
-use super::{CreateRoom, Preset};
+use super::request::{CreateRoom, Preset};
 
 /// A content of one string.
 pub fn text(key: &str, value: &str) -> Object {
