@@ -57,7 +57,7 @@ fn heads() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<PartialServers, Heads>::exists("heads of rooms", |(room, _), ()| vec![*room])),
         Box::new(Reference::<Heads, Events> {
             name: "heads of rooms",
-            names: |room, head| head.extremities.iter().map(|event| (*room, *event)).collect(),
+            names: |room, head| head.forward_extremities.iter().map(|event| (*room, *event)).collect(),
             agrees: |(_, head), ((_, event), _)| *event < head.next_event,
         }),
     ]

@@ -60,8 +60,9 @@ pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
         }
     }
     keep(core, &snapshot, &mut view, kept_keys()).await?;
-    let tips = core.events.get_many(&snapshot, number, view.rules, &head.extremities).await?;
-    Ok(Ahead { projecting, ..Ahead::landed(view, &head, tips) })
+    let forward_extremities =
+        core.events.get_many(&snapshot, number, view.rules, &head.forward_extremities).await?;
+    Ok(Ahead { projecting, ..Ahead::landed(view, &head, forward_extremities) })
 }
 
 /// Puts the current events under some keys into a view that knows its root.
@@ -101,7 +102,7 @@ pub async fn load_summary(
 pub async fn outline(snapshot: &Snapshot, number: RoomNumber) -> Result<(RoomView, HeadRow), LoadError> {
     let room = snapshot.get::<Rooms>(&number).await?.ok_or(LoadError::NotHere)?;
     let head = snapshot.get::<Heads>(&number).await?.ok_or(LoadError::NotHere)?;
-    if head.extremities.is_empty() {
+    if head.forward_extremities.is_empty() {
         return Err(LoadError::NotHere);
     }
     let mut view = empty_view(number, room.id, &room.version)?;

@@ -102,8 +102,8 @@ impl<'w> Operation<'w> {
     }
 
     /// The forward extremities.
-    pub fn tips(&self) -> &[Arc<RoomEvent>] {
-        &self.next.tips
+    pub fn forward_extremities(&self) -> &[Arc<RoomEvent>] {
+        &self.next.forward_extremities
     }
 
     /// Events that may still be in flight.

@@ -47,9 +47,10 @@ impl RoomReading {
         let view = RoomView::clone(&view);
         let ahead = match snapshot.get::<Heads>(&view.number).await? {
             Some(head) => {
-                let numbers = &head.extremities;
-                let tips = core.events.get_many(&snapshot, view.number, view.rules, numbers).await?;
-                Ahead::landed(view, &head, tips)
+                let numbers = &head.forward_extremities;
+                let forward_extremities =
+                    core.events.get_many(&snapshot, view.number, view.rules, numbers).await?;
+                Ahead::landed(view, &head, forward_extremities)
             }
             None => Ahead::empty(view),
         };
@@ -67,8 +68,8 @@ impl RoomReading {
     }
 
     /// The forward extremities.
-    pub fn tips(&self) -> &[Arc<RoomEvent>] {
-        &self.ahead.tips
+    pub fn forward_extremities(&self) -> &[Arc<RoomEvent>] {
+        &self.ahead.forward_extremities
     }
 
     /// Whether rows of members are behind the picture.

@@ -17,9 +17,9 @@ use plop_state_store::{EventNumber, KeyHash, RoomNumber};
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
 pub use rows::{
-    ActiveThreadRow, AliasRow, EventFacts, EventRow, GapRow, HeadRow, MemberRow, Membership, MentionRow,
-    Outcome, ProjectingRow, RoomRow, SentBy, SigningKeyRow, StrippedStateRow, Tally, ThreadRow, TimelineRow,
-    Totals, TransactionKey, TransactionRow, UserRoomRow, WaitingRow,
+    ActiveThreadRow, AliasRow, BackwardExtremitiesRow, EventFacts, EventRow, HeadRow, MemberRow, Membership,
+    MentionRow, Outcome, ProjectingRow, RoomRow, SentBy, SigningKeyRow, StrippedStateRow, Tally, ThreadRow,
+    TimelineRow, Totals, TransactionKey, TransactionRow, UserRoomRow, WaitingRow,
 };
 
 use crate::rank::Rank;
@@ -35,7 +35,7 @@ plop_db::keyspaces! {
     /// touch it. A room has this row exactly when it has a number.
     pub Rooms = 101 "rooms" Point { RoomNumber => RoomRow }
 
-    /// Where a room stands: its state and the tips of its graph. Written by the room's writer with every event, which
+    /// Where a room stands: its state and its forward extremities. Written by the room's writer with every event, which
     /// expects the row before it; read when a room is loaded. A room without this row, or with one that names no extremities, is one that we
     /// only know of (an invite from elsewhere, a join that is not finished). Redactions do not touch it.
     pub Heads = 102 "room_heads" Point { RoomNumber => HeadRow }
@@ -63,7 +63,7 @@ plop_db::keyspaces! {
 
     /// Backward extremities: places in graph order below which events are missing. Written when an event arrives whose
     /// previous events we do not have, deleted when they have been fetched. Redactions do not touch it.
-    pub Gaps = 107 "gaps" Scan { (RoomNumber, Rank) => GapRow }
+    pub BackwardExtremities = 107 "backward_extremities" Scan { (RoomNumber, Rank) => BackwardExtremitiesRow }
 
     /// The members of a room, in whatever membership they are: a projection of the member events of the current state. Written with
     /// each member event that becomes current; read for member lists, counts and heroes; deleted with the room. A redaction

@@ -29,7 +29,7 @@ pub const MAX_IN_FLIGHT: u32 = 64;
 pub struct Ahead {
     pub view: RoomView,
     /// The forward extremities.
-    pub tips: Vec<Arc<RoomEvent>>,
+    pub forward_extremities: Vec<Arc<RoomEvent>>,
     /// Rises with every batch; 0 before the room's first one.
     pub sequence: u64,
     pub next_event: EventNumber,
@@ -52,7 +52,7 @@ impl Ahead {
     pub fn empty(view: RoomView) -> Self {
         Self {
             view,
-            tips: Vec::new(),
+            forward_extremities: Vec::new(),
             sequence: 0,
             next_event: EventNumber(1),
             next_rank: Rank::FIRST,
@@ -66,9 +66,9 @@ impl Ahead {
 
     /// What is on disk, with nothing in flight. The picture has taken its part of the head ([`RoomView::stand_at`]), and these are the extremities
     /// that it names.
-    pub fn landed(view: RoomView, head: &HeadRow, tips: Vec<Arc<RoomEvent>>) -> Self {
+    pub fn landed(view: RoomView, head: &HeadRow, forward_extremities: Vec<Arc<RoomEvent>>) -> Self {
         Self {
-            tips,
+            forward_extremities,
             sequence: head.sequence,
             next_event: head.next_event,
             next_rank: head.next_rank,
@@ -84,7 +84,7 @@ impl Ahead {
             next_event: self.next_event,
             generation: self.view.generation,
             root: self.view.root,
-            extremities: self.tips.iter().map(|tip| tip.number).collect(),
+            forward_extremities: self.forward_extremities.iter().map(|extremity| extremity.number).collect(),
             next_rank: self.next_rank,
             totals: self.view.totals,
             is_partial: self.is_partial,

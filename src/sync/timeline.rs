@@ -15,7 +15,7 @@ use plop_rooms::fault::StoreFault;
 use plop_rooms::rank::Rank;
 use plop_rooms::reader::filter::EventFilter;
 use plop_rooms::reader::token::HistoryToken;
-use plop_rooms::schema::{Gaps, History, Timeline};
+use plop_rooms::schema::{BackwardExtremities, History, Timeline};
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
 use ruma::{OwnedUserId, UserId};
@@ -240,7 +240,7 @@ async fn cut_at_gap(scene: &Scene<'_>, walked: &mut Walked) -> Result<Option<Ran
         return Ok(None);
     }
     let room = scene.number();
-    let gaps = KeyRange::<Gaps>::prefix(&room).from(&(room, lowest)).to(&(room, highest));
+    let gaps = KeyRange::<BackwardExtremities>::prefix(&room).from(&(room, lowest)).to(&(room, highest));
     let gaps = scene.snapshot.scan(gaps, Direction::Backward, 1).await?;
     let Some(((_, gap), _)) = gaps.rows.first() else { return Ok(None) };
     // The event above the gap, and those that came after it.
@@ -277,7 +277,7 @@ fn way_back(first: Option<&Arrival>, before: Option<Row>, gap: Option<Rank>) -> 
 async fn has_older(scene: &Scene<'_>, first: Option<&Arrival>) -> Result<bool, StoreFault> {
     let Some(rank) = first.and_then(|arrival| arrival.event.facts.rank) else { return Ok(false) };
     let room = scene.number();
-    let gaps = KeyRange::<Gaps>::prefix(&room).to(&(room, rank));
+    let gaps = KeyRange::<BackwardExtremities>::prefix(&room).to(&(room, rank));
     if !scene.snapshot.scan(gaps, Direction::Backward, 1).await?.rows.is_empty() {
         return Ok(true);
     }

@@ -23,7 +23,7 @@ use crate::loading::LoadError;
 use crate::operation::Placement;
 use crate::rank::Rank;
 use crate::rooms::settle;
-use crate::schema::{GapRow, Gaps, History, Outcome};
+use crate::schema::{BackwardExtremities, BackwardExtremitiesRow, History, Outcome};
 
 /// Events asked for at once.
 const MAX_EVENTS: usize = 100;
@@ -52,7 +52,7 @@ impl Ingest {
     pub async fn backfill(&self, from: &ServerName, room: &RoomId, limit: usize) -> Result<usize, LoadError> {
         let Some(site) = self.shared_site(from, room).await? else { return Ok(0) };
         let reading = self.read(&site).await?;
-        let range = KeyRange::<Gaps>::prefix(&site.number);
+        let range = KeyRange::<BackwardExtremities>::prefix(&site.number);
         let gaps = reading.snapshot().scan(range, Direction::Backward, MAX_GAPS).await?;
         for ((_, rank), gap) in gaps.rows {
             let found = self.fill(&site, rank, gap, limit).await?;
@@ -64,7 +64,13 @@ impl Ingest {
     }
 
     /// Fetches events from below one gap.
-    async fn fill(&self, site: &Site, rank: Rank, mut gap: GapRow, limit: usize) -> Result<usize, LoadError> {
+    async fn fill(
+        &self,
+        site: &Site,
+        rank: Rank,
+        mut gap: BackwardExtremitiesRow,
+        limit: usize,
+    ) -> Result<usize, LoadError> {
         let reading = self.read(site).await?;
         gap.missing.truncate(MAX_FROM);
         let limit = limit.min(MAX_EVENTS);
@@ -128,8 +134,8 @@ impl Ingest {
             Err(NotAuthorised::Missing(_)) => return Ok(Filled::Left),
         };
         let is_create = event.type_name() == "m.room.create";
-        let (state, gap) = match self.state_before(site, event).await? {
-            Some(before) => (before.state, before.gap),
+        let (state, backward_extremities) = match self.state_before(site, event).await? {
+            Some(before) => (before.state, before.backward_extremities),
             // Nothing comes before the room's own create event, which alone passes by its auth events.
             None if is_create && !refused => {
                 (Resolved { base: Root::EMPTY, changes: Vec::new() }, Vec::new())
@@ -151,9 +157,9 @@ impl Ingest {
         }
         let mut operation = writer.begin();
         let before = operation.state_root(&state).await?;
-        let gap = still_missing(&operation, &gap).await?;
+        let backward_extremities = still_missing(&operation, &backward_extremities).await?;
         let provisional = operation.is_partial();
-        let placement = Placement { outcome, provisional, before, rank: Some(rank), gap };
+        let placement = Placement { outcome, provisional, before, rank: Some(rank), backward_extremities };
         let id = event.event_id_owned().clone();
         let placed = match operation.event_by_id(&id).await? {
             Some(known) if known.facts.before.is_some() => return Ok(Filled::Left),

@@ -43,14 +43,14 @@ const ENTRIES_IN_BATCH: usize = 5_000;
 pub(super) struct Before {
     pub state: Resolved,
     /// The previous events that are not here.
-    pub gap: Vec<OwnedEventId>,
+    pub backward_extremities: Vec<OwnedEventId>,
 }
 
 impl Ingest {
     /// The state before an event, or `None` if it cannot be known now.
     pub(super) async fn state_before(&self, site: &Site, event: &Pdu) -> Result<Option<Before>, LoadError> {
-        let gap = self.missing_parents(site, event).await?;
-        let told = match gap.is_empty() {
+        let backward_extremities = self.missing_parents(site, event).await?;
+        let told = match backward_extremities.is_empty() {
             true => None,
             false => match self.told_state(site, event).await? {
                 Some(told) => Some(told),
@@ -67,7 +67,7 @@ impl Ingest {
             return Ok(None);
         }
         let state = self.resolve(&reading, &roots).await?;
-        Ok(Some(Before { state, gap }))
+        Ok(Some(Before { state, backward_extremities }))
     }
 
     /// What several states of the room resolve to.

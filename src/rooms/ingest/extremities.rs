@@ -24,7 +24,7 @@ use crate::fault::StoreFault;
 use crate::loading::LoadError;
 use crate::rank::Rank;
 use crate::reading::RoomReading;
-use crate::schema::{GapRow, Gaps, History, Outcome};
+use crate::schema::{BackwardExtremities, BackwardExtremitiesRow, History, Outcome};
 
 /// Rejected and soft-failed events that are walked through in search of forward extremities.
 const MAX_WALK: usize = 1_000;
@@ -41,9 +41,9 @@ const MAX_PLACES: usize = 4_096;
 /// What to do once the guard is held.
 pub(super) struct Plan {
     /// The forward extremities that stay.
-    pub others: Vec<Arc<RoomEvent>>,
+    pub staying: Vec<Arc<RoomEvent>>,
     /// Whether the event becomes one.
-    pub is_tip: bool,
+    pub becomes_extremity: bool,
     /// The current state afterwards, but for the event's own change where that comes on top.
     pub state: Resolved,
     pub own_on_top: bool,
@@ -65,22 +65,24 @@ impl Ingest {
         event: &Pdu,
         number: Option<EventNumber>,
         before: &Before,
-        gaps: &[(Rank, GapRow)],
+        gaps: &[(Rank, BackwardExtremitiesRow)],
     ) -> Result<Plan, LoadError> {
         let followed = followed_by(reading, event).await?;
-        let tips = reading.tips().iter().filter(|tip| !followed.contains(&tip.number));
-        let mut others: Vec<Arc<RoomEvent>> = tips.cloned().collect();
-        let is_tip = gaps.is_empty() || others.is_empty();
-        if is_tip {
-            make_room(&mut others, event);
+        let staying = reading.forward_extremities().iter();
+        let staying = staying.filter(|extremity| !followed.contains(&extremity.number));
+        let mut staying: Vec<Arc<RoomEvent>> = staying.cloned().collect();
+        let becomes_extremity = gaps.is_empty() || staying.is_empty();
+        if becomes_extremity {
+            make_room(&mut staying, event);
         }
-        let own_on_top = others.is_empty();
+        let own_on_top = staying.is_empty();
         let mut held = Vec::new();
         let state = if own_on_top {
             before.state.clone()
         } else {
-            let mut roots: Vec<Root> = others.iter().filter_map(|tip| tip.state_after()).collect();
-            if is_tip {
+            let mut roots: Vec<Root> =
+                staying.iter().filter_map(|extremity| extremity.state_after()).collect();
+            if becomes_extremity {
                 let mut after = before.state.clone();
                 after.changes.extend(event.as_state().zip(number).map(|(key, number)| (key, Some(number))));
                 roots.push(self.pinned(reading, &after, &mut held).await?);
@@ -93,7 +95,7 @@ impl Ingest {
             Some((above, _)) => free_below(reading, site, *above).await?,
             None => None,
         };
-        Ok(Plan { others, is_tip, state, own_on_top, differences, rank, _held: held })
+        Ok(Plan { staying, becomes_extremity, state, own_on_top, differences, rank, _held: held })
     }
 
     /// Whether an event would be merged with others, so that its own change must be resolved and needs a number.
@@ -102,7 +104,7 @@ impl Ingest {
             return Ok(false);
         }
         let followed = followed_by(reading, event).await?;
-        Ok(reading.tips().iter().any(|tip| !followed.contains(&tip.number)))
+        Ok(reading.forward_extremities().iter().any(|extremity| !followed.contains(&extremity.number)))
     }
 
     /// The root of a state whose nodes are only in memory, for as long as `held` lives.
@@ -159,8 +161,8 @@ pub(super) async fn gaps_naming(
     reading: &RoomReading,
     site: &Site,
     event: &EventId,
-) -> Result<Vec<(Rank, GapRow)>, LoadError> {
-    let range = KeyRange::<Gaps>::prefix(&site.number);
+) -> Result<Vec<(Rank, BackwardExtremitiesRow)>, LoadError> {
+    let range = KeyRange::<BackwardExtremities>::prefix(&site.number);
     let page = reading.snapshot().scan(range, Direction::Backward, MAX_GAPS).await?;
     let naming = page.rows.into_iter().filter(|(_, gap)| gap.missing.iter().any(|id| id == event));
     Ok(naming.map(|((_, rank), gap)| (rank, gap)).collect())

@@ -306,14 +306,22 @@ impl Ingest {
             return Err(JoinError::State("events that it rests on were lost"));
         }
         let mut operation = writer.begin();
-        let gap = join.prev_events().to_vec();
-        let placement = Placement { outcome: Outcome::Accepted, provisional: false, before, rank: None, gap };
+        let backward_extremities = join.prev_events().to_vec();
+        let placement = Placement {
+            outcome: Outcome::Accepted,
+            provisional: false,
+            before,
+            rank: None,
+            backward_extremities,
+        };
         let event = operation.place(join, placement, None).await?;
         let key = event.pdu.as_state();
         changes.retain(|(changed, _)| Some(changed) != key.as_ref());
         changes.extend(key.map(|key| (key, Some(Arc::clone(&event)))));
         let root = event.state_after().unwrap_or(before);
-        operation.accept(&event, Advance { tips: vec![Arc::clone(&event)], root, changes }).await?;
+        operation
+            .accept(&event, Advance { forward_extremities: vec![Arc::clone(&event)], root, changes })
+            .await?;
         let is_behind = operation.is_behind();
         let unseen = site.unjoined.as_ref();
         let introduced = unseen.map(|slot| self.rooms.registry().introduce(site.number, Arc::clone(slot)));

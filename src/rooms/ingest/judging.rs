@@ -27,7 +27,7 @@ use crate::operation::{Advance, Operation, Placement};
 use crate::rank::Rank;
 use crate::reading::RoomReading;
 use crate::rooms::settle;
-use crate::schema::{GapRow, Gaps, Outcome, WaitingEvents, WaitingRedactions};
+use crate::schema::{BackwardExtremities, BackwardExtremitiesRow, Outcome, WaitingEvents, WaitingRedactions};
 use crate::slot::RoomSlot;
 use crate::writer::RoomWriter;
 
@@ -82,7 +82,7 @@ enum Outlook {
 struct Course {
     outcome: Outcome,
     /// The gaps that name the event.
-    gaps: Vec<(Rank, GapRow)>,
+    gaps: Vec<(Rank, BackwardExtremitiesRow)>,
     /// What it makes of the live room, if it is accepted.
     plan: Option<Plan>,
 }
@@ -239,9 +239,9 @@ impl Ingest {
         let mut operation = writer.begin();
         let before = operation.state_root(&judged.before.state).await?;
         let provisional = operation.is_partial();
-        let gap = still_missing(&operation, &judged.before.gap).await?;
+        let backward_extremities = still_missing(&operation, &judged.before.backward_extremities).await?;
         let rank = plan.as_ref().and_then(|plan| plan.rank);
-        let placement = Placement { outcome: *outcome, provisional, before, rank, gap };
+        let placement = Placement { outcome: *outcome, provisional, before, rank, backward_extremities };
         let event = match operation.event_by_id(judged.event.event_id()).await? {
             Some(known) if known.facts.before.is_some() => return Ok(()),
             Some(known) => operation.place_known(&known, placement).await?,
@@ -267,10 +267,10 @@ impl Ingest {
 /// The previous events that have not come in the meantime.
 pub(super) async fn still_missing(
     operation: &Operation<'_>,
-    gap: &[OwnedEventId],
+    parents: &[OwnedEventId],
 ) -> Result<Vec<OwnedEventId>, StoreFault> {
     let mut missing = Vec::new();
-    for id in gap {
+    for id in parents {
         if operation.event_by_id(id).await?.is_none_or(|parent| parent.facts.before.is_none()) {
             missing.push(id.clone());
         }
@@ -297,8 +297,9 @@ async fn advance(
         changes.retain(|(key, _)| Some(key) != own.as_ref());
         changes.extend(own.map(|key| (key, Some(Arc::clone(event)))));
     }
-    let tips = plan.others.iter().cloned().chain(plan.is_tip.then(|| Arc::clone(event))).collect();
-    operation.accept(event, Advance { tips, root, changes }).await
+    let own = plan.becomes_extremity.then(|| Arc::clone(event));
+    let forward_extremities = plan.staying.iter().cloned().chain(own).collect();
+    operation.accept(event, Advance { forward_extremities, root, changes }).await
 }
 
 /// Applies an event that is a redaction, and the redactions that have waited for it.
@@ -344,16 +345,16 @@ pub(super) async fn stop_waiting(operation: &mut Operation<'_>, event: &EventId)
 pub(super) fn close_gaps(
     operation: &mut Operation<'_>,
     site: &Site,
-    gaps: &[(Rank, GapRow)],
+    gaps: &[(Rank, BackwardExtremitiesRow)],
     event: &EventId,
 ) {
     for (rank, gap) in gaps {
         let missing: Vec<_> = gap.missing.iter().filter(|id| *id != event).cloned().collect();
         let key = (site.number, *rank);
         if missing.is_empty() {
-            operation.batch().delete::<Gaps>(&key);
+            operation.batch().delete::<BackwardExtremities>(&key);
         } else {
-            operation.batch().put::<Gaps>(&key, &GapRow { missing });
+            operation.batch().put::<BackwardExtremities>(&key, &BackwardExtremitiesRow { missing });
         }
     }
 }

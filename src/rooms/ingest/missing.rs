@@ -37,7 +37,11 @@ impl Ingest {
     /// Events between `event` and what is here, parents first. As many as can be had: gaps may be left.
     pub(super) async fn fetch_between(&self, site: &Site, event: &Pdu) -> Result<Vec<Pdu>, LoadError> {
         let reading = self.read(site).await?;
-        let earliest = reading.tips().iter().map(|tip| tip.pdu.event_id_owned().clone()).collect();
+        let earliest = reading
+            .forward_extremities()
+            .iter()
+            .map(|extremity| extremity.pdu.event_id_owned().clone())
+            .collect();
         let min_depth = self.lowest_depth(site).await?;
         let mut wanted =
             MissingEvents { latest: vec![event.event_id_owned().clone()], earliest, limit: LIMIT, min_depth };

@@ -17,7 +17,7 @@ use crate::fault::StoreFault;
 #[derive(Debug, Clone)]
 pub struct Advance {
     /// The forward extremities after it.
-    pub tips: Vec<Arc<RoomEvent>>,
+    pub forward_extremities: Vec<Arc<RoomEvent>>,
     /// The current state after it.
     pub root: Root,
     /// What differs from the current state before it, with the events that are current now.
@@ -31,10 +31,10 @@ impl Operation<'_> {
         let position = Position::pending(self.live);
         self.live += 1;
         let was_joined = self.next.view.members.is_joined(event.pdu.sender());
-        let Advance { tips, root, changes } = advance;
+        let Advance { forward_extremities, root, changes } = advance;
         self.apply(&changes, position)?;
         self.next.view.root = root;
-        self.next.tips = tips;
+        self.next.forward_extremities = forward_extremities;
         self.arrive(event, position, was_joined).await
     }
 }

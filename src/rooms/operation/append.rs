@@ -56,14 +56,14 @@ impl Operation<'_> {
             provisional: self.is_partial(),
             before,
             rank: None,
-            gap: Vec::new(),
+            backward_extremities: Vec::new(),
         };
         let event = self.place(pdu, placement, sent_by).await?;
-        let unreferenced = self.tips().iter().skip(MAX_PREV_EVENTS).cloned();
-        let tips = unreferenced.chain([Arc::clone(&event)]).collect();
+        let unreferenced = self.forward_extremities().iter().skip(MAX_PREV_EVENTS).cloned();
+        let forward_extremities = unreferenced.chain([Arc::clone(&event)]).collect();
         let root = event.state_after().unwrap_or(before);
         let changes = event.pdu.as_state().map(|key| (key, Some(Arc::clone(&event)))).into_iter().collect();
-        self.accept(&event, Advance { tips, root, changes }).await?;
+        self.accept(&event, Advance { forward_extremities, root, changes }).await?;
         self.apply_redaction(&event).await?;
         Ok(event)
     }
@@ -82,7 +82,7 @@ impl Operation<'_> {
     }
 
     fn build(&self, draft: EventDraft, authorising: &Authorising) -> Result<Pdu, BuildError> {
-        let parents: Vec<&Pdu> = self.tips().iter().map(|tip| &tip.pdu).collect();
+        let parents: Vec<&Pdu> = self.forward_extremities().iter().map(|extremity| &extremity.pdu).collect();
         let (core, view) = (self.core(), self.view());
         draft.builder(core, view, &parents, authorising).build(view.rules, &core.key)
     }

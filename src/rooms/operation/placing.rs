@@ -17,7 +17,9 @@ use super::Operation;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::rank::Rank;
-use crate::schema::{EventFacts, EventNumbers, Events, GapRow, Gaps, History, Outcome, SentBy};
+use crate::schema::{
+    BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, Events, History, Outcome, SentBy,
+};
 
 /// Where an event from elsewhere stands, as ingest found out before it took the guard.
 #[derive(Debug, Clone)]
@@ -29,7 +31,7 @@ pub struct Placement {
     /// The place in graph order; `None` to stand after all live events. Only an accepted event takes one.
     pub rank: Option<Rank>,
     /// The previous events that are not here: where history has a gap.
-    pub gap: Vec<OwnedEventId>,
+    pub backward_extremities: Vec<OwnedEventId>,
 }
 
 impl Operation<'_> {
@@ -87,7 +89,7 @@ impl Operation<'_> {
         placement: Placement,
     ) -> Result<Arc<RoomEvent>, StoreFault> {
         let RoomEvent { number, pdu, facts } = outlier;
-        let Placement { outcome, provisional, before, rank, gap } = placement;
+        let Placement { outcome, provisional, before, rank, backward_extremities } = placement;
         let key = pdu.as_state().filter(|_| outcome != Outcome::Rejected);
         let mut facts = EventFacts { outcome, provisional, before: Some(before), ..facts };
         if let Some(key) = &key {
@@ -100,7 +102,7 @@ impl Operation<'_> {
             self.link(&pdu, number, key).await?;
         }
         if outcome == Outcome::Accepted {
-            facts.rank = Some(self.rank(rank, gap));
+            facts.rank = Some(self.rank(rank, backward_extremities));
         }
         let event = Arc::new(RoomEvent { number, pdu, facts });
         self.write(&event);
@@ -108,21 +110,24 @@ impl Operation<'_> {
     }
 
     /// The place in graph order, with the gap below it.
-    fn rank(&mut self, rank: Option<Rank>, gap: Vec<OwnedEventId>) -> Rank {
+    fn rank(&mut self, rank: Option<Rank>, missing: Vec<OwnedEventId>) -> Rank {
         if let Some(rank) = rank {
             // The head guards the places above; this one was free when ingest looked.
             self.batch.expect::<History>(&(self.next.view.number, rank), None);
         }
         let rank = rank.unwrap_or_else(|| {
-            if !gap.is_empty() {
+            if !missing.is_empty() {
                 self.next.next_rank = self.next.next_rank.above_gap();
             }
             let rank = self.next.next_rank;
             self.next.next_rank = rank.above();
             rank
         });
-        if !gap.is_empty() {
-            self.batch.put::<Gaps>(&(self.next.view.number, rank), &GapRow { missing: gap });
+        if !missing.is_empty() {
+            self.batch.put::<BackwardExtremities>(
+                &(self.next.view.number, rank),
+                &BackwardExtremitiesRow { missing },
+            );
         }
         rank
     }

@@ -18,7 +18,7 @@ use super::token::HistoryToken;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::rank::Rank;
-use crate::schema::{Gaps, History, Timeline};
+use crate::schema::{BackwardExtremities, History, Timeline};
 
 /// Events of a page at most, whatever was asked for.
 pub const MAX_PAGE_EVENTS: usize = 1000;
@@ -185,8 +185,9 @@ impl RoomReader<'_> {
     async fn stop_at_gap(&self, walk: &mut Walk) -> Result<Option<Vec<OwnedEventId>>, StoreFault> {
         let room = self.view.number;
         // A gap is below the event of its rank. One at the place where the walk begins has been met before.
-        let between =
-            KeyRange::<Gaps>::prefix(&room).after(&(room, walk.range.start)).before(&(room, walk.range.end));
+        let between = KeyRange::<BackwardExtremities>::prefix(&room)
+            .after(&(room, walk.range.start))
+            .before(&(room, walk.range.end));
         let found = self.snapshot.scan(between, walk.direction, 1).await?;
         let Some(((_, rank), gap)) = found.rows.into_iter().next() else { return Ok(None) };
         match walk.direction {

@@ -71,7 +71,7 @@ record! {
         pub generation: Generation,
         /// The current state: what the states after all forward extremities resolve to.
         pub root: Root,
-        pub extremities: Vec<EventNumber>,
+        pub forward_extremities: Vec<EventNumber>,
         /// Where the next live event stands in graph order.
         pub next_rank: Rank,
         /// Those of the last row of `timeline`.
@@ -211,7 +211,7 @@ record! {
 
 record! {
     /// A place below which history is missing.
-    pub struct GapRow = 1 {
+    pub struct BackwardExtremitiesRow = 1 {
         /// The events to ask for.
         pub missing: Vec<OwnedEventId>,
     }

@@ -135,7 +135,8 @@ impl Rooms {
         let current = plop_state_store::resolver::Resolved { base: view.root, changes: Vec::new() };
         let authorising = reading.state_events(&current, &keys).await?;
         let draft = EventDraft::state("m.room.member", user.as_str(), user.to_owned(), content);
-        let extremities: Vec<&Pdu> = reading.tips().iter().map(|tip| &tip.pdu).collect();
+        let extremities: Vec<&Pdu> =
+            reading.forward_extremities().iter().map(|extremity| &extremity.pdu).collect();
         let core = self.core();
         Ok(draft.builder(core, view, &extremities, &authorising).build(view.rules, &core.key)?)
     }

@@ -5,13 +5,13 @@ use plop_db::codec::{Tail, decode};
 use plop_db::{Batch, Position};
 use plop_rooms::rank::Rank;
 use plop_rooms::schema::{
-    ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals, EventFacts,
-    EventNumbers, EventRow, Events, GapRow, Gaps, HeadRow, Heads, History, JoinedSince, KEYSPACES, LastSent,
-    MemberRow, Members, Membership, MentionRow, Mentions, Originals, Outcome, PartialServers, Projecting,
-    ProjectingRow, PublishedRooms, RoomAliases, RoomIds, RoomRow, Rooms, SentBy, ServerName, SigningKeyRow,
-    SigningKeys, StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow,
-    Totals, TransactionKey, TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents,
-    WaitingRedactions, WaitingRow,
+    ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
+    BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventRow, Events, HeadRow, Heads,
+    History, JoinedSince, KEYSPACES, LastSent, MemberRow, Members, Membership, MentionRow, Mentions,
+    Originals, Outcome, PartialServers, Projecting, ProjectingRow, PublishedRooms, RoomAliases, RoomIds,
+    RoomRow, Rooms, SentBy, ServerName, SigningKeyRow, SigningKeys, StrippedState, StrippedStateRow, Tally,
+    ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey, TransactionRow, Transactions,
+    UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
 };
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, KeyHash, RoomNumber};
@@ -70,13 +70,13 @@ fn put_room(rows: &mut Batch) {
         next_event: EVENT,
         generation: Generation(1),
         root: root(),
-        extremities: vec![EventNumber(5), EventNumber(6)],
+        forward_extremities: vec![EventNumber(5), EventNumber(6)],
         next_rank: Rank::FIRST,
         totals: totals(),
         is_partial: false,
     };
     rows.put::<Heads>(&ROOM, &whole);
-    let partial = HeadRow { root: Root::EMPTY, extremities: Vec::new(), is_partial: true, ..whole };
+    let partial = HeadRow { root: Root::EMPTY, forward_extremities: Vec::new(), is_partial: true, ..whole };
     rows.put::<Heads>(&ROOM, &partial);
     rows.put::<PartialServers>(&(ROOM, owned_server_name!("b.c")), &());
     rows.put::<Projecting>(&ROOM, &ProjectingRow { from: root(), since: 9 });
@@ -121,7 +121,7 @@ fn put_orders(rows: &mut Batch) {
         rows.put::<History>(&(ROOM, rank), &EVENT);
     }
     let missing = vec![id(), owned_event_id!("$f")];
-    rows.put::<Gaps>(&(ROOM, Rank::FIRST), &GapRow { missing });
+    rows.put::<BackwardExtremities>(&(ROOM, Rank::FIRST), &BackwardExtremitiesRow { missing });
 }
 
 fn put_members(rows: &mut Batch) {

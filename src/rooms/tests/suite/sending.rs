@@ -77,7 +77,7 @@ async fn many_senders_at_once_make_a_chain_without_loss() {
     let snapshot = bed.rooms.core().db.snapshot();
     let head =
         snapshot.get::<plop_rooms::schema::Heads>(&view.number).await.expect("a read").expect("a head");
-    assert_eq!(head.extremities.len(), 1);
+    assert_eq!(head.forward_extremities.len(), 1);
     assert_eq!(head.totals.all.notifying, 50);
 }
 

@@ -5,7 +5,7 @@ use plop_rooms::draft::EventDraft;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::ingest::Verdict;
 use plop_rooms::remote::RawPdu;
-use plop_rooms::schema::{Gaps, History, Outcome};
+use plop_rooms::schema::{BackwardExtremities, History, Outcome};
 use plop_rooms::serve::ServeError;
 use plop_state::Pdu;
 use plop_state::json::{Object, Value};
@@ -14,8 +14,8 @@ use ruma::{OwnedEventId, OwnedUserId, RoomVersionId};
 use crate::sim_room::{outcome, picture, timeline, view};
 use crate::sim_scene::Scene;
 
-async fn tips(scene: &Scene) -> Vec<OwnedEventId> {
-    picture(&scene.server, &scene.room).await.tips.into_iter().collect()
+async fn forward_extremities(scene: &Scene) -> Vec<OwnedEventId> {
+    picture(&scene.server, &scene.room).await.forward_extremities.into_iter().collect()
 }
 
 async fn message(scene: &Scene, prev: &[OwnedEventId], body: &str) -> Pdu {
@@ -51,7 +51,7 @@ async fn shown(scene: &Scene, event: &Pdu) -> std::sync::Arc<RoomEvent> {
 #[tokio::test(start_paused = true)]
 async fn two_events_of_one_gap_close_it_and_get_a_place_each() {
     let scene = Scene::new(RoomVersionId::V11).await;
-    let old = tips(&scene).await;
+    let old = forward_extremities(&scene).await;
     let (one, two) = (message(&scene, &old, "one").await, message(&scene, &old, "two").await);
     gap(&scene, &[&one, &two]).await;
     let verdicts = tokio::join!(scene.receive(&one), scene.receive(&two));
@@ -63,7 +63,7 @@ async fn two_events_of_one_gap_close_it_and_get_a_place_each() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_request_does_not_let_the_next_one_in_too_early() {
     let scene = Scene::new(RoomVersionId::V11).await;
-    let old = tips(&scene).await;
+    let old = forward_extremities(&scene).await;
     let (one, two) = (message(&scene, &old, "one").await, message(&scene, &old, "two").await);
     gap(&scene, &[&one, &two]).await;
     {
@@ -78,7 +78,7 @@ async fn a_dropped_request_does_not_let_the_next_one_in_too_early() {
 /// The room has no gap.
 async fn nothing_is_missing(scene: &Scene) {
     let number = view(&scene.server, &scene.room).await.number;
-    let gaps = KeyRange::<Gaps>::prefix(&number);
+    let gaps = KeyRange::<BackwardExtremities>::prefix(&number);
     let gaps = scene.server.rooms.core().db.snapshot().scan(gaps, Direction::Forward, 10).await;
     assert!(gaps.expect("rows").rows.is_empty(), "nothing is missing any more");
 }
@@ -86,7 +86,7 @@ async fn nothing_is_missing(scene: &Scene) {
 #[tokio::test(start_paused = true)]
 async fn a_redaction_in_flight_reaches_the_event_that_comes_meanwhile() {
     let scene = Scene::new(RoomVersionId::V11).await;
-    let event = message(&scene, &tips(&scene).await, "secret").await;
+    let event = message(&scene, &forward_extremities(&scene).await, "secret").await;
     let number = view(&scene.server, &scene.room).await.number;
     let mut draft = EventDraft::message("m.room.redaction", scene.admin(), Object::new());
     draft.redacts = Some(event.event_id_owned().clone());
@@ -103,7 +103,7 @@ async fn a_redaction_in_flight_reaches_the_event_that_comes_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn two_backfills_of_one_gap_give_no_place_twice() {
     let scene = Scene::new(RoomVersionId::V11).await;
-    let old = tips(&scene).await;
+    let old = forward_extremities(&scene).await;
     let [missing, one, two] = [
         message(&scene, &old, "missing").await,
         message(&scene, &old, "one").await,
@@ -156,7 +156,7 @@ async fn other_servers_are_told_only_what_is_on_disk() {
     let scene = Scene::new(RoomVersionId::V11).await;
     let rooms = &scene.server.rooms;
     let number = view(&scene.server, &scene.room).await.number;
-    let before = tips(&scene).await;
+    let before = forward_extremities(&scene).await;
     let mut writer = rooms.writer(number).await.expect("the guard");
     let mut operation = writer.begin();
     let text = crate::sim_room::message(scene.admin(), "in flight");

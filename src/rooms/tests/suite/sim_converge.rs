@@ -73,7 +73,7 @@ async fn converge(count: u8, seed: u64, version: &RoomVersionId) -> Trouble {
     }
     deliveries.abort_all();
     let first = picture(&servers[0], &room).await;
-    assert_eq!(first.tips.len(), 1, "the last message has gathered all forks");
+    assert_eq!(first.forward_extremities.len(), 1, "the last message has gathered all forks");
     for server in &servers[1..] {
         assert_eq!(picture(server, &room).await, first, "{} sees another room", server.name);
     }
@@ -155,7 +155,7 @@ async fn chaos(network: &Arc<Network>, servers: &[Server], room: &OwnedRoomId, s
         for server in servers {
             let number = view(server, room).await.number;
             let reading = server.rooms.writer(number).await.expect("the guard").reading();
-            forks = forks.max(reading.tips().len());
+            forks = forks.max(reading.forward_extremities().len());
         }
     }
     forks

@@ -21,8 +21,8 @@ fn unknown(name: &str) -> OwnedEventId {
     EventId::parse(format!("${name:a>43}")).expect("an event id")
 }
 
-async fn tips(scene: &Scene) -> Vec<OwnedEventId> {
-    picture(&scene.server, &scene.room).await.tips.into_iter().collect()
+async fn forward_extremities(scene: &Scene) -> Vec<OwnedEventId> {
+    picture(&scene.server, &scene.room).await.forward_extremities.into_iter().collect()
 }
 
 async fn shown(scene: &Scene, event: &Pdu) -> bool {
@@ -37,10 +37,17 @@ async fn b3_38_auth_and_prev_events_of_another_room_satisfy_nothing() {
     let cited: Vec<_> = foreign.state.values().take(3).cloned().collect();
     let room = scene.room.clone();
     let body = || json(r#"{"body":"x"}"#);
-    let event =
-        scene.build(room.clone(), &tips(&scene).await, &cited, &scene.evil, "m.room.message", None, body());
+    let event = scene.build(
+        room.clone(),
+        &forward_extremities(&scene).await,
+        &cited,
+        &scene.evil,
+        "m.room.message",
+        None,
+        body(),
+    );
     assert_eq!(scene.receive(&event).await, Verdict::Waiting);
-    let prev: Vec<_> = foreign.tips.into_iter().collect();
+    let prev: Vec<_> = foreign.forward_extremities.into_iter().collect();
     let event = scene.on(&prev, &scene.evil, "m.room.message", None, r#"{"body":"x"}"#).await;
     assert_eq!(scene.receive(&event).await, Verdict::Waiting);
     assert!(!shown(&scene, &event).await);
@@ -60,7 +67,7 @@ async fn b3_40_what_cites_a_rejected_event_is_rejected_and_no_state_has_it() {
     let body = json(r#"{"body":"x"}"#);
     let event = scene.build(
         scene.room.clone(),
-        &tips(&scene).await,
+        &forward_extremities(&scene).await,
         &cited,
         &scene.evil,
         "m.room.message",
@@ -112,23 +119,23 @@ async fn b3_42_a_soft_failed_event_is_shown_to_nobody_and_can_be_built_on() {
     let scene = scene().await;
     let friend = OwnedUserId::try_from("@friend:evil.example").expect("a user id");
     scene.join(&friend).await;
-    let (old, banned) = (tips(&scene).await, scene.evil.clone());
+    let (old, banned) = (forward_extremities(&scene).await, scene.evil.clone());
     let evasion = scene.on(&old, &banned, "m.room.topic", Some(""), r#"{"topic":"x"}"#).await;
     let levels = r#"{"users":{"@admin:s1.example":100},"events":{"m.room.topic":0}}"#;
     let levels = json(levels);
     let draft = plop_rooms::draft::EventDraft::state("m.room.power_levels", "", scene.admin(), levels);
     send(&scene.server, &scene.room, draft).await.expect("allowed");
     drop(evasion);
-    let old = tips(&scene).await;
+    let old = forward_extremities(&scene).await;
     let evasion = scene.on(&old, &banned, "m.room.topic", Some(""), r#"{"topic":"x"}"#).await;
     let ban = send(&scene.server, &scene.room, member(scene.admin(), &banned, "ban")).await.expect("allowed");
     assert_eq!(scene.receive(&evasion).await, Verdict::SoftFailed);
     assert!(!shown(&scene, &evasion).await);
-    assert_eq!(tips(&scene).await, [ban.pdu.event_id_owned().clone()]);
+    assert_eq!(forward_extremities(&scene).await, [ban.pdu.event_id_owned().clone()]);
     let prev = [evasion.event_id_owned().clone(), ban.pdu.event_id_owned().clone()];
     let child = scene.on(&prev, &friend, "m.room.message", None, r#"{"body":"y"}"#).await;
     assert_eq!(scene.receive(&child).await, Verdict::Accepted);
-    assert_eq!(tips(&scene).await, [child.event_id_owned().clone()]);
+    assert_eq!(forward_extremities(&scene).await, [child.event_id_owned().clone()]);
     assert!(shown(&scene, &child).await && !shown(&scene, &evasion).await);
     let state = picture(&scene.server, &scene.room).await.state;
     assert_eq!(state.get(&format!(r#"("m.room.member", "{banned}")"#)), Some(ban.pdu.event_id_owned()));
@@ -172,7 +179,7 @@ async fn b3_45_an_auth_chain_that_ends_in_the_middle_leaves_nothing_behind() {
     let key = Some(friend.as_str());
     let join = scene.build(
         scene.room.clone(),
-        &tips(&scene).await,
+        &forward_extremities(&scene).await,
         &cited,
         &friend,
         "m.room.member",
@@ -182,8 +189,15 @@ async fn b3_45_an_auth_chain_that_ends_in_the_middle_leaves_nothing_behind() {
     scene.shows(&join);
     let cited = [create, join.event_id_owned().clone()];
     let body = json(r#"{"body":"x"}"#);
-    let event =
-        scene.build(scene.room.clone(), &tips(&scene).await, &cited, &friend, "m.room.message", None, body);
+    let event = scene.build(
+        scene.room.clone(),
+        &forward_extremities(&scene).await,
+        &cited,
+        &friend,
+        "m.room.message",
+        None,
+        body,
+    );
     assert_eq!(scene.receive(&event).await, Verdict::Waiting);
     assert_eq!(scene.outcome(&join).await, None, "its own auth events are missing");
 }
@@ -204,7 +218,7 @@ async fn b3_46_unknown_and_unreachable_prev_events_are_no_empty_state() {
 #[tokio::test(start_paused = true)]
 async fn b3_47_backfill_gives_history_of_the_room_and_changes_nothing_else() {
     let scene = scene().await;
-    let old = tips(&scene).await;
+    let old = forward_extremities(&scene).await;
     let below = scene.on(&old, &scene.evil, "m.room.message", None, r#"{"body":"below"}"#).await;
     let prev = [below.event_id_owned().clone()];
     let event = scene.on(&prev, &scene.evil, "m.room.message", None, r#"{"body":"above"}"#).await;
@@ -311,21 +325,21 @@ async fn a_server_that_forks_a_room_without_end_crowds_out_its_own_forks() {
     /// More forks than one resolution takes.
     const MANY: usize = 70;
     let scene = scene().await;
-    let old = tips(&scene).await;
+    let old = forward_extremities(&scene).await;
     scene.knows_third();
     let friend = OwnedUserId::try_from("@friend:third.example").expect("a user id");
     let join = r#"{"membership":"join"}"#;
     let join = scene.third().next(&friend, "m.room.member", Some(friend.as_str()), join).await;
     assert_eq!(scene.receive(&join).await, Verdict::Accepted);
-    let honest = tips(&scene).await;
+    let honest = forward_extremities(&scene).await;
     for number in 0..MANY {
         let name = format!(r#"{{"membership":"join","displayname":"{number}"}}"#);
         let fork = scene.on(&old, &scene.evil, "m.room.member", Some(scene.evil.as_str()), &name).await;
         assert_eq!(scene.receive(&fork).await, Verdict::Accepted, "fork {number}");
     }
-    let now = tips(&scene).await;
+    let now = forward_extremities(&scene).await;
     assert!(now.len() <= 32, "{} forward extremities", now.len());
-    assert!(honest.iter().all(|tip| now.contains(tip)), "another server's are kept");
+    assert!(honest.iter().all(|extremity| now.contains(extremity)), "another server's are kept");
     send(&scene.server, &scene.room, message(scene.admin(), "still here")).await.expect("allowed");
 }
 

@@ -210,7 +210,7 @@ pub async fn deliver(network: Arc<Network>, from: Server, to: Server, room: Owne
 #[derive(Debug, PartialEq, Eq)]
 pub struct Picture {
     pub state: BTreeMap<String, OwnedEventId>,
-    pub tips: BTreeSet<OwnedEventId>,
+    pub forward_extremities: BTreeSet<OwnedEventId>,
 }
 
 /// Everything that must hold on one server, and its picture of the room.
@@ -238,8 +238,12 @@ pub async fn picture(server: &Server, room: &OwnedRoomId) -> Picture {
     let projected: BTreeMap<_, _> =
         view.members.iter().map(|(user, member)| (user.to_string(), member.event)).collect();
     assert_eq!(projected, members, "the members of {} are those of its state", server.name);
-    let tips = reading.tips().iter().map(|tip| tip.pdu.event_id_owned().clone()).collect();
-    Picture { state, tips }
+    let forward_extremities = reading
+        .forward_extremities()
+        .iter()
+        .map(|extremity| extremity.pdu.event_id_owned().clone())
+        .collect();
+    Picture { state, forward_extremities }
 }
 
 /// What became of an event on a server.

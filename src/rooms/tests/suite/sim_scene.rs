@@ -195,8 +195,9 @@ impl Scene {
 
     /// An event of the other server on top of what is here.
     pub async fn next(&self, sender: &UserId, kind: &str, state_key: Option<&str>, content: &str) -> Pdu {
-        let tips: Vec<_> = picture(&self.server, &self.room).await.tips.into_iter().collect();
-        self.on(&tips, sender, kind, state_key, content).await
+        let forward_extremities: Vec<_> =
+            picture(&self.server, &self.room).await.forward_extremities.into_iter().collect();
+        self.on(&forward_extremities, sender, kind, state_key, content).await
     }
 
     /// An event of the other server on top of these, citing what the current state has.

@@ -5,7 +5,7 @@ use plop_rooms::operation::{Operation, Placement};
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::history::{HistoryPage, MAX_PAGE_EVENTS, PageRequest};
 use plop_rooms::reader::token::HistoryToken;
-use plop_rooms::schema::{GapRow, Gaps, Outcome, Timeline};
+use plop_rooms::schema::{BackwardExtremities, BackwardExtremitiesRow, Outcome, Timeline};
 use plop_state::build::EventBuilder;
 use ruma::{RoomVersionId, owned_event_id};
 
@@ -170,7 +170,8 @@ async fn place(operation: &mut Operation<'_>, outcome: Outcome, count: usize) {
         let builder = EventBuilder::new(Some(view.id.clone()), "m.room.message", id("mallory"), content);
         let pdu = builder.build(view.rules, &operation.core().key).expect("an event");
         let before = view.root;
-        let placement = Placement { outcome, provisional: false, before, rank: None, gap: Vec::new() };
+        let placement =
+            Placement { outcome, provisional: false, before, rank: None, backward_extremities: Vec::new() };
         operation.place(pdu, placement, None).await.expect("an event");
     }
 }
@@ -186,9 +187,9 @@ async fn no_page_crosses_a_gap() {
     let all = ids(&events);
     let missing = vec![owned_event_id!("$missing")];
     let gap = events[all.len() - 3].facts.rank.expect("a rank");
-    let row = GapRow { missing: missing.clone() };
+    let row = BackwardExtremitiesRow { missing: missing.clone() };
     room.write(async |operation: &mut Operation<'_>| {
-        operation.batch().put::<Gaps>(&(room.number, gap), &row);
+        operation.batch().put::<BackwardExtremities>(&(room.number, gap), &row);
     })
     .await;
     let alice = user("alice");

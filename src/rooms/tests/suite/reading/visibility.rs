@@ -280,8 +280,13 @@ async fn b4_80_an_outlier_is_served_to_nobody_nor_is_what_was_not_accepted() {
                 operation.put_outlier(pdu, outcome).await.expect("an event");
             } else {
                 let before = view.root;
-                let placement =
-                    Placement { outcome, provisional: false, before, rank: None, gap: Vec::new() };
+                let placement = Placement {
+                    outcome,
+                    provisional: false,
+                    before,
+                    rank: None,
+                    backward_extremities: Vec::new(),
+                };
                 operation.place(pdu, placement, None).await.expect("an event");
             }
             id
