@@ -4,10 +4,8 @@
 //! ([`plop_accounts`]), how large a request may be ([`crate::extract::bodies`]).
 //!
 //! Invariants: a budget is its user's, not a device's, so more sessions are no more budget; what is refused costs nothing. Memory is bounded.
-//! Nobody waits here: a look-up under a lock that is shared with a sixteenth of the users.
+//! Nobody waits here: a look-up under a lock that is shared with a sixteenth of the users; full answers, which are few, have one lock.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +14,7 @@ use std::time::Duration;
 use http::Method;
 use http::request::Parts;
 use plop_base::buckets::{Buckets, Rate};
+use plop_base::shares::{Share, Shares};
 use plop_base::{Clock, Network};
 use ruma::{OwnedUserId, UserId};
 
@@ -69,6 +68,8 @@ struct Inner {
     clock: Clock,
     shards: [Mutex<Shard>; SHARDS],
     strangers: Mutex<Buckets<Network>>,
+    /// Full answers that are being made or sent.
+    full_syncs: Shares<OwnedUserId>,
 }
 
 /// What is kept of some of the users.
@@ -76,12 +77,13 @@ struct Inner {
 struct Shard {
     writes: Buckets<OwnedUserId>,
     reads: Buckets<OwnedUserId>,
-    /// Full answers that are being made or sent.
-    syncs: BTreeMap<OwnedUserId, u32>,
 }
 
 /// A full answer of `/sync`, until it is gone.
-pub struct FullAnswer(Option<(Arc<Inner>, OwnedUserId)>);
+pub struct FullAnswer {
+    /// `None` where nobody is limited.
+    _share: Option<Share<OwnedUserId>>,
+}
 
 impl Cost {
     /// What a request costs: what its route says, else one if it changes something.
@@ -95,8 +97,8 @@ impl Budgets {
     /// `None`: nobody is limited.
     pub fn new(limits: Option<BudgetLimits>, clock: &Clock) -> Self {
         Self(limits.map(|limits| {
-            let (shards, strangers) = Default::default();
-            Arc::new(Inner { limits, clock: clock.clone(), shards, strangers })
+            let (shards, strangers, full_syncs) = Default::default();
+            Arc::new(Inner { limits, clock: clock.clone(), shards, strangers, full_syncs })
         }))
     }
 
@@ -139,15 +141,9 @@ impl Budgets {
 
     /// The place of a full answer of `/sync`.
     pub fn full_answer(&self, user: &UserId) -> Result<FullAnswer, ApiError> {
-        let Some(inner) = &self.0 else { return Ok(FullAnswer(None)) };
-        let mut shard = inner.shard(user);
-        let user = user.to_owned();
-        let count = shard.syncs.entry(user.clone()).or_default();
-        if *count >= inner.limits.full_syncs {
-            return Err(ApiError::limited(AGAIN));
-        }
-        *count += 1;
-        Ok(FullAnswer(Some((Arc::clone(inner), user))))
+        let Some(inner) = &self.0 else { return Ok(FullAnswer { _share: None }) };
+        let share = inner.full_syncs.take(user.to_owned(), inner.limits.full_syncs);
+        share.map_or_else(|| Err(ApiError::limited(AGAIN)), |share| Ok(FullAnswer { _share: Some(share) }))
     }
 
     /// Takes what an answer of `/sync` of this many bytes costs.
@@ -174,18 +170,6 @@ impl Inner {
         user.as_str().hash(&mut hasher);
         // Of as many as the remainder can be.
         lock(&self.shards[(hasher.finish() % SHARDS as u64) as usize])
-    }
-}
-
-impl Drop for FullAnswer {
-    fn drop(&mut self) {
-        let Some((inner, user)) = self.0.take() else { return };
-        if let Entry::Occupied(mut count) = inner.shard(&user).syncs.entry(user) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
     }
 }
 
@@ -248,11 +232,7 @@ mod tests {
         drop(first);
         assert!(budgets.full_answer(alice).is_ok());
         drop(second);
-        let inner = budgets.0.expect("limits");
-        assert!(
-            inner.shards.iter().all(|shard| lock(shard).syncs.is_empty()),
-            "nothing is kept of who has gone"
-        );
+        assert_eq!(budgets.0.expect("limits").full_syncs.keys(), 0, "nothing is kept of who has gone");
     }
 
     #[tokio::test(start_paused = true)]

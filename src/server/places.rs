@@ -5,13 +5,12 @@
 //! Invariants: a place is free again when its [`Place`] is gone. Who is near (this machine, private networks) or is a proxy of the admin's
 //! stands for many clients, so only the number of all limits it.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use metrics::gauge;
 use plop_base::Network;
+use plop_base::shares::{Share, Shares};
 use plop_config::sections::{Limits, Server};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -22,23 +21,21 @@ const FOR_FIGURES: usize = 32;
 #[derive(Clone)]
 pub struct Places {
     all: Arc<Semaphore>,
-    shares: Arc<Shares>,
-}
-
-/// What addresses hold at present.
-struct Shares {
+    /// What one address may have, and has.
     most: u32,
-    server: Server,
-    held: Mutex<BTreeMap<Network, u32>>,
+    held: Shares<Network>,
+    server: Arc<Server>,
 }
 
 /// That an address has one place more, or is not counted.
-pub struct Share(Option<(Network, Arc<Shares>)>);
+pub struct PeerShare {
+    _share: Option<Share<Network>>,
+}
 
 /// A place of a connection.
 pub struct Place {
     _all: OwnedSemaphorePermit,
-    _share: Share,
+    _share: PeerShare,
 }
 
 impl Places {
@@ -55,32 +52,27 @@ impl Places {
 
     fn of(all: usize, most: u32, server: &Server) -> Self {
         let all = Arc::new(Semaphore::new(all.min(Semaphore::MAX_PERMITS)));
-        let shares = Shares { most, server: server.clone(), held: Mutex::default() };
-        Self { all, shares: Arc::new(shares) }
+        Self { all, most, held: Shares::default(), server: Arc::new(server.clone()) }
     }
 
     /// One place more for an address; `None` if it has as many as it may.
-    pub fn share(&self, peer: IpAddr) -> Option<Share> {
-        let Some(network) = self.shares.network(peer) else { return Some(Share(None)) };
-        let mut held = self.shares.lock();
-        let count = held.entry(network).or_default();
-        if *count >= self.shares.most {
-            return None;
+    pub fn share(&self, peer: IpAddr) -> Option<PeerShare> {
+        match self.network(peer) {
+            Some(network) => {
+                self.held.take(network, self.most).map(|share| PeerShare { _share: Some(share) })
+            }
+            None => Some(PeerShare { _share: None }),
         }
-        *count += 1;
-        Some(Share(Some((network, Arc::clone(&self.shares)))))
     }
 
     /// Waits until there is a place.
-    pub async fn place(&self, share: Share) -> Option<Place> {
+    pub async fn place(&self, share: PeerShare) -> Option<Place> {
         // The semaphore is never closed.
         let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         gauge!("plop_connections").increment(1);
         Some(Place { _all: all, _share: share })
     }
-}
 
-impl Shares {
     /// By what a peer is counted.
     fn network(&self, peer: IpAddr) -> Option<Network> {
         let address = peer.to_canonical();
@@ -91,23 +83,6 @@ impl Shares {
             }
         };
         (!is_near && !self.server.trusts_proxy(address)).then(|| Network::of(address))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Network, u32>> {
-        // Each holder leaves whole counts.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let Some((network, shares)) = &self.0 else { return };
-        if let Entry::Occupied(mut count) = shares.lock().entry(*network) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
     }
 }
 
@@ -128,7 +103,7 @@ mod tests {
         Places::of(all, most, &Server { trusted_proxies, ..Server::default() })
     }
 
-    fn share(places: &Places, peer: &str) -> Option<Share> {
+    fn share(places: &Places, peer: &str) -> Option<PeerShare> {
         places.share(peer.parse().unwrap())
     }
 
@@ -146,7 +121,7 @@ mod tests {
             held.pop();
             assert!(share(&places, same).is_some(), "a place is free again");
         }
-        assert!(places.shares.lock().is_empty(), "nothing is kept of who is gone");
+        assert_eq!(places.held.keys(), 0, "nothing is kept of who is gone");
     }
 
     #[test]
