@@ -1,6 +1,7 @@
 //! What a room shows of itself to those who look at it from outside.
 //!
-//! Owns: the reading of the current state for directories, previews and entrance. Does not own: who may look.
+//! Owns: the reading of the current state for directories, previews and entrance. Does not own: who may look; which types are needed for it, which
+//! the table of the view says ([`crate::view`]).
 //!
 //! Invariants: a pure function of the view. State that anybody may have written is read as far as it makes sense: a value of the wrong type
 //! is one that is not there.
@@ -10,23 +11,11 @@ use plop_state::auth::HistoryVisibility;
 use plop_state::json::{Object, Value};
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId};
 
-use crate::view::RoomView;
-
-/// The types of state whose event with the empty state key is looked at.
-const SHOWN: [&str; 8] = [
-    "m.room.create",
-    "m.room.join_rules",
-    "m.room.history_visibility",
-    "m.room.guest_access",
-    "m.room.name",
-    "m.room.topic",
-    "m.room.avatar",
-    "m.room.canonical_alias",
-];
+use crate::view::{RoomView, ShownIn, types_shown};
 
 /// The keys whose events a view needs to have for its summary.
 pub fn shown_keys() -> impl Iterator<Item = StateKey> {
-    SHOWN.into_iter().map(|kind| StateKey::new(kind, ""))
+    types_shown(ShownIn::Summary).map(|kind| StateKey::new(kind, ""))
 }
 
 /// A room as directories list it (client-server API, `PublishedRoomsChunk`).

@@ -21,31 +21,49 @@ use crate::event::RoomEvent;
 use crate::members::MemberTable;
 use crate::schema::{HeadRow, Membership, Totals};
 
-/// The types whose event with the empty state key is kept in memory: those that authorise, and those that every client shows.
-const KEPT: [&str; 13] = [
-    "m.room.create",
-    "m.room.power_levels",
-    "m.room.join_rules",
-    "m.room.history_visibility",
-    "m.room.guest_access",
-    "m.room.name",
-    "m.room.topic",
-    "m.room.avatar",
-    "m.room.canonical_alias",
-    "m.room.encryption",
-    "m.room.server_acl",
-    "m.room.tombstone",
-    "m.room.pinned_events",
-];
+/// Where something of a kept event is shown to those who look at the room from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownIn {
+    /// The summary that directories list ([`crate::summary`]).
+    Summary,
+    /// Stripped state ([`crate::reader::stripped`]).
+    StrippedState,
+}
+
+/// The types whose event with the empty state key is kept in memory (those that authorise, and those that every client shows), and where they are
+/// shown besides.
+const KEPT: [(&str, &[ShownIn]); 13] = {
+    use ShownIn::{StrippedState, Summary};
+    [
+        ("m.room.create", &[Summary, StrippedState]),
+        ("m.room.name", &[Summary, StrippedState]),
+        ("m.room.avatar", &[Summary, StrippedState]),
+        ("m.room.topic", &[Summary, StrippedState]),
+        ("m.room.join_rules", &[Summary, StrippedState]),
+        ("m.room.canonical_alias", &[Summary, StrippedState]),
+        ("m.room.encryption", &[StrippedState]),
+        ("m.room.history_visibility", &[Summary]),
+        ("m.room.guest_access", &[Summary]),
+        ("m.room.power_levels", &[]),
+        ("m.room.server_acl", &[]),
+        ("m.room.tombstone", &[]),
+        ("m.room.pinned_events", &[]),
+    ]
+};
 
 /// Whether a view holds the event under this key.
 pub fn is_kept(key: &StateKey) -> bool {
-    key.key().is_empty() && KEPT.contains(&key.kind())
+    key.key().is_empty() && KEPT.iter().any(|(kind, _)| *kind == key.kind())
 }
 
 /// The keys that a view holds, to load them.
 pub fn kept_keys() -> impl Iterator<Item = StateKey> {
-    KEPT.into_iter().map(|kind| StateKey::new(kind, ""))
+    KEPT.iter().map(|(kind, _)| StateKey::new(kind, ""))
+}
+
+/// The kept types of which something is shown somewhere.
+pub fn types_shown(place: ShownIn) -> impl Iterator<Item = &'static str> {
+    KEPT.iter().filter(move |(_, places)| places.contains(&place)).map(|(kind, _)| *kind)
 }
 
 /// A room at one moment.

@@ -7,22 +7,12 @@
 use plop_state::Pdu;
 use plop_state::json::write_string;
 
-use crate::view::RoomView;
-
-/// The types that the specification lists; a view holds them all.
-const SHOWN: [&str; 7] = [
-    "m.room.create",
-    "m.room.name",
-    "m.room.avatar",
-    "m.room.topic",
-    "m.room.join_rules",
-    "m.room.canonical_alias",
-    "m.room.encryption",
-];
+use crate::view::{RoomView, ShownIn, types_shown};
 
 /// The stripped state of a room as it is now, each event as JSON.
 pub fn stripped_state(view: &RoomView) -> Vec<String> {
-    SHOWN.iter().filter_map(|kind| view.kept_type(kind)).map(|event| stripped(&event.pdu)).collect()
+    let events = types_shown(ShownIn::StrippedState).filter_map(|kind| view.kept_type(kind));
+    events.map(|event| stripped(&event.pdu)).collect()
 }
 
 /// A state event in stripped form: the invite itself, say, which goes with the state.

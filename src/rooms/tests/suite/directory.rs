@@ -5,6 +5,7 @@ use plop_rooms::ops::create::{CreateRoom, InitialState, Preset};
 use plop_rooms::ops::directory::{DirectoryPage, DirectoryQuery, Place};
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::schema::Members;
+use plop_rooms::summary::RoomSummary;
 use plop_state::json::Object;
 use ruma::{RoomVersionId, room_id};
 
@@ -113,6 +114,53 @@ async fn b4_89_a_page_reads_no_members() {
     let listed = page(&bed, DirectoryQuery { limit: usize::MAX, ..Default::default() }).await;
     assert_eq!(listed.rooms.iter().map(|room| room.joined_members).collect::<Vec<_>>(), [2]);
     assert_eq!(listed.rooms[0].join_rule.as_deref(), Some("public"));
+}
+
+/// Each field has something: a new one that is read of a type which the directory does not load would be missing here.
+#[tokio::test]
+async fn the_directory_shows_what_the_picture_says() {
+    let bed = Bed::new().await;
+    let state = [
+        ("m.room.avatar", r#"{"url":"mxc://plop.example/tea"}"#),
+        ("m.room.guest_access", r#"{"guest_access":"can_join"}"#),
+        ("m.room.history_visibility", r#"{"history_visibility":"world_readable"}"#),
+    ];
+    let initial_state = state.map(|(kind, content)| InitialState {
+        kind: kind.to_owned(),
+        state_key: String::new(),
+        content: json(content),
+    });
+    let request = CreateRoom {
+        preset: Preset::PublicChat,
+        published: true,
+        name: Some("Tea".to_owned()),
+        topic: Some("All about tea".to_owned()),
+        alias: Some("tea".to_owned()),
+        creation_content: json(r#"{"type":"m.space"}"#),
+        initial_state: initial_state.to_vec(),
+        ..private_room(RoomVersionId::V12)
+    };
+    let room = bed.rooms.create(&user("alice"), &request).await.expect("a room");
+    let mut listed = page(&bed, DirectoryQuery::default()).await.rooms;
+    assert_eq!(listed, [RoomSummary::of(&bed.rooms.view_by_id(&room).await.expect("the room"))]);
+    let RoomSummary {
+        room: id,
+        name,
+        topic,
+        avatar_url,
+        canonical_alias,
+        joined_members,
+        is_world_readable,
+        guests_may_join,
+        join_rule,
+        room_type,
+    } = listed.remove(0);
+    assert_eq!((id, joined_members), (room, 1));
+    let texts = [name, topic, avatar_url, canonical_alias.map(Into::into), join_rule, room_type];
+    let expected =
+        ["Tea", "All about tea", "mxc://plop.example/tea", "#tea:plop.example", "public", "m.space"];
+    assert_eq!(texts.each_ref().map(Option::as_deref), expected.map(Some));
+    assert!(is_world_readable && guests_may_join);
 }
 
 #[tokio::test]
