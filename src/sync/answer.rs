@@ -16,7 +16,7 @@ use crate::asking::Asking;
 use crate::frame::{JoinedPart, LeftPart};
 use crate::json::{Writer, state_key};
 use crate::presence;
-use crate::request::StateAt;
+use crate::request::{AnswerFault, StateAt};
 use crate::response::{Apart, RoomState};
 use crate::rooms::{self, Found, ToTell};
 use crate::state::StateEvents;
@@ -94,7 +94,7 @@ impl SyncAnswer {
     }
 
     /// The next part of the text; `None` after the end. Where a later part fails, half a text is no answer.
-    pub async fn part(&mut self) -> Result<Option<String>, StoreFault> {
+    pub async fn part(&mut self) -> Result<Option<String>, AnswerFault> {
         let mut step = 0;
         while self.stage != Stage::Done && self.writer.bytes() < PART_BYTES {
             take_turns(step, STEPS_AT_ONCE).await;
@@ -109,7 +109,7 @@ impl SyncAnswer {
         self.stage == Stage::Done && self.writer.bytes() == 0
     }
 
-    async fn step(&mut self) -> Result<(), StoreFault> {
+    async fn step(&mut self) -> Result<(), AnswerFault> {
         if let Some(open) = self.open.take() {
             return self.state_page(open).await;
         }
@@ -202,17 +202,19 @@ impl SyncAnswer {
     }
 
     /// One more page of a room's state; after the last one the room is closed.
-    async fn state_page(&mut self, mut open: OpenState) -> Result<(), StoreFault> {
+    async fn state_page(&mut self, mut open: OpenState) -> Result<(), AnswerFault> {
         let Some(rooms) = &self.rooms else { return Ok(()) };
-        if let Some(rest) = &mut open.rest
-            && let Some(mut scene) = rooms.asking.scene(open.room).await?
-            && let Some(events) = rest.next(&scene).await?
-        {
-            let texts = rooms.asking.state_texts(&mut scene, events).await?;
-            drop(scene);
-            self.state_events(&mut open, &texts);
-            self.open = Some(open);
-            return Ok(());
+        if let Some(rest) = &mut open.rest {
+            // A state that ended here would look whole.
+            let scene = rooms.asking.scene(open.room).await?;
+            let mut scene = scene.ok_or(AnswerFault::RoomGone(open.room))?;
+            if let Some(events) = rest.next(&scene).await? {
+                let texts = rooms.asking.state_texts(&mut scene, events).await?;
+                drop(scene);
+                self.state_events(&mut open, &texts);
+                self.open = Some(open);
+                return Ok(());
+            }
         }
         if open.has_begun {
             self.writer.close_events();

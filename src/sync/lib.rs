@@ -54,7 +54,7 @@ mod wake;
 pub use answer::SyncAnswer;
 pub use filter::FilterRefusal;
 pub use page_token::PageToken;
-pub use request::{StateAt, SyncError, SyncRequest};
+pub use request::{AnswerFault, StateAt, SyncError, SyncRequest};
 pub use shared::Parts;
 pub use sync::Syncing;
 pub use token::SyncToken;

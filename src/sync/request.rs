@@ -7,6 +7,7 @@ use std::time::Duration;
 use plop_db::ReadError;
 use plop_ephemeral::{PresenceReadError, PresenceState};
 use plop_rooms::fault::StoreFault;
+use plop_state_store::RoomNumber;
 
 use crate::filter::FilterRefusal;
 
@@ -63,6 +64,16 @@ pub enum SyncError {
     /// The server itself has nothing to sync.
     #[error("this needs a user")]
     NoUser,
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+/// Why an answer that has begun has no end.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerFault {
+    /// A room cannot be read any more whose state is half told.
+    #[error("room {} went while its state was told", .0.0)]
+    RoomGone(RoomNumber),
     #[error(transparent)]
     Store(#[from] StoreFault),
 }

@@ -1,6 +1,6 @@
 //! `/sync` gives no answer.
 
-use plop_sync::{FilterRefusal, SyncError};
+use plop_sync::{AnswerFault, FilterRefusal, SyncError};
 
 use crate::error::ApiError;
 
@@ -11,6 +11,15 @@ impl From<SyncError> for ApiError {
             SyncError::Filter(refusal) => refusal.into(),
             SyncError::NoUser => Self::forbidden(error),
             SyncError::Store(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<AnswerFault> for ApiError {
+    fn from(fault: AnswerFault) -> Self {
+        match fault {
+            AnswerFault::RoomGone(_) => Self::internal(fault),
+            AnswerFault::Store(fault) => fault.into(),
         }
     }
 }

@@ -11,8 +11,7 @@ use futures_util::stream::{self, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use plop_ephemeral::PresenceState;
-use plop_rooms::fault::StoreFault;
-use plop_sync::{StateAt, SyncAnswer, SyncRequest, Syncing};
+use plop_sync::{AnswerFault, StateAt, SyncAnswer, SyncRequest, Syncing};
 use ruma::OwnedUserId;
 use serde::Deserialize;
 
@@ -104,7 +103,7 @@ fn body(first: String, answer: SyncAnswer, sent: Sent) -> Body {
         let part = answer.part().await;
         let part = part.inspect_err(|fault| tracing::error!(%fault, "an answer of /sync was cut off"))?;
         sent.bytes += part.as_ref().map_or(0, String::len);
-        Ok::<_, StoreFault>(part.map(|part| (part, (answer, sent))))
+        Ok::<_, AnswerFault>(part.map(|part| (part, (answer, sent))))
     });
     Body::from_stream(stream::iter([Ok(first)]).chain(later))
 }

@@ -1,6 +1,9 @@
 //! The state that goes with a timeline, at either end of it.
 
-use plop_sync::{StateAt, SyncRequest};
+use plop_db::Batch;
+use plop_rooms::schema::Heads;
+use plop_state::json::Object;
+use plop_sync::{AnswerFault, StateAt, SyncRequest};
 use serde_json::{Value, json as value};
 
 use crate::bed::{Bed, keys, told, user};
@@ -139,4 +142,28 @@ async fn a_large_state_is_written_in_parts() {
         let state = told(&joined["state"]["events"]);
         assert_eq!(state.iter().filter(|kind| *kind == "m.room.member").count(), members);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_goes_while_its_state_is_told_ends_the_answer() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    for number in 0..450 {
+        bed.join(&format!("u{number}"), &room).await;
+    }
+    let mut answer = bed.sync.sync(&user("alice"), &SyncRequest::default()).await.expect("an answer");
+    assert!(answer.part().await.is_ok_and(|part| part.is_some()) && !answer.is_over());
+    // Without its head a room is not here, once it has to be read again.
+    let number = bed.rooms.number(&room).await.expect("a read").expect("a room");
+    let mut gone = Batch::durable();
+    gone.delete::<Heads>(&number);
+    bed.ground.db.commit(gone).await.expect("a commit");
+    assert!(bed.rooms.join(&user("late"), &room, &Object::new()).await.is_err());
+    let fault = loop {
+        match answer.part().await {
+            Ok(part) => assert!(part.is_some(), "the answer has an end"),
+            Err(fault) => break fault,
+        }
+    };
+    assert!(matches!(fault, AnswerFault::RoomGone(gone) if gone == number), "{fault}");
 }
