@@ -24,6 +24,9 @@ use crate::schema::{EventRow, Events, Heads, Outcome};
 use crate::slot::{Ahead, RoomSlot};
 use crate::view::RoomView;
 
+/// How one state differs from another one: the keys, with the events that the other one has.
+pub type Changes = Vec<(StateKey, Option<Arc<RoomEvent>>)>;
+
 /// A room at one moment.
 pub struct RoomReading {
     core: Arc<Core>,
@@ -177,11 +180,7 @@ impl RoomReading {
     }
 
     /// What is different in another state of the room, with the events that it has.
-    pub async fn differences(
-        &self,
-        from: Root,
-        to: Root,
-    ) -> Result<Vec<(StateKey, Option<Arc<RoomEvent>>)>, StoreFault> {
+    pub async fn differences(&self, from: Root, to: Root) -> Result<Changes, StoreFault> {
         let found = self.core.state.tree.diff(&self.snapshot, self.view().grove(), from, to).await?;
         // One of the two has the key, and what it has is a state event.
         let numbers: Vec<EventNumber> =

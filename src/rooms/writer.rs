@@ -2,8 +2,7 @@
 //!
 //! Owns: [`RoomWriter`]: having it means that nobody else writes the room. Does not own: what is written ([`crate::operation`]).
 //!
-//! Invariants: nothing from another server is awaited while one is held, and no long resolution is run, but for an event from elsewhere that
-//! the room has outrun several times ([`crate::ingest`]). It is released before the disk is
+//! Invariants: nothing from another server is awaited while one is held, and no long resolution is run. It is released before the disk is
 //! waited for.
 
 use std::sync::Arc;

@@ -14,10 +14,11 @@ use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
 use ruma::{RoomId, ServerName};
 
+use super::checking::{check_in, placed};
 use super::extremities::{free_below, gaps_naming};
 use super::gate::Ingest;
-use super::judging::{apply_redactions, check_in, close_gaps, placed, still_missing, stop_waiting};
 use super::order::parents_first;
+use super::place::{apply_redactions, close_gaps, still_missing, stop_waiting};
 use super::site::Site;
 use crate::loading::LoadError;
 use crate::operation::Placement;

@@ -1,15 +1,16 @@
 //! What an accepted event would make of the room: its forward extremities and the state that they resolve to.
 //!
-//! Owns: the plan, made on a reading of the room without its guard. Does not own: carrying it out.
+//! Owns: the plan, made on a reading of the room without its guard, and whether it still holds. Does not own: carrying it out.
 //!
 //! Invariants: an accepted event is a forward extremity as long as no accepted event is known to follow it, be it through rejected or
 //! soft-failed events, or across a gap that names it. There are at most [`MAX_EXTREMITIES`]; a server that makes many forks crowds out its own.
+//! A plan holds as long as the current state and the states beside the event are those that it was made for, whatever messages come meanwhile.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plop_db::{Batch, Direction, KeyRange};
-use plop_state::{Pdu, StateKey};
+use plop_state::Pdu;
 use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, InFlight};
@@ -22,8 +23,9 @@ use super::site::Site;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
+use crate::operation::{Advance, Operation};
 use crate::rank::Rank;
-use crate::reading::RoomReading;
+use crate::reading::{Changes, RoomReading};
 use crate::schema::{BackwardExtremities, BackwardExtremitiesRow, History, Outcome};
 
 /// Rejected and soft-failed events that are walked through in search of forward extremities.
@@ -38,51 +40,62 @@ const MAX_GAPS: usize = 1_000;
 /// Places in graph order that are looked at for a free one.
 const MAX_PLACES: usize = 4_096;
 
+/// Differences from the current state whose events are read again under the guard, where the room has moved on since they were read.
+const MAX_READ_AGAIN: usize = 64;
+
 /// What to do once the guard is held.
 pub(super) struct Plan {
-    /// The forward extremities that stay.
-    pub staying: Vec<Arc<RoomEvent>>,
-    /// Whether the event becomes one.
-    pub becomes_extremity: bool,
-    /// The current state afterwards, but for the event's own change where that comes on top.
+    /// The accepted events that the event follows.
+    followed: BTreeSet<EventNumber>,
+    fills_gap: bool,
+    /// The states after the forward extremities that stay: what the rest of the plan was made of, besides the current state.
+    beside: BTreeSet<Root>,
+    /// The current state afterwards, but for the event's own change where that comes on top, because no extremity stays.
     pub state: Resolved,
-    pub own_on_top: bool,
+    own_on_top: bool,
     /// How that differs from the current state before.
-    pub differences: Vec<(StateKey, Option<Arc<RoomEvent>>)>,
+    differences: Changes,
     /// Where the event stands in graph order; `None` for after all others.
     pub rank: Option<Rank>,
     /// Nodes of states that are not written yet.
     _held: Vec<InFlight>,
 }
 
+/// What a plan is carried out on.
+pub(super) struct Present {
+    around: Around,
+    differences: Changes,
+}
+
+/// The forward extremities around an event.
+struct Around {
+    /// Those that stay.
+    staying: Vec<Arc<RoomEvent>>,
+    /// Whether the event becomes one.
+    becomes_extremity: bool,
+}
+
 impl Ingest {
-    /// Plans how an event that stands on `before` becomes part of the live room. `number` is the event's, if it has one already;
-    /// `gaps` are those that name it.
+    /// Plans how an event that stands on `before` becomes part of the live room. `gaps` are those that name it.
     pub(super) async fn plan(
         &self,
         site: &Site,
         reading: &RoomReading,
         event: &Pdu,
-        number: Option<EventNumber>,
         before: &Before,
         gaps: &[(Rank, BackwardExtremitiesRow)],
     ) -> Result<Plan, LoadError> {
         let followed = followed_by(reading, event).await?;
-        let staying = reading.forward_extremities().iter();
-        let staying = staying.filter(|extremity| !followed.contains(&extremity.number));
-        let mut staying: Vec<Arc<RoomEvent>> = staying.cloned().collect();
-        let becomes_extremity = gaps.is_empty() || staying.is_empty();
-        if becomes_extremity {
-            make_room(&mut staying, event);
-        }
-        let own_on_top = staying.is_empty();
+        let fills_gap = !gaps.is_empty();
+        let around = Around::of(event, reading.forward_extremities(), &followed, fills_gap);
+        let own_on_top = around.staying.is_empty();
         let mut held = Vec::new();
         let state = if own_on_top {
             before.state.clone()
         } else {
-            let mut roots: Vec<Root> =
-                staying.iter().filter_map(|extremity| extremity.state_after()).collect();
-            if becomes_extremity {
+            let mut roots = around.states();
+            if around.becomes_extremity {
+                let number = reading.event_by_id(event.event_id()).await?.map(|known| known.number);
                 let mut after = before.state.clone();
                 after.changes.extend(event.as_state().zip(number).map(|(key, number)| (key, Some(number))));
                 roots.push(self.pinned(reading, &after, &mut held).await?);
@@ -95,7 +108,8 @@ impl Ingest {
             Some((above, _)) => free_below(reading, site, *above).await?,
             None => None,
         };
-        Ok(Plan { staying, becomes_extremity, state, own_on_top, differences, rank, _held: held })
+        let beside = around.states().into_iter().collect();
+        Ok(Plan { followed, fills_gap, beside, state, own_on_top, differences, rank, _held: held })
     }
 
     /// Whether an event would be merged with others, so that its own change must be resolved and needs a number.
@@ -123,6 +137,73 @@ impl Ingest {
             tree.update(reading.snapshot(), &mut unwritten, grove, state.base, &state.changes).await?;
         held.push(nodes);
         Ok(root)
+    }
+}
+
+impl Plan {
+    /// The plan as it is carried out on a room whose current state is the one that it was made for; `None` if other states stand beside the event
+    /// by now, or too much would have to be read again. `is_same`: nothing at all was written since.
+    pub async fn onto(
+        &self,
+        operation: &Operation<'_>,
+        event: &Pdu,
+        is_same: bool,
+    ) -> Result<Option<Present>, StoreFault> {
+        let around = Around::of(event, operation.forward_extremities(), &self.followed, self.fills_gap);
+        let states: BTreeSet<Root> = around.states().into_iter().collect();
+        let holds = states == self.beside && around.staying.is_empty() == self.own_on_top;
+        if !holds || !is_same && self.differences.len() > MAX_READ_AGAIN {
+            return Ok(None);
+        }
+        let mut differences = self.differences.clone();
+        if !is_same {
+            // One of them may have been redacted.
+            for current in differences.iter_mut().filter_map(|(_, current)| current.as_mut()) {
+                *current = operation.event(current.number).await?;
+            }
+        }
+        Ok(Some(Present { around, differences }))
+    }
+
+    /// What the event, which has its place now, makes of the live room. `root` is that of the planned state.
+    pub fn advance(&self, present: Present, mut root: Root, event: &Arc<RoomEvent>) -> Advance {
+        let Present { around, differences: mut changes } = present;
+        let own = event.pdu.as_state();
+        for current in changes.iter_mut().filter_map(|(_, current)| current.as_mut()) {
+            if current.number == event.number {
+                *current = Arc::clone(event);
+            }
+        }
+        if self.own_on_top {
+            root = event.facts.after.unwrap_or(root);
+            changes.retain(|(key, _)| Some(key) != own.as_ref());
+            changes.extend(own.map(|key| (key, Some(Arc::clone(event)))));
+        }
+        let own = around.becomes_extremity.then(|| Arc::clone(event));
+        let forward_extremities = around.staying.into_iter().chain(own).collect();
+        Advance { forward_extremities, root, changes }
+    }
+}
+
+impl Around {
+    fn of(
+        event: &Pdu,
+        extremities: &[Arc<RoomEvent>],
+        followed: &BTreeSet<EventNumber>,
+        fills_gap: bool,
+    ) -> Self {
+        let staying = extremities.iter().filter(|extremity| !followed.contains(&extremity.number));
+        let mut staying: Vec<Arc<RoomEvent>> = staying.cloned().collect();
+        let becomes_extremity = !fills_gap || staying.is_empty();
+        if becomes_extremity {
+            make_room(&mut staying, event);
+        }
+        Self { staying, becomes_extremity }
+    }
+
+    /// The states after those that stay.
+    fn states(&self) -> Vec<Root> {
+        self.staying.iter().filter_map(|extremity| extremity.state_after()).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use plop_state_store::RoomNumber;
 use ruma::OwnedRoomId;
 use tokio::sync::Semaphore;
 
+use super::outrun::Outrun;
 use super::turns::Turns;
 use crate::remote::Remote;
 use crate::rooms::Rooms;
@@ -28,13 +29,23 @@ pub struct Ingest {
     pub(super) joins: Arc<Semaphore>,
     /// Rooms in which an event is getting its place. The next one waits until that has landed, so it sees all gaps, places and redactions.
     pub(super) placing: Turns<RoomNumber>,
+    /// Events that are tried again soon.
+    pub(super) outrun: Outrun,
 }
 
 impl Ingest {
     /// `remote` is how other servers are asked; what must be finished whoever waits for it is a task.
     pub fn new(rooms: Rooms, remote: Arc<dyn Remote>, tasks: Tasks) -> Self {
         let joins = Arc::new(Semaphore::new(JOINS_AT_ONCE));
-        Self { rooms, remote, tasks, joining: Turns::default(), joins, placing: Turns::default() }
+        Self {
+            rooms,
+            remote,
+            tasks,
+            joining: Turns::default(),
+            joins,
+            placing: Turns::default(),
+            outrun: Outrun::default(),
+        }
     }
 
     /// The rooms that it writes.

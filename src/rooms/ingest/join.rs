@@ -23,13 +23,13 @@ use plop_state_store::tree::Root;
 use ruma::{OwnedEventId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
 use tokio::sync::oneshot;
 
+use super::checking::check_in;
 use super::gate::Ingest;
-use super::judging::check_in;
 use super::site::Site;
-use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::loading::{LoadError, load_unjoined};
 use crate::operation::{Advance, Placement};
+use crate::reading::Changes;
 use crate::remote::{JoinAnswer, JoinTemplate, RemoteError};
 use crate::rooms::settle;
 use crate::schema::{Outcome, RoomIds, RoomRow};
@@ -337,8 +337,6 @@ impl Ingest {
         Ok(event.pdu.event_id_owned().clone())
     }
 }
-
-type Changes = Vec<(StateKey, Option<Arc<RoomEvent>>)>;
 
 fn joining_user(actor: &Actor) -> Result<&UserId, JoinError> {
     match actor {

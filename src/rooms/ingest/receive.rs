@@ -1,24 +1,17 @@
 //! Events as other servers hand them over.
 //!
-//! Owns: which room an event is for, its answer, another try for what waits. Does not own: the stages.
+//! Owns: which room an event is for, its answer. Does not own: the stages, another try for what waits ([`super::waiting`]).
 //!
 //! Invariants: each event of a transaction is on its own.
 
-use std::time::Duration;
-
 use plop_state::json::{NumberRule, parse_object};
-use ruma::{OwnedEventId, OwnedRoomId, RoomId, ServerName};
+use ruma::{OwnedEventId, OwnedRoomId, ServerName};
 
 use super::gate::Ingest;
 use super::judging::Verdict;
-use super::site::Site;
 use super::verifying::Unfit;
 use crate::loading::LoadError;
 use crate::remote::RawPdu;
-
-/// How long an event waits for keys of events in the state before it. A server that could not be reached for so long, nor anybody who knows
-/// its keys, may be gone for good, and its members must not hold up the room.
-const KEYS_AWAITED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The answer for one event of a transaction.
 #[derive(Debug)]
@@ -54,23 +47,6 @@ impl Ingest {
         };
         let event_id = Some(event.event_id_owned().clone());
         Received { event_id, verdict: self.take_in(&site, event).await }
-    }
-
-    /// Judges again what waits in a room: to be called when a server that could help answers again.
-    pub async fn retry_waiting(&self, from: &ServerName, room: &RoomId) -> Result<usize, LoadError> {
-        let Some(site) = self.shared_site(from, room).await? else { return Ok(0) };
-        let mut judged = 0;
-        for row in self.waiting(&site).await? {
-            let has_waited = row.since.plus(KEYS_AWAITED) <= self.rooms.core().clock.now();
-            let site = Site { has_waited, ..site.clone() };
-            let Ok(event) = self.verify(&site, &row.pdu.0.into()).await else { continue };
-            let id = event.event_id_owned().clone();
-            if self.take_in(&site, event).await? != Verdict::Waiting {
-                self.stop_waiting(&site, &id).await?;
-                judged += 1;
-            }
-        }
-        Ok(judged)
     }
 }
 

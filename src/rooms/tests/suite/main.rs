@@ -14,6 +14,7 @@ mod schema;
 mod sending;
 mod shadow_ban;
 mod sim_at_once;
+mod sim_busy;
 mod sim_converge;
 mod sim_hostile;
 mod sim_joining;
