@@ -86,6 +86,16 @@ impl Config {
             }
         }
         self.server.validate(&mut problems);
+        let mut reachable = self.client.addresses.iter().chain(&self.federation.addresses);
+        if let Some(address) = reachable.find(|address| !address.ip().is_loopback())
+            && self.server.is_unnamed()
+        {
+            let text = format!(
+                "`localhost` is for a try-out on loopback, and {address} is open to others: choose the name that user ids shall \
+                 end with, here or by PLOP_SERVER__NAME. Once there is a user, it stays for ever"
+            );
+            problems.add("server.name", text);
+        }
         self.logging.validate(&mut problems);
         self.passwords.validate(&mut problems);
         problems

@@ -1,3 +1,5 @@
+//! Where values come from, and which mistakes are reported.
+
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -139,6 +141,52 @@ fn values_that_do_not_fit_together_are_all_reported() {
             "passwords.memory_kib",
         ]
     );
+}
+
+#[test]
+fn a_server_that_others_can_reach_has_a_name_of_its_own() {
+    let table = [
+        ("client", "127.0.0.1:1", None, true),
+        ("client", "[::1]:1", None, true),
+        ("client", "0.0.0.0:1", None, false),
+        ("client", "[::]:1", None, false),
+        ("client", "10.0.0.1:1", None, false),
+        ("federation", "0.0.0.0:1", None, false),
+        // Not for users, and not for other servers.
+        ("metrics", "0.0.0.0:1", None, true),
+        ("client", "0.0.0.0:1", Some("localhost"), false),
+        ("client", "0.0.0.0:1", Some("localhost:8008"), true),
+        ("client", "0.0.0.0:1", Some("example.org"), true),
+    ];
+    for (section, address, name, fits) in table {
+        let name = name.map(|name| format!("[server]\nname = {name:?}\n")).unwrap_or_default();
+        let text = format!("{name}[{section}]\naddresses = [{address:?}]");
+        let found = load(&text, &[]).map(drop).map_err(|problems| keys(&problems).join(" "));
+        assert_eq!(found, if fits { Ok(()) } else { Err("server.name".to_owned()) }, "{text}");
+    }
+}
+
+#[test]
+fn a_public_url_is_what_paths_can_be_put_behind() {
+    let table = [
+        ("https://matrix.example.org", true),
+        ("http://127.0.0.1:8008/", true),
+        ("https://[::1]:8448/matrix", true),
+        ("matrix.example.org", false),
+        ("ftp://example.org", false),
+        ("https:///matrix", false),
+        ("https://example.org?a", false),
+        ("https://example.org/?a", false),
+        ("https://example.org/#a", false),
+        ("https://user@example.org", false),
+        ("https://example.org/a b", false),
+        ("", false),
+    ];
+    for (url, fits) in table {
+        let found = load("", &[("PLOP_SERVER__PUBLIC_URL", url)]).map(drop);
+        let found = found.map_err(|problems| keys(&problems).join(" "));
+        assert_eq!(found, if fits { Ok(()) } else { Err("server.public_url".to_owned()) }, "{url}");
+    }
 }
 
 #[test]

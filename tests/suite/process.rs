@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::tempdir;
 
-use crate::plop::{Plop, command, connect, get, read_all};
+use crate::plop::{Plop, command, connect, free_port, get, read_all};
 
 #[test]
 fn without_any_configuration_it_is_ready_within_a_second_and_ends_on_sigterm_with_0() {
@@ -58,9 +58,7 @@ fn an_unknown_endpoint_answers_404_unrecognized_on_every_api() {
 #[test]
 fn client_and_federation_may_share_an_address() {
     let data = tempdir().unwrap();
-    // A port that was free a moment ago.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!(r#"["127.0.0.1:{port}"]"#);
+    let address = format!(r#"["127.0.0.1:{}"]"#, free_port());
     let settings = [("PLOP_CLIENT__ADDRESSES", address.as_str()), ("PLOP_FEDERATION__ADDRESSES", &address)];
     let (_plop, listeners) = Plop::start(data.path(), &settings);
     assert_eq!(listeners.len(), 1);
@@ -132,6 +130,17 @@ fn all_mistakes_of_the_configuration_are_printed_and_nothing_is_made() {
     assert!(!data.path().join("data").exists());
     let output = command(data.path(), &[]).args(["config", "check"]).output().unwrap();
     assert!(output.status.success());
+}
+
+/// A container listens on every address.
+#[test]
+fn without_a_name_it_listens_to_nobody_but_this_machine() {
+    let data = tempdir().unwrap();
+    let output = command(data.path(), &[("PLOP_CLIENT__ADDRESSES", r#"["0.0.0.0:0"]"#)]).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert!(printed.contains("server.name") && printed.contains("PLOP_SERVER__NAME"), "{printed}");
+    assert!(!data.path().join("data").exists());
 }
 
 #[test]

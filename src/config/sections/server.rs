@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use http::Uri;
 use ipnet::IpNet;
 use ruma::room_version_rules::RoomVersionDisposition;
-use ruma::{OwnedServerName, RoomVersionId, owned_server_name};
+use ruma::{OwnedServerName, RoomVersionId, ServerName, owned_server_name};
 use serde::{Deserialize, Serialize};
 
 use crate::Problems;
@@ -15,7 +14,7 @@ section! {
     /// Who this server is.
     pub struct Server {
         /// The name in user ids and room ids: `@alice:example.org`. It can be changed until there is a user or
-        /// a room, and then never.
+        /// a room, and then never. A server that others can reach needs one of its own.
         pub name: OwnedServerName = owned_server_name!("localhost"),
         /// Where clients reach this server, for example "https://matrix.example.org". Clients are told at login and at
         /// `/.well-known/matrix/client`, and then use it; without it they stay with the address they have.
@@ -38,14 +37,7 @@ impl Server {
             let text = format!("version {} is none of \"1\" to \"12\"", self.default_room_version);
             problems.add("server.default_room_version", text);
         }
-        let is_url = |text: &String| {
-            text.parse::<Uri>().is_ok_and(|url| {
-                matches!(url.scheme_str(), Some("http" | "https"))
-                    && url.host().is_some()
-                    && url.query().is_none()
-            })
-        };
-        if let Some(url) = self.public_url.as_ref().filter(|url| !is_url(url)) {
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_base_url(url)) {
             problems.add(
                 "server.public_url",
                 format!("`{url}` is no address such as https://matrix.example.org"),
@@ -53,10 +45,23 @@ impl Server {
         }
     }
 
+    /// Whether nobody has chosen a name.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.name == Self::default().name
+    }
+
     /// Whether `address` belongs to a reverse proxy of the admin's.
     pub fn trusts_proxy(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.0.contains(&address.to_canonical()))
     }
+}
+
+/// Whether clients can put their paths behind `text`: scheme, host, perhaps a port and a path.
+fn is_base_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    ServerName::parse(host).is_ok()
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte))
 }
 
 /// A range of addresses, `10.0.0.0/8` or one address.
