@@ -1,3 +1,5 @@
+//! Hashes of passwords, their cost, and the queue before them.
+
 use std::sync::mpsc::sync_channel;
 
 use super::*;

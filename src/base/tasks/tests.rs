@@ -1,3 +1,5 @@
+//! What each kind of task does on an error and at the stop.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The file of what was acknowledged: torn, spoiled, of another database.
+
 use super::*;
 
 const ID: DatabaseId = [7; 16];

@@ -1,3 +1,5 @@
+//! Batches as people read them, and the rows and notices that they come to.
+
 use super::*;
 use crate::position::Position;
 

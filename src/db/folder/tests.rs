@@ -1,3 +1,5 @@
+//! Folders that become a database, and folders that are refused as they are.
+
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The registry refuses what cannot be told apart; ids are golden.
+
 use super::*;
 
 fn info(id: u16, name: &'static str) -> KeyspaceInfo {

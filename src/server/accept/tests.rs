@@ -1,3 +1,5 @@
+//! Connections that stop, stall, wait for a place or say nothing. Names with a row are of the catalogue of hostile input.
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 

@@ -1,3 +1,5 @@
+//! What every answer has, whoever gave it: status, CORS, request id, bounded labels.
+
 use axum::body::to_bytes;
 use axum::http::Request as HttpRequest;
 use axum::routing::get;

@@ -10,3 +10,4 @@ mod other_events;
 mod power_levels;
 mod room;
 mod selection;
+mod third_party_invites;

@@ -1,3 +1,5 @@
+//! Our own events: what is built verifies, and keeps the limits.
+
 use ruma::EventId;
 use serde_json::json;
 

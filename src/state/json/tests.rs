@@ -1,3 +1,5 @@
+//! Texts that are canonical JSON, and texts that are none.
+
 use crate::json::{
     JsonError, MAX_RAW_BYTES, NumberRule, canonical, members, parse, parse_event, parse_object,
 };

@@ -1,3 +1,5 @@
+//! What a redaction leaves in each room version; ruma is the second opinion.
+
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, canonical_json::redact as ruma_redact};
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! Signatures: the vectors of the specification, and everything that must not verify.
+
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};

@@ -1,3 +1,5 @@
+//! The table of room versions.
+
 use ruma::RoomVersionId;
 
 use crate::fixtures::{all, number};

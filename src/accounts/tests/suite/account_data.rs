@@ -1,3 +1,5 @@
+//! What users keep here, by user, room and type.
+
 use plop_accounts::account_data::{
     AccountDataError, MAX_ACCOUNT_DATA_BYTES, MAX_ACCOUNT_DATA_ROWS, MAX_ACCOUNT_DATA_TOTAL_BYTES, Subject,
     account_data_changes, all_account_data,

@@ -1,3 +1,5 @@
+//! Accounts that have ended.
+
 use plop_accounts::account_data::Subject;
 use plop_accounts::deactivation::{DeactivationError, is_erased};
 use plop_accounts::login::LoginError;

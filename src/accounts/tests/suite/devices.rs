@@ -1,3 +1,5 @@
+//! Devices and their sessions, from the login to the end.
+
 use plop_accounts::devices::{DeviceError, DeviceUpdate, MAX_DEVICES};
 use plop_accounts::schema::{
     AccessTokenRow, AccessTokens, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, TokenKind,

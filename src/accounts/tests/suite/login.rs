@@ -1,3 +1,5 @@
+//! Logins, and the limits on trying.
+
 use plop_accounts::Parameters;
 use plop_accounts::login::LoginError;
 use plop_accounts::passwords::PasswordCost;

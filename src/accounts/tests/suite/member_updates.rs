@@ -1,3 +1,5 @@
+//! The list of users whose rooms have something to follow.
+
 use plop_accounts::member_updates::MemberUpdate;
 use serde_json::json;
 

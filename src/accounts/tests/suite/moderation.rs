@@ -1,3 +1,5 @@
+//! Locked and suspended users, administrators.
+
 use plop_accounts::login::LoginError;
 use plop_accounts::moderation::{Decision, ModerationError};
 use plop_accounts::profile::ProfileError;

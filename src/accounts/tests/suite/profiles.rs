@@ -1,3 +1,5 @@
+//! Profiles: fields, owners, limits.
+
 use plop_accounts::profile::{MAX_PROFILE_BYTES, MemberProfile, ProfileError, member_profile};
 use plop_base::Actor;
 use serde_json::{Value, json};

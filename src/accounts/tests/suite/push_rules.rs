@@ -1,3 +1,5 @@
+//! A user's push rules and ignore list.
+
 use plop_accounts::account_data::{AccountDataError, Subject, account_data_changes};
 use plop_accounts::ignored_users::ignored_users;
 use plop_accounts::push_rules::{KIND, PushRuleError, push_rules};

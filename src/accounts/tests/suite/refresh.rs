@@ -1,3 +1,5 @@
+//! Refresh tokens: expiry, lost replies, reuse.
+
 use std::time::Duration;
 
 use plop_accounts::Parameters;

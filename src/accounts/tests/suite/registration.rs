@@ -1,3 +1,5 @@
+//! Who gets an account, and under which names.
+
 use plop_accounts::parameters::RegistrationMode;
 use plop_accounts::registration::{NewAccount, RegisterError};
 use plop_accounts::registration_tokens::{NewRegistrationToken, RegistrationTokenError};

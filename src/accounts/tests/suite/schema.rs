@@ -1,3 +1,5 @@
+//! What is on disks already.
+
 use plop_accounts::schema::{
     AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, AccountDataTotals,
     AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, Filters,

@@ -1,3 +1,5 @@
+//! Registration by the shared secret.
+
 use hmac::{Hmac, KeyInit, Mac};
 use plop_accounts::Parameters;
 use plop_accounts::shared_secret::{SharedSecretError, SharedSecretRegistration};

@@ -1,3 +1,5 @@
+//! Tags of rooms, and stored filters.
+
 use plop_accounts::filters::{FilterError, MAX_FILTERS};
 use plop_accounts::tags::{MAX_TAGS, TagError};
 use ruma::room_id;

@@ -1,3 +1,5 @@
+//! Interactive authentication: one proof for one request.
+
 use plop_accounts::uia::{
     Authorized, Challenge, Failure, Operation, Proof, Stage, Submission, UiaError, UiaRequest,
 };

@@ -1,3 +1,5 @@
+//! What users do with their own account and devices: passwords, proofs, deactivation.
+
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, PASSWORD, User};

@@ -1,3 +1,5 @@
+//! Account data, tags and filters over HTTP.
+
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, MOST_BYTES};

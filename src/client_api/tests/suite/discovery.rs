@@ -1,3 +1,5 @@
+//! What a client asks before it knows anything: versions, addresses, capabilities.
+
 use serde_json::json;
 
 use crate::bed::Bed;

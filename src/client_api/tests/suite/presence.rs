@@ -1,3 +1,5 @@
+//! Presence over HTTP.
+
 use serde_json::json;
 
 use crate::bed::Bed;

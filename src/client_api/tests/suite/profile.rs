@@ -1,3 +1,5 @@
+//! Profiles over HTTP.
+
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, User};

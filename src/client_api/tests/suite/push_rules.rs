@@ -1,3 +1,5 @@
+//! Push rules over HTTP.
+
 use serde_json::{Value, json};
 
 use crate::bed::Bed;

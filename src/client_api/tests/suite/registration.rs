@@ -1,3 +1,5 @@
+//! Registration over HTTP.
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use plop_accounts::parameters::RegistrationMode;
 use plop_accounts::registration_tokens::NewRegistrationToken;

@@ -1,3 +1,5 @@
+//! Logins, tokens and their end over HTTP.
+
 use plop_accounts::moderation::Decision;
 use plop_base::Actor;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! What is on disks already.
+
 use std::sync::Arc;
 
 use plop_base::UnixMillis;

@@ -1,3 +1,5 @@
+//! Rooms follow the accounts of their members, across crashes.
+
 use plop_accounts::Accounts;
 use plop_accounts::registration::NewAccount;
 use plop_base::Actor;

@@ -1,3 +1,5 @@
+//! The form of events that clients get.
+
 use serde_json::{Value, json};
 
 use crate::fixtures::{all, builder, event_id, key, message, number, state};

@@ -1,3 +1,5 @@
+//! The check finds what is missing or altered.
+
 use plop_base::Random;
 use plop_db::{Batch, Db};
 use plop_state::StateKey;

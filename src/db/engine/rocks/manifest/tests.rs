@@ -1,3 +1,5 @@
+//! Which manifests are cut, and where.
+
 use super::*;
 
 /// A file as RocksDB writes it, and where each record ends.
