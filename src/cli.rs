@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 use plop_base::Exit;
 use plop_config::Config;
 
+use crate::health_check;
 use crate::maintenance::{self, Refusal};
 use crate::server;
 
@@ -39,6 +40,8 @@ enum Command {
         #[arg(long)]
         accept_lost_writes: bool,
     },
+    /// Ask the running server of this configuration whether it takes requests: ends with 0 if it does, with 1 if not.
+    Health,
     /// Copy the database of a stopped server into a folder that does not exist yet, and verify the copy.
     Backup { target: PathBuf },
     /// Make the configured database, which must not exist, from a backup.
@@ -80,6 +83,7 @@ pub fn run() -> Exit {
     match arguments.command {
         None => server::run(&config, false, announce),
         Some(Command::Serve { accept_lost_writes }) => server::run(&config, accept_lost_writes, announce),
+        Some(Command::Health) => report(health_check::ask(&config)),
         Some(Command::Backup { target }) => report(maintenance::backup(&config, &target)),
         Some(Command::Restore { backup }) => report(maintenance::restore(&config, &backup)),
         Some(Command::Check) => report(maintenance::check(&config)),

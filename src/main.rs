@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod cli;
+mod health_check;
 mod maintenance;
 mod server;
 
