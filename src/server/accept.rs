@@ -119,6 +119,8 @@ pub struct Acceptor {
 
 impl Acceptor {
     pub fn new(config: &Config, clock: &Clock, tasks: &Tasks) -> Self {
+        // There from the start: of a figure that appears with its first count the first rise is not seen.
+        counter!("plop_connections_refused_total").increment(0);
         let head = Duration::from_secs(config.limits.head_seconds.get());
         let mut http = auto::Builder::new(Streams(tasks.clone()));
         http.http1()

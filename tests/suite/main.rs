@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "real processes in real time")]
 
 mod example_config;
+mod figures;
 mod health_check;
 mod hostile_http;
 mod plop;
