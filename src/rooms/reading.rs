@@ -20,7 +20,7 @@ use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
-use crate::schema::{EventRow, Events, Heads, Outcome};
+use crate::schema::{Heads, Outcome};
 use crate::slot::{Ahead, RoomSlot};
 use crate::view::RoomView;
 
@@ -120,21 +120,6 @@ impl RoomReading {
         let mut landed = landed.into_iter();
         let events = numbers.iter().map(|number| in_flight(number).cloned().or_else(|| landed.next()));
         Ok(events.flatten().collect())
-    }
-
-    /// The ids and outcomes of several landed events, in that order. The events themselves are not parsed, and not taken into memory.
-    pub async fn outcomes(
-        &self,
-        numbers: &[EventNumber],
-    ) -> Result<Vec<(OwnedEventId, Outcome)>, EventReadError> {
-        let room = self.view().number;
-        let keys: Vec<_> = numbers.iter().map(|number| (room, *number)).collect();
-        let rows = self.snapshot.get_many::<Events>(&keys).await?;
-        let outcome = |(number, row): (&EventNumber, Option<EventRow>)| {
-            let row = row.ok_or(EventReadError::Dangling(*number))?;
-            Ok((row.event_id, row.facts.outcome))
-        };
-        numbers.iter().zip(rows).map(outcome).collect()
     }
 
     /// Which of several events are here, whatever their outcome.

@@ -25,7 +25,7 @@ use crate::writer::RoomWriter;
 /// second process writing the same store.
 const ATTEMPTS: u32 = 4;
 
-/// Answers to other servers that hold the whole state of a room, at once.
+/// Answers to other servers that give the whole state of a room, at once.
 pub(crate) const STATES_AT_ONCE: usize = 4;
 
 /// The end of a submitted batch.
@@ -64,7 +64,7 @@ impl Rooms {
         &self.registry
     }
 
-    /// Places for answers that hold the whole state of a room.
+    /// Places for answers that give the whole state of a room.
     pub(crate) fn whole_states(&self) -> &Arc<Semaphore> {
         &self.whole_states
     }

@@ -5,10 +5,11 @@
 //!
 //! Invariants: only a server that takes part in a room is told about it, only what belongs to that room, and never a rejected event.
 //! What its users may not see of the room's history it gets redacted ([`crate::reader::server`]). Nothing is told that is not on disk, and no answer waits for the room's guard. How many events are walked through does not follow what was
-//! asked for. A state and its auth chain are given whole, up to a limit, and only a few at a time with their events.
+//! asked for. A state and its auth chain are given page by page ([`pages`]), up to a limit, and to a few at a time.
 
 mod history;
 mod join;
+mod pages;
 mod state;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use plop_db::ReadError;
 use ruma::{EventId, RoomId, ServerName};
 
-pub use join::ServeJoinError;
+pub use join::{ServeJoinError, ServedJoin};
+pub use pages::{Part, ServedPages};
 
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
@@ -36,7 +38,7 @@ pub enum ServeError {
     /// The event is not here, was rejected, or belongs to another room.
     #[error("there is no such event in the room")]
     NoEvent,
-    /// A state with more events than are given in one answer.
+    /// A state or an auth chain with more events than are given in one answer. Its beginning may have been given already.
     #[error("the state is too large to be given")]
     TooLarge,
     #[error(transparent)]

@@ -11,7 +11,7 @@ use plop_state::json::{NumberRule, Object, parse_object};
 use plop_state::{Pdu, auth, sign};
 use ruma::{EventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
 
-use super::state::ServedState;
+use super::pages::ServedPages;
 use super::{ServeError, servable};
 use crate::draft::EventDraft;
 use crate::fault::StoreFault;
@@ -81,12 +81,11 @@ impl From<ServeError> for ServeJoinError {
 }
 
 /// The room for who has joined.
-#[derive(Debug)]
 pub struct ServedJoin {
     /// The join, with our signature where it needs that.
     pub event: Pdu,
-    /// The state before it.
-    pub state: ServedState,
+    /// The state before it, with its auth chain.
+    pub state: ServedPages,
 }
 
 impl Rooms {
@@ -207,7 +206,7 @@ impl Ingest {
         let reading = rooms.landed(view.number).await?;
         let accepted = servable(&reading, join.event_id()).await?;
         let before = accepted.facts.before.ok_or(ServeJoinError::NotAccepted)?;
-        let state = rooms.state_with_chain(&reading, before).await?;
+        let state = rooms.state_with_chain(&reading, before).await;
         Ok(ServedJoin { event: accepted.pdu.clone(), state })
     }
 

@@ -12,6 +12,7 @@ mod reading;
 mod refused;
 mod schema;
 mod sending;
+mod serve_pages;
 mod shadow_ban;
 mod sim_at_once;
 mod sim_busy;

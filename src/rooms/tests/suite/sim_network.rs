@@ -17,6 +17,7 @@ use plop_rooms::remote::{
     StateIds,
 };
 use plop_rooms::rooms::Rooms;
+use plop_rooms::serve::{Part, ServeError, ServedPages};
 use plop_state::Pdu;
 use plop_state::sign::VerifyKeys;
 use ruma::{EventId, OwnedEventId, OwnedServerName, RoomId, RoomVersionId, ServerName, UserId};
@@ -136,6 +137,30 @@ fn raw(events: Vec<Arc<RoomEvent>>) -> Vec<RawPdu> {
     events.iter().map(|event| event.pdu.canonical().into()).collect()
 }
 
+/// A state with its auth chain, or with an empty state an auth chain.
+pub async fn whole(mut served: ServedPages) -> Result<StateEvents, ServeError> {
+    let mut whole = StateEvents::default();
+    while let Some((part, events)) = served.events().await? {
+        match part {
+            Part::State => whole.state.extend(raw(events)),
+            Part::AuthChain => whole.auth_chain.extend(raw(events)),
+        }
+    }
+    Ok(whole)
+}
+
+/// The ids of the same.
+pub async fn whole_ids(mut served: ServedPages) -> Result<StateIds, ServeError> {
+    let mut whole = StateIds::default();
+    while let Some((part, ids)) = served.ids().await? {
+        match part {
+            Part::State => whole.state.extend(ids),
+            Part::AuthChain => whole.auth_chain.extend(ids),
+        }
+    }
+    Ok(whole)
+}
+
 impl Remote for Link {
     fn keys<'a>(&'a self, wanted: &'a KeysWanted) -> Answer<'a, VerifyKeys> {
         let servers = self.network.servers();
@@ -156,7 +181,7 @@ impl Remote for Link {
     ) -> Answer<'a, RawPdu> {
         Box::pin(self.ask(server, async move |server: Server| {
             let event = server.rooms.serve_event(&self.from, room, event).await?;
-            Ok::<_, plop_rooms::serve::ServeError>(event.pdu.canonical().into())
+            Ok::<_, ServeError>(event.pdu.canonical().into())
         }))
     }
 
@@ -167,7 +192,8 @@ impl Remote for Link {
         event: &'a EventId,
     ) -> Answer<'a, Vec<RawPdu>> {
         Box::pin(self.ask(server, async move |server: Server| {
-            server.rooms.serve_event_auth(&self.from, room, event).await.map(raw)
+            let served = server.rooms.serve_event_auth(&self.from, room, event).await?;
+            Ok::<_, ServeError>(whole(served).await?.auth_chain)
         }))
     }
 
@@ -178,7 +204,7 @@ impl Remote for Link {
         event: &'a EventId,
     ) -> Answer<'a, StateIds> {
         Box::pin(self.ask(server, async move |server: Server| {
-            server.rooms.serve_state_ids(&self.from, room, event).await
+            whole_ids(server.rooms.serve_state_ids(&self.from, room, event).await?).await
         }))
     }
 
@@ -189,9 +215,7 @@ impl Remote for Link {
         event: &'a EventId,
     ) -> Answer<'a, StateEvents> {
         Box::pin(self.ask(server, async move |server: Server| {
-            let served = server.rooms.serve_state(&self.from, room, event).await?;
-            let (state, auth_chain) = (raw(served.state), raw(served.auth_chain));
-            Ok::<_, plop_rooms::serve::ServeError>(StateEvents { state, auth_chain })
+            whole(server.rooms.serve_state(&self.from, room, event).await?).await
         }))
     }
 
@@ -240,7 +264,7 @@ impl Remote for Link {
             let given = join.canonical().into();
             let served = server.ingest.serve_send_join(&self.from, room, join.event_id(), &given).await?;
             let event = Some(served.event.canonical().into());
-            let (state, auth_chain) = (raw(served.state.state), raw(served.state.auth_chain));
+            let StateEvents { state, auth_chain } = whole(served.state).await?;
             Ok::<_, plop_rooms::serve::ServeJoinError>(JoinAnswer { event, state, auth_chain })
         }))
     }

@@ -1,0 +1,155 @@
+//! A state and an auth chain, read while they are given.
+//!
+//! Owns: [`ServedPages`]. Does not own: who may have it ([`super::state`]), its shape on the wire.
+//!
+//! Invariants: of the room no more is in memory than one page of at most [`PAGE`] events, and the numbers of those that the walk has met. Each page reads
+//! a snapshot of its own, so one that is read slowly holds up nothing. An answer with events holds one of
+//! [`STATES_AT_ONCE`](crate::rooms::STATES_AT_ONCE) places as long as it lives. Any ends with [`ServeError::TooLarge`] beyond [`MAX_EVENTS`].
+
+use std::sync::Arc;
+
+use plop_db::Snapshot;
+use plop_state::Rules;
+use plop_state_store::chains::ChainWalk;
+use plop_state_store::tree::Root;
+use plop_state_store::{EventNumber, Grove, KeyHash};
+use ruma::OwnedEventId;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::ServeError;
+use crate::core::Core;
+use crate::event::RoomEvent;
+use crate::event_store::EventReadError;
+use crate::fault::StoreFault;
+use crate::reading::RoomReading;
+use crate::schema::{Events, Outcome};
+
+/// Events in one page. An event is at most 64 KiB.
+const PAGE: usize = 200;
+
+/// Events of a state with its auth chain in one answer. The largest rooms have some 200,000.
+const MAX_EVENTS: usize = 500_000;
+
+/// Which part of an answer a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    State,
+    AuthChain,
+}
+
+/// A state and then its auth chain, or the auth chain of an event, page by page, without rejected events.
+pub struct ServedPages {
+    core: Arc<Core>,
+    grove: Grove,
+    rules: &'static Rules,
+    /// The entries of a state behind this one, until it has been read.
+    state: Option<(Root, Option<KeyHash>)>,
+    /// Events of the auth chain from which the walk begins. They come first in it.
+    cited: Vec<EventNumber>,
+    gave_cited: bool,
+    walk: ChainWalk,
+    given: usize,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl ServedPages {
+    /// A state of the room, and the auth chains of all its events.
+    pub(super) fn of_state(
+        core: &Arc<Core>,
+        reading: &RoomReading,
+        root: Root,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self { state: Some((root, None)), ..Self::of_chain(core, reading, Vec::new(), place) }
+    }
+
+    /// Events of the room, and their auth chains.
+    pub(super) fn of_chain(
+        core: &Arc<Core>,
+        reading: &RoomReading,
+        cited: Vec<EventNumber>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        let view = reading.view();
+        let mut walk = core.state.chains.walk(view.number);
+        walk.start_from(&cited);
+        Self {
+            core: Arc::clone(core),
+            grove: view.grove(),
+            rules: view.rules,
+            state: None,
+            cited,
+            gave_cited: false,
+            walk,
+            given: 0,
+            _place: place,
+        }
+    }
+
+    /// The next events, those of the state first; `None` at the end. A page may be empty.
+    ///
+    /// # Errors
+    /// [`ServeError::TooLarge`] where there is more than one answer may have: what was given is not the whole.
+    pub async fn events(&mut self) -> Result<Option<(Part, Vec<Arc<RoomEvent>>)>, ServeError> {
+        let snapshot = self.core.db.snapshot();
+        let Some((part, numbers)) = self.next(&snapshot).await? else { return Ok(None) };
+        let room = self.grove.room;
+        let mut events = self.core.events.get_many(&snapshot, room, self.rules, &numbers).await?;
+        events.retain(|event| event.facts.outcome != Outcome::Rejected);
+        Ok(Some((part, events)))
+    }
+
+    /// The ids of the next events. The events are not parsed for it, and not taken into the cache.
+    ///
+    /// # Errors
+    /// As [`ServedPages::events`].
+    pub async fn ids(&mut self) -> Result<Option<(Part, Vec<OwnedEventId>)>, ServeError> {
+        let snapshot = self.core.db.snapshot();
+        let Some((part, numbers)) = self.next(&snapshot).await? else { return Ok(None) };
+        let keys: Vec<_> = numbers.iter().map(|number| (self.grove.room, *number)).collect();
+        let rows = snapshot.get_many::<Events>(&keys).await?;
+        let mut ids = Vec::with_capacity(rows.len());
+        for (number, row) in numbers.into_iter().zip(rows) {
+            let row = row.ok_or(EventReadError::Dangling(number))?;
+            if row.facts.outcome != Outcome::Rejected {
+                ids.push(row.event_id);
+            }
+        }
+        Ok(Some((part, ids)))
+    }
+
+    async fn next(&mut self, snapshot: &Snapshot) -> Result<Option<(Part, Vec<EventNumber>)>, ServeError> {
+        let page = match self.next_of_state(snapshot).await? {
+            Some(page) => Some((Part::State, page)),
+            None => self.next_of_chain().await?.map(|page| (Part::AuthChain, page)),
+        };
+        self.given += page.as_ref().map_or(0, |(_, page)| page.len());
+        if self.given > MAX_EVENTS {
+            return Err(ServeError::TooLarge);
+        }
+        Ok(page)
+    }
+
+    async fn next_of_state(&mut self, snapshot: &Snapshot) -> Result<Option<Vec<EventNumber>>, StoreFault> {
+        let Some((root, after)) = self.state else { return Ok(None) };
+        let tree = &self.core.state.tree;
+        let entries = tree.scan(snapshot, self.grove, root, after, PAGE).await?;
+        self.state = entries.last().map(|last| (root, Some(last.key)));
+        let page: Vec<EventNumber> = entries.iter().map(|entry| entry.event).collect();
+        self.walk.start_from(&page);
+        Ok(Some(page).filter(|page| !page.is_empty()))
+    }
+
+    async fn next_of_chain(&mut self) -> Result<Option<Vec<EventNumber>>, StoreFault> {
+        if !self.gave_cited {
+            self.gave_cited = true;
+            return Ok(Some(self.cited.clone()));
+        }
+        let mut page = self.walk.next_page(PAGE).await?;
+        if page.is_empty() {
+            return Ok(None);
+        }
+        page.retain(|event| !self.cited.contains(event));
+        Ok(Some(page))
+    }
+}
