@@ -2,12 +2,16 @@
 //!
 //! Owns: [`MemberTable`], a persistent map. Does not own: the rows it is loaded from ([`crate::schema::Members`]).
 //!
-//! Invariants: a clone shares everything, so publishing a change costs the change; the counts and the local members are always
+//! Invariants: a clone shares everything, so publishing a change costs the change; the counts, the local members and the first ones are always
 //! those of the map.
+
+mod earliest;
 
 use plop_state_store::EventNumber;
 use ruma::{OwnedServerName, OwnedUserId, ServerName, UserId};
 
+use self::earliest::Earliest;
+pub use self::earliest::FIRST_MEMBERS;
 use crate::schema::Membership;
 
 /// How a user stands to the room, and the event that says so.
@@ -26,6 +30,8 @@ pub struct MemberTable {
     servers: imbl::OrdMap<OwnedServerName, u64>,
     joined: u64,
     invited: u64,
+    first_present: Earliest,
+    first_gone: Earliest,
 }
 
 impl MemberTable {
@@ -51,6 +57,16 @@ impl MemberTable {
     /// Invited users.
     pub fn invited_count(&self) -> u64 {
         self.invited
+    }
+
+    /// The first of those who are in the room or invited, in the order of their member events: [`FIRST_MEMBERS`] of them, or all.
+    pub fn first_present(&self) -> impl Iterator<Item = &OwnedUserId> {
+        self.first_present.users()
+    }
+
+    /// The same of those who have left or are banned.
+    pub fn first_gone(&self) -> impl Iterator<Item = &OwnedUserId> {
+        self.first_gone.users()
     }
 
     /// Everyone with a member event, in the order of user ids.
@@ -93,6 +109,7 @@ impl MemberTable {
             Some(member) => self.members.insert(user.clone(), member),
             None => self.members.remove(&user),
         };
+        self.set_first(&user, before, member);
         let was = before.map_or(Membership::Leave, |member| member.membership);
         let is = member.map_or(Membership::Leave, |member| member.membership);
         if (was == Membership::Join) != (is == Membership::Join) {
@@ -111,6 +128,23 @@ impl MemberTable {
         }
     }
 
+    fn set_first(&mut self, user: &OwnedUserId, before: Option<Member>, member: Option<Member>) {
+        let lists = [(&mut self.first_present, is_present as IsOne), (&mut self.first_gone, is_gone)];
+        for (first, is_one) in lists {
+            if let Some(before) = before.filter(is_one) {
+                first.remove(before.event, user);
+            }
+            if let Some(member) = member.filter(is_one) {
+                first.add(member.event, user);
+            }
+            if first.is_short() {
+                *first = Earliest::default();
+                let all = self.members.iter().filter(|(_, member)| is_one(member));
+                all.for_each(|(user, member)| first.add(member.event, user));
+            }
+        }
+    }
+
     fn count_server(&mut self, server: &ServerName, joins: bool) {
         let joined = self.servers.get(server).copied().unwrap_or(0);
         match if joins { joined + 1 } else { joined.saturating_sub(1) } {
@@ -118,6 +152,17 @@ impl MemberTable {
             joined => self.servers.insert(server.to_owned(), joined),
         };
     }
+}
+
+/// Whether a member belongs to a list.
+type IsOne = fn(&Member) -> bool;
+
+fn is_present(member: &Member) -> bool {
+    matches!(member.membership, Membership::Join | Membership::Invite)
+}
+
+fn is_gone(member: &Member) -> bool {
+    matches!(member.membership, Membership::Leave | Membership::Ban)
 }
 
 #[cfg(test)]
@@ -147,5 +192,34 @@ mod tests {
         assert_eq!((table.joined_count(), table.invited_count(), table.local_count()), (0, 0, 0));
         assert_eq!(table.membership(user_id!("@b:there")), Membership::Leave);
         assert!(before.is_joined(user_id!("@a:here")), "an older picture does not change");
+    }
+    #[test]
+    fn the_first_members_are_those_of_the_map() {
+        let memberships =
+            [Membership::Join, Membership::Leave, Membership::Invite, Membership::Ban, Membership::Knock];
+        let mut table = MemberTable::default();
+        let mut number = 1_usize;
+        for event in 0..5_000 {
+            // Some hundred users who come and go, the first of them oftener than others.
+            number = number * 48_271 % 2_147_483_647;
+            let user = user_id(if number.is_multiple_of(3) { number % 8 } else { number % 150 });
+            let membership = memberships[number / 1_000 % memberships.len()];
+            let member = Member { membership, event: EventNumber(event) };
+            table.set(user, (!number.is_multiple_of(11)).then_some(member), server_name!("here"));
+            let first = |are: [Membership; 2]| {
+                let those = table.iter().filter(|(_, member)| are.contains(&member.membership));
+                let mut those: Vec<_> = those.map(|(user, member)| (member.event, user)).collect();
+                those.sort_unstable();
+                those.into_iter().take(FIRST_MEMBERS).map(|(_, user)| user).collect::<Vec<_>>()
+            };
+            let present = first([Membership::Join, Membership::Invite]);
+            assert_eq!(table.first_present().collect::<Vec<_>>(), present, "event {event}");
+            let gone = first([Membership::Leave, Membership::Ban]);
+            assert_eq!(table.first_gone().collect::<Vec<_>>(), gone, "event {event}");
+        }
+    }
+
+    fn user_id(number: usize) -> OwnedUserId {
+        OwnedUserId::try_from(format!("@u{number}:here")).expect("a user id")
     }
 }

@@ -38,14 +38,12 @@ pub struct RoomSummary {
 impl RoomSummary {
     /// What the current state says.
     pub fn of(view: &RoomView) -> Self {
-        let canonical_alias =
-            text(view, "m.room.canonical_alias", "alias").and_then(|alias| RoomAliasId::parse(alias).ok());
         Self {
             room: view.id.clone(),
             name: text(view, "m.room.name", "name"),
             topic: topic(&content(view, "m.room.topic")),
             avatar_url: text(view, "m.room.avatar", "url"),
-            canonical_alias,
+            canonical_alias: canonical_alias(view),
             joined_members: view.members.joined_count(),
             is_world_readable: view.history_visibility() == HistoryVisibility::WorldReadable,
             guests_may_join: guests_may_join(view),
@@ -53,6 +51,15 @@ impl RoomSummary {
             room_type: room_type(view),
         }
     }
+}
+
+/// Whether a room is called by a name or an alias, not by its members (client-server API, "Calculating the display name for a room").
+pub fn is_named(view: &RoomView) -> bool {
+    text(view, "m.room.name", "name").is_some() || canonical_alias(view).is_some()
+}
+
+fn canonical_alias(view: &RoomView) -> Option<OwnedRoomAliasId> {
+    text(view, "m.room.canonical_alias", "alias").and_then(|alias| RoomAliasId::parse(alias).ok())
 }
 
 /// The type that the create event gives (client-server API, "Types").

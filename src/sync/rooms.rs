@@ -16,7 +16,7 @@ use crate::asking::Asking;
 use crate::beside;
 use crate::frame::{JoinedPart, LeftPart, Part, Shown};
 use crate::news::RoomNews;
-use crate::response::{Events, JoinedRoom, LeftRoom, RoomState, Timeline};
+use crate::response::{Events, JoinedRoom, LeftRoom, RoomState, Summary, Timeline};
 use crate::scene::{self, Place, Scene, member};
 use crate::state::{self, AboutMembers, Members};
 use crate::timeline::{self, Reach, Stretch, Wanted};
@@ -70,7 +70,7 @@ async fn opened(
     let mut room = JoinedRoom {
         ephemeral: ephemeral.events,
         account_data: beside::account_data(asking, &scene.place(), part, news).await?,
-        summary: with_summary.then(|| asking.shared.summaries.of(&scene.view, asking.user())),
+        summary: with_summary.then(|| Summary::of(&scene.view, asking.user())),
         ..JoinedRoom::default()
     };
     let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());

@@ -21,7 +21,6 @@ use crate::ignored::IgnoredUsers;
 use crate::last_changes::LastChanges;
 use crate::memberships::Memberships;
 use crate::sent_members::SentMembers;
-use crate::summary::Summaries;
 use crate::tails::Tails;
 use crate::waiters::Waiters;
 
@@ -51,7 +50,6 @@ pub struct Shared {
     pub last_receipts: LastChanges<ReceiptChanges>,
     pub ids: RoomIds,
     pub tails: Tails,
-    pub summaries: Summaries,
     pub sent_members: SentMembers,
     pub waiters: Arc<Waiters>,
 }
@@ -68,7 +66,6 @@ impl Shared {
             last_receipts: LastChanges::default(),
             ids: RoomIds::new(parts.db.clone()),
             tails: Tails::default(),
-            summaries: Summaries::default(),
             sent_members: SentMembers::default(),
             waiters: Arc::default(),
             parts,
