@@ -1,8 +1,8 @@
 //! Rank 0: what every other part is given instead of reaching for it.
 //!
 //! Owns: time ([`clock`]), randomness ([`random`]), who acts ([`actor`]), background work ([`tasks`]),
-//! work that keeps a thread ([`blocking`]), how often somebody may do something ([`buckets`]) and how much of it at a time ([`shares`]), which
-//! addresses are one ([`network`]), how the process ends ([`exit`]) and the protocol's size limits ([`limits`]).
+//! work that keeps a thread ([`blocking`]), how often somebody may do something ([`buckets`]) and how much of it at a time ([`shares`]), what
+//! changed last when ([`changes`]), which addresses are one ([`network`]), how the process ends ([`exit`]) and the protocol's size limits ([`limits`]).
 //!
 //! Does not own: identifiers (they are ruma's), configuration, anything that reads or writes.
 //!
@@ -13,6 +13,7 @@
 pub mod actor;
 pub mod blocking;
 pub mod buckets;
+pub mod changes;
 pub mod clock;
 pub mod exit;
 pub mod limits;

@@ -10,6 +10,7 @@
 mod entry;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use tokio::sync::broadcast;
 pub use self::entry::{ACTIVE_FOR, IDLE_AFTER, OFFLINE_AFTER, PresenceState};
 use self::entry::{Entry, Shown};
 use crate::authority::{Forbidden, is_seen_as};
-use crate::changes::{ChangeLog, LivePosition, ProcessStart};
+use crate::changes::{LiveLog, LivePosition, ProcessStart};
 use crate::deadlines::{Deadlines, Timer};
 use crate::schema::{LastPresence, PresenceRow};
 
@@ -66,7 +67,7 @@ pub struct Presence {
 struct State {
     users: BTreeMap<OwnedUserId, Entry>,
     deadlines: Deadlines<OwnedUserId>,
-    log: ChangeLog<OwnedUserId>,
+    log: LiveLog<OwnedUserId>,
     /// Users whose row is older than their entry; who has no entry is forgotten.
     unstored: BTreeSet<OwnedUserId>,
 }
@@ -102,7 +103,7 @@ impl Presence {
         let state = State {
             users: BTreeMap::new(),
             deadlines: Deadlines::new(),
-            log: ChangeLog::new(start, MAX_USERS),
+            log: LiveLog::new(start, MAX_USERS),
             unstored: BTreeSet::new(),
         };
         Self { db, timer: Timer::new(clock.clone()), clock, state: Mutex::new(state) }
@@ -251,9 +252,31 @@ impl Presence {
         self.settled().log.current()
     }
 
-    /// Who changed after a position, each once; `None` when that is not known, then everybody's presence is sent.
-    pub fn users_changed_since(&self, after: LivePosition) -> Option<Vec<OwnedUserId>> {
-        self.settled().log.since(after)
+    /// Who changed after a position, each once, and where, oldest change first; `None` when that is not known, then everybody's presence is sent.
+    pub fn changes_since(&self, after: LivePosition) -> Option<Vec<(LivePosition, OwnedUserId)>> {
+        let state = self.settled();
+        let newest_first = state.log.since(after)?.map(|(place, user)| (place, user.clone()));
+        let mut changes: Vec<_> = newest_first.collect();
+        changes.reverse();
+        Some(changes)
+    }
+
+    /// How many users are in memory: everybody who is not offline, and some who are.
+    pub fn known(&self) -> usize {
+        self.settled().users.len()
+    }
+
+    /// Users in memory in the order of their ids: some after a user, or from the beginning.
+    pub fn known_after(&self, after: Option<&UserId>, limit: usize) -> Vec<OwnedUserId> {
+        let after = after.map_or(Bound::Unbounded, |user| Bound::Excluded(user.to_owned()));
+        let state = self.settled();
+        state.users.range((after, Bound::Unbounded)).take(limit).map(|(user, _)| user.clone()).collect()
+    }
+
+    /// Those of some users who are in memory.
+    pub fn known_of<'u>(&self, users: impl IntoIterator<Item = &'u OwnedUserId>) -> Vec<OwnedUserId> {
+        let state = self.settled();
+        users.into_iter().filter(|user| state.users.contains_key(*user)).cloned().collect()
     }
 
     /// Users who change from now on. A subscriber that lagged takes everybody as changed.

@@ -17,7 +17,7 @@ use ruma::{OwnedUserId, UserId};
 use tokio::sync::broadcast;
 
 use crate::authority::{Forbidden, is_seen_as};
-use crate::changes::{ChangeLog, LivePosition, ProcessStart};
+use crate::changes::{LiveLog, LivePosition, ProcessStart};
 use crate::deadlines::{Deadlines, Timer};
 
 /// A client repeats its request every 20 to 30 seconds; what it asks for beyond this is cut to it.
@@ -41,7 +41,7 @@ pub struct Typing {
 struct State {
     rooms: BTreeMap<RoomNumber, BTreeSet<OwnedUserId>>,
     deadlines: Deadlines<(RoomNumber, OwnedUserId)>,
-    log: ChangeLog<RoomNumber>,
+    log: LiveLog<RoomNumber>,
 }
 
 impl State {
@@ -62,7 +62,7 @@ impl Typing {
         let state = State {
             rooms: BTreeMap::new(),
             deadlines: Deadlines::new(),
-            log: ChangeLog::new(start, REMEMBERED_ROOMS),
+            log: LiveLog::new(start, REMEMBERED_ROOMS),
         };
         Self { timer: Timer::new(clock.clone()), clock, state: Mutex::new(state) }
     }
@@ -122,7 +122,7 @@ impl Typing {
 
     /// The rooms whose list changed after a position, each once; `None` when that is not known, then every room's list is sent.
     pub fn rooms_changed_since(&self, after: LivePosition) -> Option<Vec<RoomNumber>> {
-        self.settled().log.since(after)
+        self.settled().log.since(after).map(|changed| changed.map(|(_, room)| *room).collect())
     }
 
     /// Rooms whose list changes from now on. A subscriber that lagged takes every room as changed.

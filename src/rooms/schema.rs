@@ -73,7 +73,8 @@ plop_db::keyspaces! {
     /// The rooms of a user, by the membership in the current state or, for invites from elsewhere, in what was handed over.
     /// One row for each pair, moved to its newest position. Written with each member event but for those that leave a member in (a new profile);
     /// read by sync; marked, not deleted, when the user forgets the room. Redactions do not touch it.
-    pub UserRooms = 109 "user_rooms" Scan { (OwnedUserId, RoomNumber) => UserRoomRow } stream OwnedUserId
+    pub UserRooms = 109 "user_rooms" Scan
+        { (OwnedUserId, RoomNumber) => UserRoomRow } stream (OwnedUserId, RoomNumber)
 
     /// Stripped state handed over with an invite or a knock for a local user, as JSON. Written with the membership, read by
     /// sync while it lasts, deleted when it ends. A redaction does not reach it: it is a copy made by another server.

@@ -61,7 +61,8 @@ pub fn put_member(
     if !(was_joined && membership == Membership::Join) {
         let event = event.map(|event| event.number);
         let row = UserRoomRow { membership, event, position, forgotten: false };
-        batch.append::<UserRooms>(&user, &(user.clone(), room), &row);
+        let key = (user.clone(), room);
+        batch.append::<UserRooms>(&key, &key, &row);
     }
     if !matches!(membership, Membership::Invite | Membership::Knock) && user.server_name() == our_server {
         batch.delete::<StrippedState>(&(user, room));

@@ -1,20 +1,20 @@
 //! What changed last when, in memory.
 //!
-//! Owns: [`ChangeLog`], the last change of each subject of a stream; [`Logs`], those of the streams that sync reads, and [`Changes`], fed by what the store
-//! publishes. Does not own: what the changes are, who waits for them.
+//! Owns: [`Logs`], the last change of each subject of the streams that sync reads, and [`Changes`], fed by what the store publishes. Does not own: the log
+//! itself ([`ChangeLog`]), what the changes are, who waits for them.
 //!
-//! Invariants: whoever looks catches up first, so a log has every write that was acknowledged before. A subject has one entry, moved to its newest
-//! position; at most `capacity` subjects are remembered. A question about what is forgotten, or was before this process, is answered "perhaps".
+//! Invariants: whoever looks catches up first, so a log has every write that was acknowledged before. Those who look at once do not wait for each other,
+//! unless there is something to take in.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use plop_accounts::schema::AccountDataChanges;
+use plop_base::changes::ChangeLog;
 use plop_db::{Db, Notice, Position, Publication};
 use plop_ephemeral::schema::{PrivateReceiptChanges, ReceiptChanges};
 use plop_rooms::schema::{Timeline, UserRooms};
 use plop_state_store::RoomNumber;
-use ruma::{OwnedServerName, OwnedUserId};
+use ruma::{OwnedServerName, OwnedUserId, UserId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
@@ -23,84 +23,39 @@ const MAX_ROOMS: usize = 100_000;
 /// Users of a stream that are remembered.
 const MAX_USERS: usize = 100_000;
 
-/// The last change of each subject.
-pub struct ChangeLog<K> {
-    /// Changes at or below it may be unknown.
-    floor: Position,
-    capacity: usize,
-    places: BTreeMap<K, Position>,
-    order: BTreeSet<(Position, K)>,
-}
-
-impl<K: Ord + Clone> ChangeLog<K> {
-    fn new(floor: Position, capacity: usize) -> Self {
-        Self { floor, capacity, places: BTreeMap::new(), order: BTreeSet::new() }
-    }
-
-    fn record(&mut self, subject: &K, position: Position) {
-        match self.places.get_mut(subject) {
-            Some(place) if *place == position => return,
-            Some(place) => {
-                self.order.remove(&(*place, subject.clone()));
-                *place = position;
-            }
-            None => {
-                self.places.insert(subject.clone(), position);
-            }
-        }
-        self.order.insert((position, subject.clone()));
-        if self.order.len() > self.capacity
-            && let Some((position, subject)) = self.order.pop_first()
-        {
-            self.places.remove(&subject);
-            self.floor = position;
-        }
-    }
-
-    /// Whether every change after a position is known.
-    pub fn reaches_back_to(&self, position: Position) -> bool {
-        position >= self.floor
-    }
-
-    /// Whether the subject may have changed after a position.
-    pub fn may_have_changed(&self, subject: &K, after: Position) -> bool {
-        !self.reaches_back_to(after) || self.places.get(subject).is_some_and(|place| *place > after)
-    }
-
-    /// The subjects that changed after a position, newest change first; `None` when that is not known.
-    fn since(&self, after: Position) -> Option<impl Iterator<Item = &K>> {
-        let newer = self.order.iter().rev().take_while(move |(position, _)| *position > after);
-        self.reaches_back_to(after).then(|| newer.map(|(_, subject)| subject))
-    }
-
-    /// Those of some subjects that changed after a position; `None` when that is not known. The cost follows the smaller of both numbers.
-    pub fn changed_of<V>(&self, subjects: &BTreeMap<K, V>, after: Position) -> Option<Vec<K>> {
-        let first: Vec<&K> = self.since(after)?.take(subjects.len() + 1).collect();
-        if first.len() <= subjects.len() {
-            let changed = first.into_iter().filter(|subject| subjects.contains_key(subject));
-            return Some(changed.cloned().collect());
-        }
-        let has_changed = |subject: &&K| self.places.get(subject).is_some_and(|place| *place > after);
-        Some(subjects.keys().filter(has_changed).cloned().collect())
-    }
-}
+/// The last change of each subject of a stream of the database.
+pub type Log<K> = ChangeLog<K, Position>;
 
 /// The logs of all streams of the database that sync reads.
 pub struct Logs {
-    pub events: ChangeLog<RoomNumber>,
-    pub receipts: ChangeLog<RoomNumber>,
-    pub memberships: ChangeLog<OwnedUserId>,
-    pub account_data: ChangeLog<OwnedUserId>,
-    pub private_receipts: ChangeLog<OwnedUserId>,
+    pub events: Log<RoomNumber>,
+    pub receipts: Log<RoomNumber>,
+    pub memberships: Log<OwnedUserId>,
+    /// Of these users the rooms.
+    pub rooms_of_users: Log<(OwnedUserId, RoomNumber)>,
+    pub account_data: Log<OwnedUserId>,
+    pub private_receipts: Log<OwnedUserId>,
 }
 
 impl Logs {
+    /// The rooms of a user whose rows changed after a position; `None` when that is not known.
+    pub fn rooms_of(&self, user: &UserId, after: Position) -> Option<Vec<RoomNumber>> {
+        let user = user.to_owned();
+        if !self.memberships.may_have_changed(&user, after) {
+            return Some(Vec::new());
+        }
+        let all = (user.clone(), RoomNumber(0))..=(user, RoomNumber(u64::MAX));
+        let changed = self.rooms_of_users.changed_in(all, after)?;
+        Some(changed.into_iter().map(|(_, room)| room).collect())
+    }
+
     /// Logs that know nothing up to a position.
     fn new(floor: Position) -> Self {
         Self {
             events: ChangeLog::new(floor, MAX_ROOMS),
             receipts: ChangeLog::new(floor, MAX_ROOMS),
             memberships: ChangeLog::new(floor, MAX_USERS),
+            rooms_of_users: ChangeLog::new(floor, MAX_USERS),
             account_data: ChangeLog::new(floor, MAX_USERS),
             private_receipts: ChangeLog::new(floor, MAX_USERS),
         }
@@ -127,15 +82,14 @@ impl Changes {
         Self { server, publications, reached, lagged: false, logs: Logs::new(reached) }
     }
 
-    /// Takes in what was published since. Returns the position that has been reached: every write that was acknowledged before the call
-    /// is at or below it.
-    pub fn catch_up(&mut self) -> Position {
+    /// Takes in what was published since: every write that was acknowledged before the call.
+    fn catch_up(&mut self) {
         loop {
             match self.publications.try_recv() {
                 Ok(publication) => self.take(&publication),
                 Err(TryRecvError::Lagged(_)) => self.lagged = true,
                 // The store has stopped: nothing will come any more.
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return self.reached,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
             }
         }
     }
@@ -156,10 +110,11 @@ impl Changes {
             self.logs.events.record(&room, position);
         } else if let Some(room) = notice.subject::<ReceiptChanges>() {
             self.logs.receipts.record(&room, position);
-        } else if let Some(user) = notice.subject::<UserRooms>() {
+        } else if let Some(row) = notice.subject::<UserRooms>() {
             // Rows of the users of other servers are written alike, and nobody syncs them here.
-            if user.server_name() == self.server {
-                self.logs.memberships.record(&user, position);
+            if row.0.server_name() == self.server {
+                self.logs.memberships.record(&row.0, position);
+                self.logs.rooms_of_users.record(&row, position);
             }
         } else if let Some(user) = notice.subject::<AccountDataChanges>() {
             self.logs.account_data.record(&user, position);
@@ -173,23 +128,37 @@ impl Changes {
 pub fn user_of(notice: &Notice) -> Option<OwnedUserId> {
     notice
         .subject::<UserRooms>()
+        .map(|(user, _)| user)
         .or_else(|| notice.subject::<AccountDataChanges>())
         .or_else(|| notice.subject::<PrivateReceiptChanges>())
 }
 
 /// [`Changes`] that many look at.
-pub struct SharedChanges(Mutex<Changes>);
+pub struct SharedChanges {
+    db: Db,
+    changes: RwLock<Changes>,
+}
 
 impl SharedChanges {
     pub fn new(db: &Db, server: OwnedServerName) -> Self {
-        Self(Mutex::new(Changes::new(db, server)))
+        Self { db: db.clone(), changes: RwLock::new(Changes::new(db, server)) }
     }
 
     /// The logs, caught up with what has been published, and how far that is.
-    pub fn now(&self) -> (MutexGuard<'_, Changes>, Position) {
-        // Whatever a panicking holder left behind is whole: entries move one by one.
-        let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let reached = changes.catch_up();
+    pub fn now(&self) -> (RwLockReadGuard<'_, Changes>, Position) {
+        let published = self.db.published();
+        let mut changes = self.read();
+        if changes.reached < published {
+            drop(changes);
+            self.changes.write().unwrap_or_else(PoisonError::into_inner).catch_up();
+            changes = self.read();
+        }
+        let reached = changes.reached;
         (changes, reached)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Changes> {
+        // Whatever a panicking holder left behind is whole: entries move one by one.
+        self.changes.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,14 +5,13 @@
 //! Invariants: a room is asked about once, however many clients have it: what is known goes on being right as long as the log of changes knows of no
 //! newer one.
 
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use plop_db::{Direction, KeyRange, Keyspace, Position, ReadError, Snapshot};
 use plop_state_store::RoomNumber;
 use quick_cache::sync::Cache;
 
-use crate::changes::ChangeLog;
+use crate::changes::Log;
 use crate::turns::take_turns;
 
 /// Rooms that are remembered.
@@ -41,14 +40,14 @@ impl<K> Default for LastChanges<K> {
 
 impl<K: Keyspace<Key = (RoomNumber, Position)>> LastChanges<K> {
     /// Sorts rooms into those that changed after a position, as far as that is known, and those that must be asked about.
-    pub fn sort<V>(
+    pub fn sort<'r>(
         &self,
-        log: &ChangeLog<RoomNumber>,
-        rooms: &BTreeMap<RoomNumber, V>,
+        log: &Log<RoomNumber>,
+        rooms: impl Iterator<Item = &'r RoomNumber>,
         after: Position,
     ) -> (Vec<RoomNumber>, Vec<RoomNumber>) {
         let (mut changed, mut unknown) = (Vec::new(), Vec::new());
-        for room in rooms.keys() {
+        for room in rooms {
             match self.known.get(room).filter(|known| log.reaches_back_to(known.as_of)) {
                 None => unknown.push(*room),
                 Some(known) => {

@@ -14,7 +14,7 @@ use plop_rooms::schema::RoomIds;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
 
-use crate::changes::{ChangeLog, Logs};
+use crate::changes::{Log, Logs};
 use crate::last_changes::LastChanges;
 use crate::memberships::UserRoomSet;
 use crate::shared::{Parts, Shared};
@@ -108,10 +108,9 @@ pub async fn since(shared: &Shared, span: Since<'_>, rooms: &UserRoomSet) -> Res
         news.take_account_data(db, changed).await?;
     }
     if span.with_presence {
-        let presence = &shared.parts.presence;
+        let reader = (user, rooms);
         news.presence =
-            presence::changed(presence, token.presence, user, rooms, &shared.memberships, &shared.changes)
-                .await?;
+            presence::changed(&shared.presence_rooms, shared.sources(), token.presence, reader).await?;
     }
     Ok(news)
 }
@@ -121,15 +120,15 @@ async fn changed<K: Keyspace<Key = (RoomNumber, Position)>>(
     shared: &Shared,
     rooms: &UserRoomSet,
     since: Position,
-    log: fn(&Logs) -> &ChangeLog<RoomNumber>,
+    log: fn(&Logs) -> &Log<RoomNumber>,
     last: &LastChanges<K>,
 ) -> Result<Vec<RoomNumber>, ReadError> {
     let (mut changed, unknown) = {
         let (changes, _) = shared.changes.now();
         let log = log(&changes.logs);
-        match log.changed_of(&rooms.joined, since) {
+        match rooms.joined_of(log, since) {
             Some(changed) => (changed, Vec::new()),
-            None => last.sort(log, &rooms.joined, since),
+            None => last.sort(log, rooms.joined.keys(), since),
         }
     };
     if !unknown.is_empty() {

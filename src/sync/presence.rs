@@ -3,7 +3,7 @@
 //! Owns: whose presence is given, and its form. Does not own: what is known of it.
 //!
 //! Invariants: only users who share a room with the reader are told of, and never the reader. Those who are not there cost a read
-//! only when that is what changed. The name and the picture are read for those who are told of.
+//! only when that is what changed. The name and the picture are read for those who are told of. What is new costs what changed in the reader's rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,16 +11,20 @@ use plop_accounts::profile::{MemberProfile, member_profiles};
 use plop_base::UnixMillis;
 use plop_db::ReadError;
 use plop_ephemeral::{LivePosition, Presence, PresenceSnapshot, PresenceState};
+use plop_rooms::members::MemberTable;
 use plop_rooms::reader::filter::EventFilter;
 use plop_state::json::TextWriter;
 use ruma::{OwnedUserId, UserId};
 
-use crate::changes::SharedChanges;
-use crate::memberships::{Memberships, UserRoomSet};
+use crate::memberships::UserRoomSet;
+use crate::presence_rooms::{PresenceRooms, Sources};
 use crate::response::Events;
 use crate::shared::Parts;
+use crate::turns::take_turns;
 
 const PRESENCE: &str = "m.presence";
+/// Users who are looked at before others get a turn.
+const USERS_AT_ONCE: usize = 256;
 
 /// Whether the filter wants any.
 pub fn is_wanted(filter: &EventFilter) -> bool {
@@ -30,22 +34,48 @@ pub fn is_wanted(filter: &EventFilter) -> bool {
 /// Users whose presence changed and who share a room with the reader. After a restart nobody is there until seen, and what was before is known
 /// to nobody: then it is everybody who was seen since.
 pub async fn changed(
-    presence: &Presence,
+    by_room: &PresenceRooms,
+    sources: Sources<'_>,
     since: LivePosition,
-    user: &UserId,
-    rooms: &UserRoomSet,
-    memberships: &Memberships,
-    changes: &SharedChanges,
+    (user, rooms): (&UserId, &UserRoomSet),
 ) -> Result<BTreeSet<OwnedUserId>, ReadError> {
+    let Sources { presence, memberships, changes } = sources;
     let first = LivePosition { counter: 0, ..presence.position() };
-    let changed = presence.users_changed_since(since).or_else(|| presence.users_changed_since(first));
+    let since = if since.start == first.start { since } else { first };
+    if let Some(changed) = by_room.changed(sources, (user, rooms), since).await? {
+        return Ok(changed);
+    }
+    // Further back than is filed by room.
+    let changed = presence.changes_since(since).or_else(|| presence.changes_since(first));
     let mut shared = BTreeSet::new();
-    for other in changed.unwrap_or_default() {
+    for (index, (_, other)) in changed.unwrap_or_default().into_iter().enumerate() {
+        take_turns(index, USERS_AT_ONCE).await;
         if other != user && rooms.shares_room_with(&*memberships.of(&other, changes).await?) {
             shared.insert(other);
         }
     }
     Ok(shared)
+}
+
+/// Members of a room who are there: the smaller of all members of this server and all who are there are looked at.
+pub async fn present_in(presence: &Presence, members: &MemberTable) -> BTreeSet<OwnedUserId> {
+    let mut present = BTreeSet::new();
+    if members.local_count() <= presence.known() {
+        let joined: Vec<&OwnedUserId> = members.local().filter(|user| members.is_joined(user)).collect();
+        for (index, some) in joined.chunks(USERS_AT_ONCE).enumerate() {
+            take_turns(index, 1).await;
+            present.extend(presence.known_of(some.iter().copied()));
+        }
+        return present;
+    }
+    let mut last = None;
+    loop {
+        let some = presence.known_after(last.as_deref(), USERS_AT_ONCE);
+        let Some(user) = some.last() else { return present };
+        last = Some(user.clone());
+        present.extend(some.into_iter().filter(|user| members.is_joined(user)));
+        take_turns(0, 1).await;
+    }
 }
 
 /// The presence of users for whom it changed. Of whom nothing is known any more is offline.

@@ -16,6 +16,7 @@ use crate::asking::Asking;
 use crate::beside;
 use crate::frame::{JoinedPart, LeftPart, Part, Shown};
 use crate::news::RoomNews;
+use crate::presence;
 use crate::response::{Events, JoinedRoom, LeftRoom, RoomState, Summary, Timeline};
 use crate::scene::{self, Place, Scene, member};
 use crate::state::{self, AboutMembers, Members};
@@ -61,7 +62,7 @@ async fn opened(
     let JoinedPart { part, whole, .. } = told;
     let stretch = asking.stretch(scene, part, Reach::Open).await?;
     let about = if part.since.is_none() {
-        AboutMembers { concerns_summary: true, joined: local_members(scene) }
+        AboutMembers { concerns_summary: true, joined: present_members(asking, scene).await }
     } else {
         state::about_members(scene, &stretch).await?
     };
@@ -128,10 +129,12 @@ pub async fn left(asking: &Asking, to_tell: &ToTell<LeftPart>) -> Result<LeftRoo
     Ok(room)
 }
 
-/// Members of this server.
-fn local_members(scene: &Scene<'_>) -> BTreeSet<OwnedUserId> {
-    let members = &scene.view.members;
-    members.local().filter(|user| members.is_joined(user)).cloned().collect()
+/// Members of this server who are there, if that is wanted.
+async fn present_members(asking: &Asking, scene: &Scene<'_>) -> BTreeSet<OwnedUserId> {
+    if !presence::is_wanted(&asking.filter.presence) {
+        return BTreeSet::new();
+    }
+    presence::present_in(&asking.shared.parts.presence, &scene.view.members).await
 }
 
 impl Asking {

@@ -9,7 +9,7 @@ use plop_base::{Clock, Tasks};
 use plop_db::Db;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::schema::ReceiptChanges;
-use plop_ephemeral::{Presence, Typing};
+use plop_ephemeral::{LivePosition, Presence, Typing};
 use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::Timeline;
 use plop_unread::Unread;
@@ -20,6 +20,7 @@ use crate::ids::RoomIds;
 use crate::ignored::IgnoredUsers;
 use crate::last_changes::LastChanges;
 use crate::memberships::Memberships;
+use crate::presence_rooms::{PresenceRooms, Sources};
 use crate::sent_members::SentMembers;
 use crate::tails::Tails;
 use crate::waiters::Waiters;
@@ -43,6 +44,7 @@ pub struct Shared {
     pub parts: Parts,
     pub changes: SharedChanges,
     pub memberships: Memberships,
+    pub presence_rooms: PresenceRooms,
     pub filters: SyncFilters,
     pub ignored: IgnoredUsers,
     /// Of rooms, where the changes do not reach back.
@@ -60,6 +62,7 @@ impl Shared {
         Self {
             changes: SharedChanges::new(&parts.db, parts.rooms.core().server.clone()),
             memberships: Memberships::new(parts.db.clone()),
+            presence_rooms: PresenceRooms::new(LivePosition { counter: 0, ..parts.presence.position() }),
             filters: SyncFilters::new(parts.accounts.clone()),
             ignored: IgnoredUsers::new(parts.db.clone()),
             last_events: LastChanges::default(),
@@ -70,5 +73,10 @@ impl Shared {
             waiters: Arc::default(),
             parts,
         }
+    }
+
+    /// Where presence is looked up.
+    pub fn sources(&self) -> Sources<'_> {
+        Sources { presence: &self.parts.presence, memberships: &self.memberships, changes: &self.changes }
     }
 }

@@ -124,14 +124,17 @@ fn wake_room(shared: &Shared, room: RoomNumber) {
     }
     match shared.parts.rooms.loaded_view(room) {
         Some(view) => shared.waiters.wake_members(&view.members),
-        None => shared.waiters.wake_where(|user| may_be_in(shared, user, |joined| *joined == room)),
+        None => {
+            let room = BTreeSet::from([room]);
+            shared.waiters.wake_where(|user| may_be_in(shared, user, &room));
+        }
     }
 }
 
 /// Whether a user is in one of these rooms, as far as can be told from memory: one of whom nothing is known looks for themselves. Those who wait have
 /// looked a moment ago, and whose rooms changed since is woken by that.
-fn may_be_in(shared: &Shared, user: &UserId, is_one: impl FnMut(&RoomNumber) -> bool) -> bool {
-    shared.memberships.cached(user).is_none_or(|rooms| rooms.joined.keys().any(is_one))
+fn may_be_in(shared: &Shared, user: &UserId, rooms: &BTreeSet<RoomNumber>) -> bool {
+    shared.memberships.cached(user).is_none_or(|cached| cached.is_in_one_of(rooms))
 }
 
 async fn presence_changed(shared: &Shared, changed: Gathered) {
@@ -142,7 +145,7 @@ async fn presence_changed(shared: &Shared, changed: Gathered) {
         Ok(rooms) => {
             for (index, user) in shared.waiters.users().iter().enumerate() {
                 take_turns(index, USERS_AT_ONCE).await;
-                if may_be_in(shared, user, |joined| rooms.contains(joined)) {
+                if may_be_in(shared, user, &rooms) {
                     shared.waiters.wake(user);
                 }
             }

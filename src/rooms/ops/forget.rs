@@ -39,7 +39,7 @@ impl Rooms {
             }
             let mut batch = Batch::durable();
             batch.expect::<UserRooms>(&key, Some(&row));
-            batch.put::<UserRooms>(&key, &UserRoomRow { forgotten: true, ..row });
+            batch.append::<UserRooms>(&key, &key, &UserRoomRow { forgotten: true, ..row });
             match self.core().db.commit(batch).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Conflict { .. }) if attempt < ATTEMPTS => attempt += 1,

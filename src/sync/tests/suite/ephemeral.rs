@@ -188,6 +188,38 @@ async fn presence_is_told_to_those_who_share_a_room() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn presence_is_told_in_the_rooms_that_are_shared_now() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    for name in ["bob", "dave"] {
+        bed.join(name, &room).await;
+    }
+    let (mut alice, mut dave, mut carol) = (bed.client("alice"), bed.client("dave"), bed.client("carol"));
+    for client in [&mut alice, &mut dave, &mut carol] {
+        client.sync_with(online()).await;
+    }
+    alice.sync_with(online()).await;
+    let show = |state| bed.presence.set(&user("bob"), &id("bob"), state, None).expect("a presence");
+    let bob = |shown: &str| [("@bob:plop.example".to_owned(), shown.to_owned())];
+    show(PresenceState::Unavailable);
+    for client in [&mut alice, &mut dave] {
+        assert_eq!(presence(&client.sync_with(online()).await), bob("unavailable"));
+        assert_eq!(presence(&client.sync_with(online()).await), []);
+    }
+    assert_eq!(presence(&carol.sync_with(online()).await), []);
+
+    // He is there when dave looks, and not when alice does, whose token is older than the change.
+    show(PresenceState::Online);
+    assert_eq!(presence(&dave.sync_with(online()).await), bob("online"));
+    bed.leave("bob", &room).await;
+    assert_eq!(presence(&alice.sync_with(online()).await), []);
+    show(PresenceState::Unavailable);
+    assert_eq!(presence(&dave.sync_with(online()).await), []);
+    bed.join("bob", &room).await;
+    assert_eq!(presence(&alice.sync_with(online()).await), bob("unavailable"));
+}
+
 /// Client-server API, "Events on Change of Profile Information".
 #[tokio::test(start_paused = true)]
 async fn a_new_name_comes_with_the_presence_of_its_user() {

@@ -1,5 +1,6 @@
 //! Rooms come and go: invites, joins, knocks, leaves, bans, forgetting.
 
+use plop_db::Batch;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::schema::UserRooms;
 use plop_state::json::Object;
@@ -112,6 +113,31 @@ async fn a_changed_profile_moves_no_row_of_the_users_rooms() {
     bed.leave("bob", &room).await;
     bed.join("bob", &room).await;
     assert!(row().await.map(|row| row.position) > before.map(|row| row.position));
+}
+
+/// The row of another room is gone, and nobody notices: a user of 5,000 rooms joins one more.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_one_room_reads_the_row_of_no_other() {
+    let bed = Bed::new().await;
+    let (old, new) = (bed.room("alice").await, bed.room("alice").await);
+    bed.join("bob", &old).await;
+    let mut bob = bed.client("bob");
+    bob.sync().await;
+    let number = bed.rooms.number(&old).await.expect("a read").expect("a room");
+    let mut batch = Batch::durable();
+    batch.delete::<UserRooms>(&(id("bob"), number));
+    bed.db.commit(batch).await.expect("a commit");
+    for _ in 0..2 {
+        bed.join("bob", &new).await;
+        bed.say("alice", &old, "still here").await;
+        let answer = bob.sync().await;
+        assert_eq!(keys(&answer["rooms"]["join"]).len(), 2);
+        assert_eq!(told(&answer["rooms"]["join"][old.as_str()]["timeline"]["events"]), ["still here"]);
+        bed.leave("bob", &new).await;
+        assert_eq!(sections(&bob.sync().await), [format!("leave {new}")]);
+    }
+    let row = bed.db.snapshot().get::<UserRooms>(&(id("bob"), number)).await.expect("a read");
+    assert_eq!(row, None);
 }
 
 #[tokio::test(start_paused = true)]
