@@ -10,13 +10,12 @@ use ruma::UserId;
 
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, own_account};
+use crate::device_rows::{Which, delete_rows};
 use crate::error::StoreError;
 use crate::member_updates::note_member_update;
 use crate::schema::{
-    AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, DeviceTokens, Devices, Filters,
-    LastSeen, Profiles, UserRow, Users,
+    AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, Filters, Profiles, UserRow, Users,
 };
-use crate::tokens::{forget, tokens_of};
 
 /// Why an account is not deactivated.
 #[derive(Debug, thiserror::Error)]
@@ -38,17 +37,13 @@ impl Accounts {
         let snapshot = self.snapshot();
         let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
         let row = row.ok_or(DeactivationError::NoAccount)?;
-        let tokens =
-            tokens_of(&snapshot, KeyRange::<DeviceTokens>::prefix(&user)).await.map_err(StoreError::from)?;
-
+        let now = self.parts().clock.now();
         let mut batch = Batch::durable();
         batch.expect::<Users>(&user, Some(&row));
-        let deactivated = Some(DeactivationRow { at: self.parts().clock.now(), erase });
+        let deactivated = Some(DeactivationRow { at: now, erase });
         batch.put::<Users>(&user, &UserRow { deactivated, admin: false, ..row });
-        let ended = tokens.iter().map(|token| forget(&mut batch, token)).collect();
-        batch.delete_range(KeyRange::<DeviceTokens>::prefix(&user));
-        batch.delete_range(KeyRange::<Devices>::prefix(&user));
-        batch.delete_range(KeyRange::<LastSeen>::prefix(&user));
+        let devices = delete_rows(&snapshot, &mut batch, (&user, now), Which::All).await;
+        let (_, ended) = devices.map_err(StoreError::from)?;
         batch.delete_range(KeyRange::<Profiles>::prefix(&user));
         batch.delete_range(KeyRange::<AccountData>::prefix(&user));
         batch.delete_range(KeyRange::<AccountDataChanges>::prefix(&user));

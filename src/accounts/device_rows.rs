@@ -1,14 +1,15 @@
 //! The rows of a user's devices: how many there may be, and how they go.
 //!
 //! Invariants: a user has at most [`MAX_DEVICES`], so what is done to all of them is one batch that fits; a device goes with its tokens and its
-//! sighting, in one batch.
+//! sighting, in one batch, which puts it on the list of those that ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plop_base::UnixMillis;
 use plop_db::{Batch, KeyRange, Position, ReadError, Snapshot};
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 
+use crate::ended_devices::note_ended_device;
 use crate::rows::all_rows;
 use crate::schema::{DeviceRow, DeviceTokens, Devices, LastSeen};
 use crate::secrets::SecretHash;
@@ -35,28 +36,28 @@ pub(crate) fn new_device(display_name: Option<String>, created: UnixMillis) -> D
 pub(crate) async fn delete_rows(
     snapshot: &Snapshot,
     batch: &mut Batch,
-    user: &OwnedUserId,
+    (user, now): (&OwnedUserId, UnixMillis),
     which: Which<'_>,
 ) -> Result<(Vec<OwnedDeviceId>, Vec<SecretHash>), ReadError> {
     let devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
-    let present = devices.into_iter().map(|((_, id), _)| id);
-    let gone: BTreeSet<OwnedDeviceId> = match which {
+    let present = devices.into_iter().map(|((_, id), row)| (id, row.since));
+    let gone: BTreeMap<OwnedDeviceId, Position> = match which {
         Which::All => present.collect(),
-        Which::AllBut(kept) => present.filter(|id| *id != *kept).collect(),
+        Which::AllBut(kept) => present.filter(|(id, _)| *id != *kept).collect(),
         Which::These(ids) => {
             let ids: BTreeSet<_> = ids.iter().collect();
-            present.filter(|id| ids.contains(id)).collect()
+            present.filter(|(id, _)| ids.contains(id)).collect()
         }
     };
-    let ended = delete_present(snapshot, batch, user, &gone).await?;
-    Ok((gone.into_iter().collect(), ended))
+    let ended = delete_present(snapshot, batch, (user, now), &gone).await?;
+    Ok((gone.into_keys().collect(), ended))
 }
 
 /// Makes room for one more device of a user, in a batch. Names the sessions that this ends. To be called under the user's guard.
 pub(crate) async fn make_room(
     snapshot: &Snapshot,
     batch: &mut Batch,
-    user: &OwnedUserId,
+    (user, now): (&OwnedUserId, UnixMillis),
 ) -> Result<Vec<SecretHash>, ReadError> {
     let devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
     let too_many = (devices.len() + 1).saturating_sub(MAX_DEVICES);
@@ -65,27 +66,29 @@ pub(crate) async fn make_room(
     }
     let (keys, rows): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
     let seen = snapshot.get_many::<LastSeen>(&keys).await?;
-    let last_used = rows.into_iter().zip(seen).map(|(row, seen)| seen.map_or(row.created, |seen| seen.at));
-    let mut by_use: Vec<_> = last_used.zip(keys).collect();
+    let last_used =
+        rows.iter().zip(seen).map(|(row, seen)| (seen.map_or(row.created, |seen| seen.at), row.since));
+    let mut by_use: Vec<_> = last_used.zip(keys).map(|((at, since), (_, id))| (at, id, since)).collect();
     by_use.sort();
-    let gone = by_use.into_iter().take(too_many).map(|(_, (_, id))| id).collect();
-    delete_present(snapshot, batch, user, &gone).await
+    let gone = by_use.into_iter().take(too_many).map(|(_, id, since)| (id, since)).collect();
+    delete_present(snapshot, batch, (user, now), &gone).await
 }
 
 async fn delete_present(
     snapshot: &Snapshot,
     batch: &mut Batch,
-    user: &OwnedUserId,
-    gone: &BTreeSet<OwnedDeviceId>,
+    (user, now): (&OwnedUserId, UnixMillis),
+    gone: &BTreeMap<OwnedDeviceId, Position>,
 ) -> Result<Vec<SecretHash>, ReadError> {
     let mut ended = Vec::new();
-    for id in gone {
+    for (id, since) in gone {
         let key = (user.clone(), id.clone());
         let tokens = tokens_of(snapshot, KeyRange::<DeviceTokens>::prefix(&key)).await?;
         ended.extend(tokens.iter().map(|token| forget(batch, token)));
         batch.delete_range(KeyRange::<DeviceTokens>::prefix(&key));
         batch.delete::<Devices>(&key);
         batch.delete::<LastSeen>(&key);
+        note_ended_device(batch, now, key, *since);
     }
     Ok(ended)
 }

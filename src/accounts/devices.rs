@@ -96,8 +96,10 @@ impl Accounts {
                     let user = self.active_user(&snapshot, &key.0).await.map_err(StoreError::from)?;
                     let user = user.ok_or(DeviceError::NotFound)?;
                     batch.expect::<Users>(&key.0, Some(&user));
-                    ended = make_room(&snapshot, &mut batch, &key.0).await.map_err(StoreError::from)?;
-                    (new_device(display_name, parts.clock.now()), DeviceUpdate::Created)
+                    let now = parts.clock.now();
+                    ended =
+                        make_room(&snapshot, &mut batch, (&key.0, now)).await.map_err(StoreError::from)?;
+                    (new_device(display_name, now), DeviceUpdate::Created)
                 }
                 Actor::User { .. }
                 | Actor::Guest { .. }
@@ -141,9 +143,11 @@ impl Accounts {
         which: Which<'_>,
     ) -> Result<Vec<OwnedDeviceId>, StoreError> {
         let user = user.to_owned();
-        let guard = self.parts().user_guards.lock(user.as_str()).await;
+        let parts = self.parts();
+        let guard = parts.user_guards.lock(user.as_str()).await;
         let mut batch = Batch::durable();
-        let (gone, ended) = delete_rows(&self.snapshot(), &mut batch, &user, which).await?;
+        let whose = (&user, parts.clock.now());
+        let (gone, ended) = delete_rows(&self.snapshot(), &mut batch, whose, which).await?;
         if !gone.is_empty() {
             self.commit_ending(batch, ended, &guard).await?;
         }

@@ -72,7 +72,8 @@ impl Accounts {
         batch.put::<Users>(&user, &UserRow { password: Some(hash), ..row });
         let (gone, ended) = match logout {
             Some(which) => {
-                delete_rows(&snapshot, &mut batch, &user, which).await.map_err(StoreError::from)?
+                let whose = (&user, parts.clock.now());
+                delete_rows(&snapshot, &mut batch, whose, which).await.map_err(StoreError::from)?
             }
             None => Default::default(),
         };

@@ -65,6 +65,11 @@ plop_db::keyspaces! {
 
     /// How much account data a user has. Written with `account_data`, and read then; deleted with the account. Redactions do not touch it.
     pub AccountDataTotals = 72 "account_data_totals" Point { OwnedUserId => AccountDataTotalsRow }
+
+    /// Devices that are gone and for which something may be kept still, by the time when that is looked for: the time, the user, the device, when it was
+    /// made. Written when a device is deleted; read by those who keep something for devices (to-device messages), and deleted by them when that
+    /// is gone. Redactions do not touch it.
+    pub EndedDevices = 73 "ended_devices" Queue { (UnixMillis, OwnedUserId, OwnedDeviceId, Position) => () }
 }
 
 tags! {

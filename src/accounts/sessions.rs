@@ -200,7 +200,7 @@ impl Accounts {
             }
             None => {
                 batch.expect::<Devices>(&key, None);
-                let ended = make_room(snapshot, batch, user).await?;
+                let ended = make_room(snapshot, batch, (user, now)).await?;
                 batch.put::<Devices>(&key, &new_device(display_name, now));
                 (0, ended)
             }

@@ -27,6 +27,11 @@ impl UnixMillis {
         Self(self.0.saturating_add(millis(duration)))
     }
 
+    /// The time that was `duration` ago; stays at the smallest value instead of overflowing.
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+
     /// How long after `earlier` this is; zero when it is not after it (the wall clock may be set back).
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

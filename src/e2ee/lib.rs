@@ -6,5 +6,6 @@
 //! Invariants: the only writer of its keyspaces ([`schema`]). What is kept for a device is kept under the position at which the device was
 //! made, so that a later device with the same id finds nothing of it.
 
+pub mod check;
 pub mod schema;
 pub mod to_device;

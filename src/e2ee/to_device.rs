@@ -32,6 +32,7 @@ pub use error::SendError;
 use inboxes::KnownInboxes;
 pub use outgoing::Messages;
 pub use reading::{MAX_PAGE_MESSAGES, ToDevicePage, to_device_messages};
+pub(crate) use rows::done_at;
 
 /// Largest message, in bytes of the JSON that clients get: that of an event, so that it fits into a federation transaction too.
 pub const MAX_MESSAGE_BYTES: usize = plop_base::limits::MAX_PDU_BYTES;

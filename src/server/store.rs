@@ -25,6 +25,7 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
         plop_accounts::check::reference_checks(),
         plop_rooms::check::reference_checks(),
         plop_ephemeral::check::reference_checks(),
+        plop_e2ee::check::reference_checks(),
     ]
     .into_iter()
     .flatten()

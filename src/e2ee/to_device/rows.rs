@@ -1,13 +1,16 @@
-//! The rows of an inbox: their keys, what they count for, how they go.
+//! The rows of an inbox and of what was done: their keys, what they count for, how they go.
 
 use std::sync::Arc;
 
-use plop_db::{Batch, CommitError, Db, Guard, KeyRange, Position};
+use plop_base::UnixMillis;
+use plop_db::{Batch, CommitError, Db, Guard, KeyRange, Keyspace, Position};
 
-use crate::schema::{Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceRow};
+use crate::schema::{
+    Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionTimes, Transaction,
+};
 
 /// The key of a message.
-pub(super) type Key = <ToDeviceMessages as plop_db::Keyspace>::Key;
+pub(super) type Key = <ToDeviceMessages as Keyspace>::Key;
 
 /// What a message takes besides its text.
 const ROW_BYTES: usize = 128;
@@ -21,6 +24,15 @@ pub(super) fn key(inbox: &Inbox, position: Position) -> Key {
 /// The messages of an inbox.
 pub(super) fn messages(inbox: &Inbox) -> KeyRange<ToDeviceMessages> {
     KeyRange::prefix(inbox)
+}
+
+/// Where it stands when a request was done.
+pub(crate) fn done_at(
+    at: UnixMillis,
+    transaction: &Transaction,
+) -> <ToDeviceTransactionTimes as Keyspace>::Key {
+    let (user, device, kind, id) = transaction.clone();
+    (at, user, device, kind, id)
 }
 
 /// What a message counts for in its inbox.

@@ -10,14 +10,17 @@ use plop_accounts::schema::Devices;
 use plop_base::Actor;
 use plop_db::codec::Tail;
 use plop_db::{Batch, CommitError, Counter, Position, ReadError, Snapshot};
-use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
+use ruma::{DeviceId, UserId};
 
 use super::error::SendError;
 use super::outgoing::{Delivery, Messages, Outgoing};
-use super::rows::{counted, key};
-use super::{MAX_INBOX_BYTES, MAX_REQUEST_BYTES, MAX_TRANSACTION_ID_BYTES, MAX_TYPE_BYTES, ToDevice};
+use super::rows::{counted, done_at, key};
+use super::{
+    KEPT_INBOX_BYTES, MAX_INBOX_BYTES, MAX_REQUEST_BYTES, MAX_TRANSACTION_ID_BYTES, MAX_TYPE_BYTES, ToDevice,
+};
 use crate::schema::{
-    ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionRow, ToDeviceTransactions,
+    FullInboxes, ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionRow,
+    ToDeviceTransactionTimes, ToDeviceTransactions, Transaction,
 };
 
 /// The first time the same request may be in flight; the second time it is there.
@@ -31,9 +34,6 @@ struct Sender<'a> {
     /// Not for the shadow-banned, who reach their own devices only.
     reaches_others: bool,
 }
-
-/// The user, the device, the type, the transaction id.
-type Transaction = (OwnedUserId, Option<OwnedDeviceId>, String, String);
 
 impl ToDevice {
     /// Sends messages of one type, once for each transaction id of the actor's device. Answers when they are on disk. Users and devices that
@@ -91,18 +91,25 @@ impl ToDevice {
         &self,
         transaction: &Transaction,
         earlier: Option<&ToDeviceTransactionRow>,
-        deliveries: &[Delivery],
+        deliveries: &[(Delivery, i64)],
     ) -> Result<(), SendError> {
         let mut batch = Batch::durable();
         batch.expect::<ToDeviceTransactions>(transaction, earlier);
+        if let Some(earlier) = earlier {
+            batch.delete::<ToDeviceTransactionTimes>(&done_at(earlier.at, transaction));
+        }
         let row = ToDeviceTransactionRow { at: self.0.clock.now(), position: Position::pending(0) };
         batch.put::<ToDeviceTransactions>(transaction, &row);
+        batch.put::<ToDeviceTransactionTimes>(&done_at(row.at, transaction), &());
         let mut owners = Vec::with_capacity(deliveries.len());
-        for Delivery { inbox, event } in deliveries {
+        for (Delivery { inbox, event }, taken) in deliveries {
             let owner = (inbox.0.clone(), inbox.1.clone());
             let row = ToDeviceRow { event: Tail(Arc::clone(event)) };
             batch.add::<ToDeviceBytes>(inbox, counted(&row));
             batch.append::<ToDeviceMessages>(&owner, &key(inbox, Position::pending(0)), &row);
+            if *taken > KEPT_INBOX_BYTES {
+                batch.put::<FullInboxes>(inbox, &());
+            }
             owners.push(owner);
             if batch.size() > MAX_REQUEST_BYTES {
                 return Err(SendError::RequestTooLarge);
@@ -137,14 +144,17 @@ fn sender(actor: &Actor) -> Result<Sender<'_>, SendError> {
     Ok(Sender { user, device: device.map(AsRef::as_ref), reaches_others })
 }
 
-/// What goes to inboxes that are not full.
-async fn with_room(snapshot: &Snapshot, deliveries: Vec<Delivery>) -> Result<Vec<Delivery>, ReadError> {
+/// What goes to inboxes that are not full, with the bytes that these hold.
+async fn with_room(
+    snapshot: &Snapshot,
+    deliveries: Vec<Delivery>,
+) -> Result<Vec<(Delivery, i64)>, ReadError> {
     let inboxes: Vec<_> = deliveries.iter().map(|delivery| delivery.inbox.clone()).collect();
     let taken = snapshot.get_many::<ToDeviceBytes>(&inboxes).await?;
     let all = deliveries.len();
-    let has_room = |taken: Option<Counter>| taken.unwrap_or_default().0 < MAX_INBOX_BYTES;
-    let kept = deliveries.into_iter().zip(taken).filter(|(_, taken)| has_room(*taken));
-    let kept: Vec<_> = kept.map(|(delivery, _)| delivery).collect();
+    let taken = taken.into_iter().map(|taken: Option<Counter>| taken.unwrap_or_default().0);
+    let kept: Vec<_> =
+        deliveries.into_iter().zip(taken).filter(|(_, taken)| *taken < MAX_INBOX_BYTES).collect();
     if kept.len() < all {
         tracing::warn!(dropped = all - kept.len(), "messages to devices whose inbox is full were dropped");
     }

@@ -1,15 +1,19 @@
 //! The sweep: what nobody will read, and what is too much.
 //!
 //! Owns: deleting the inboxes of devices that are gone, the oldest messages of inboxes that are too full, old transaction ids.
+//!
+//! Invariants: each of them is on a list of what is to go, so the cost follows that, not the number of devices or requests.
 
 use plop_accounts::StoreError;
-use plop_accounts::schema::Devices;
-use plop_db::{Batch, Direction, KeyRange, Pages};
+use plop_accounts::ended_devices::{ended_devices, strike_off_ended};
+use plop_db::{Batch, CommitError, Direction, KeyRange, Pages};
 use plop_rooms::schema::TRANSACTION_LIFETIME;
 
 use super::rows::{counted, delete, messages};
 use super::{KEPT_INBOX_BYTES, ToDevice};
-use crate::schema::{Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceTransactions};
+use crate::schema::{
+    FullInboxes, Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceTransactionTimes, ToDeviceTransactions,
+};
 
 /// Inboxes or transactions looked at in one page.
 const PAGE: usize = 1_000;
@@ -20,34 +24,43 @@ impl ToDevice {
     /// Deletes what nobody will read. To be run now and then; it takes one page after the other, each from a snapshot of its own, and may be
     /// dropped in between.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        self.sweep_inboxes().await?;
+        self.empty_ended_inboxes().await?;
+        self.empty_full_inboxes().await?;
         self.forget_old_transactions().await
     }
 
-    async fn sweep_inboxes(&self) -> Result<(), StoreError> {
-        let db = &self.0.db;
-        let mut inboxes = Pages::new(KeyRange::<ToDeviceBytes>::all(), PAGE);
+    async fn empty_ended_inboxes(&self) -> Result<(), StoreError> {
+        let (db, now) = (&self.0.db, self.0.clock.now());
         loop {
-            let snapshot = db.snapshot();
-            let Some(rows) = inboxes.next(&snapshot).await? else { return Ok(()) };
-            let owners: Vec<_> =
-                rows.iter().map(|((user, device, _), _)| (user.clone(), device.clone())).collect();
-            let devices = snapshot.get_many::<Devices>(&owners).await?;
-            drop(snapshot);
-            let mut gone = Batch::relaxed();
-            for ((inbox, bytes), device) in rows.into_iter().zip(devices) {
-                // An inbox is younger than its device, so the snapshot has the device if it is still there.
-                if device.is_none_or(|device| device.since != inbox.2) {
-                    gone.delete_range::<ToDeviceMessages>(messages(&inbox));
-                    gone.delete::<ToDeviceBytes>(&inbox);
-                } else if bytes.0 > KEPT_INBOX_BYTES {
-                    self.drop_oldest(&inbox).await?;
-                }
+            let ended = ended_devices(&db.snapshot(), now, PAGE).await?;
+            if ended.is_empty() {
+                return Ok(());
             }
-            if !gone.is_empty() {
-                db.commit(gone).await?;
+            let mut batch = Batch::relaxed();
+            for device in ended {
+                let inbox = (device.user.clone(), device.device.clone(), device.since);
+                batch.delete_range::<ToDeviceMessages>(messages(&inbox));
+                batch.delete::<ToDeviceBytes>(&inbox);
+                batch.delete::<FullInboxes>(&inbox);
+                strike_off_ended(&mut batch, device);
             }
+            db.commit(batch).await?;
         }
+    }
+
+    async fn empty_full_inboxes(&self) -> Result<(), StoreError> {
+        let db = &self.0.db;
+        let mut full = Pages::new(KeyRange::<FullInboxes>::all(), PAGE);
+        while let Some(rows) = full.next(&db.snapshot()).await? {
+            let mut batch = Batch::relaxed();
+            for (inbox, ()) in rows {
+                self.drop_oldest(&inbox).await?;
+                // What came meanwhile and makes it full again is followed by more that says so.
+                batch.delete::<FullInboxes>(&inbox);
+            }
+            db.commit(batch).await?;
+        }
+        Ok(())
     }
 
     async fn drop_oldest(&self, inbox: &Inbox) -> Result<(), StoreError> {
@@ -75,16 +88,26 @@ impl ToDevice {
 
     async fn forget_old_transactions(&self) -> Result<(), StoreError> {
         let (db, now) = (&self.0.db, self.0.clock.now());
-        let mut transactions = Pages::new(KeyRange::<ToDeviceTransactions>::all(), PAGE);
-        while let Some(rows) = transactions.next(&db.snapshot()).await? {
-            let mut old = Batch::relaxed();
-            for (key, _) in rows.iter().filter(|(_, row)| now.since(row.at) > TRANSACTION_LIFETIME) {
-                old.delete::<ToDeviceTransactions>(key);
+        loop {
+            let old = KeyRange::<ToDeviceTransactionTimes>::all().before(&now.minus(TRANSACTION_LIFETIME));
+            let page = db.snapshot().scan(old, Direction::Forward, PAGE).await?;
+            let mut batch = Batch::relaxed();
+            for (key, ()) in &page.rows {
+                // A later device of that id may send with the same transaction id meanwhile.
+                batch.expect::<ToDeviceTransactionTimes>(key, Some(&()));
+                batch.delete::<ToDeviceTransactionTimes>(key);
+                let (_, user, device, kind, id) = key.clone();
+                batch.delete::<ToDeviceTransactions>(&(user, device, kind, id));
             }
-            if !old.is_empty() {
-                db.commit(old).await?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            match db.commit(batch).await {
+                Ok(_) if page.more => {}
+                // What is left has time until the next sweep.
+                Ok(_) | Err(CommitError::Conflict { .. }) => return Ok(()),
+                Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Devices and their sessions, from the login to the end.
 
 use plop_accounts::devices::{DeviceError, DeviceUpdate, MAX_DEVICES};
+use plop_accounts::ended_devices::{UNDER_WAY, ended_devices};
 use plop_accounts::schema::{
     AccessTokenRow, AccessTokens, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, TokenKind,
 };
@@ -182,6 +183,25 @@ async fn the_device_that_was_not_seen_for_longest_makes_room() {
     let again = plop_accounts::sessions::NewDevice { id: Some(tablet.device), ..Default::default() };
     bed.login_on("alice", PASSWORD, "192.0.2.1", again).await.expect("a login");
     assert!(bed.is_valid(&phone.tokens.access).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_ended_comes_up_when_nothing_is_on_the_way_to_it() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    let laptop = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
+    let listed = async || {
+        let ended = ended_devices(&bed.db.snapshot(), bed.clock.now(), 10).await.expect("a list");
+        ended.into_iter().map(|ended| ended.device).collect::<Vec<_>>()
+    };
+    let gone = std::slice::from_ref(&laptop.device);
+    bed.accounts.delete_devices(&actor(&phone), gone).await.expect("a deletion");
+    assert!(listed().await.is_empty());
+    bed.clock.sleep(UNDER_WAY).await;
+    assert_eq!(listed().await, gone);
+    bed.accounts.deactivate(&actor(&phone), false).await.expect("the end");
+    bed.clock.sleep(UNDER_WAY).await;
+    assert_eq!(listed().await, [laptop.device, phone.device]);
 }
 
 /// More tokens than a batch could delete one by one, with their places in the lists.

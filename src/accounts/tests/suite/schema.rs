@@ -2,8 +2,8 @@
 
 use plop_accounts::schema::{
     AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, AccountDataTotals,
-    AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, Filters,
-    KEYSPACES, LastSeen, LastSeenRow, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens,
+    AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedDevices,
+    Filters, KEYSPACES, LastSeen, LastSeenRow, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens,
     RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
@@ -28,6 +28,7 @@ fn keyspaces_are_permanent() {
 70 filters Scan
 71 member_updates Queue
 72 account_data_totals Point
+73 ended_devices Queue
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -81,6 +82,7 @@ fn put_device(rows: &mut Batch) {
     rows.put::<Devices>(&(alice(), phone()), &named);
     rows.put::<Devices>(&(alice(), owned_device_id!("E")), &DeviceRow { display_name: None, ..named });
     rows.put::<LastSeen>(&(alice(), phone()), &LastSeenRow { at: NOW, address: "192.0.2.1".to_owned() });
+    rows.put::<EndedDevices>(&(NOW, alice(), phone(), position()), &());
 }
 
 fn put_tokens(rows: &mut Batch) {

@@ -1,11 +1,12 @@
 //! What the tests send messages with.
 
 use plop_accounts::Accounts;
+use plop_accounts::ended_devices::UNDER_WAY;
 use plop_accounts::registration::NewAccount;
 use plop_accounts::schema::{DeviceRow, Devices};
 use plop_base::{Actor, Clock};
 use plop_bed::{Ground, START, parameters, server};
-use plop_db::{Batch, Counter, Db, KeyRange, MemoryDisk, Pages, Position, Snapshot};
+use plop_db::{Batch, Counter, Db, KeyRange, Keyspace, MemoryDisk, Pages, Position, Snapshot};
 use plop_e2ee::schema::{ToDeviceBytes, ToDeviceMessages};
 use plop_e2ee::to_device::{Messages, SendError, ToDevice, ToDevicePage, to_device_messages};
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
@@ -105,9 +106,20 @@ impl Bed {
         numbers(&self.page(user, device, Position::START, usize::MAX).await)
     }
 
+    /// Sweeps when nothing is on the way any more to devices that ended.
+    pub async fn sweep_ended(&self) {
+        self.clock.sleep(UNDER_WAY).await;
+        self.to_device.sweep().await.expect("swept");
+    }
+
     /// Every stored message, whosever it is.
     pub async fn stored(&self) -> usize {
-        let mut pages = Pages::new(KeyRange::<ToDeviceMessages>::all(), 1_000);
+        self.rows::<ToDeviceMessages>().await
+    }
+
+    /// How many rows there are.
+    pub async fn rows<K: Keyspace>(&self) -> usize {
+        let mut pages = Pages::new(KeyRange::<K>::all(), 1_000);
         let mut stored = 0;
         while let Some(rows) = pages.next(&self.db.snapshot()).await.expect("rows") {
             stored += rows.len();

@@ -6,7 +6,8 @@ use plop_base::UnixMillis;
 use plop_db::codec::Tail;
 use plop_db::{Batch, Counter, Position};
 use plop_e2ee::schema::{
-    KEYSPACES, ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionRow, ToDeviceTransactions,
+    FullInboxes, KEYSPACES, ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionRow,
+    ToDeviceTransactionTimes, ToDeviceTransactions,
 };
 use ruma::{owned_device_id, owned_user_id};
 
@@ -19,10 +20,13 @@ fn stored_rows_keep_their_bytes() {
     let event = Tail(Arc::from(r#"{"type":"t"}"#));
     rows.put::<ToDeviceMessages>(&(user.clone(), device.clone(), since, since), &ToDeviceRow { event });
     rows.put::<ToDeviceBytes>(&(user.clone(), device.clone(), since), &Counter(300));
-    let done = ToDeviceTransactionRow { at: UnixMillis(1_700_000_000_000), position: since };
+    rows.put::<FullInboxes>(&(user.clone(), device.clone(), since), &());
+    let now = UnixMillis(1_700_000_000_000);
+    let done = ToDeviceTransactionRow { at: now, position: since };
     for device in [Some(device), None] {
         let key = (user.clone(), device, "m.room_key".to_owned(), "1".to_owned());
         rows.put::<ToDeviceTransactions>(&key, &done);
+        rows.put::<ToDeviceTransactionTimes>(&(now, key.0, key.1, key.2, key.3), &());
     }
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
 }
