@@ -64,9 +64,15 @@ impl ApiError {
         Self::too_large(message)
     }
 
-    /// An endpoint that is switched off is one that is not there.
+    /// There is no such path. An endpoint that is switched off is one that is not there.
     pub fn unrecognized() -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorKind::Unrecognized, "There is no such endpoint.")
+    }
+
+    /// A path that is there, with another method.
+    pub fn unrecognized_method() -> Self {
+        let message = "The endpoint does not have this method.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorKind::Unrecognized, message)
     }
 
     /// Invitations by e-mail address or telephone number need an identity server.
@@ -107,6 +113,11 @@ impl ApiError {
     /// Something here is broken: the log gets the cause, the client does not.
     pub fn internal(cause: impl Display) -> Self {
         tracing::error!(%cause, "a request failed");
+        Self::failed()
+    }
+
+    /// The same for a cause that is in the log already.
+    pub fn failed() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Unknown, "Internal server error.")
     }
 
