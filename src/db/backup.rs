@@ -17,8 +17,7 @@ use plop_base::Random;
 
 use crate::check::{self, Problem};
 use crate::db::Db;
-use crate::engine::rocks::{RocksDb, RocksOptions};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::folder::{self, FolderError, Label, State, io_error};
 use crate::keyspace::{Keyspace, KeyspaceInfo, Registry, RegistryError};
 use crate::meta::{IdentityRow, LastCommit, OWN_KEYSPACES};
@@ -159,8 +158,7 @@ fn is_vacant(folder: &Path) -> Result<bool, BackupError> {
 }
 
 fn open_copy(copy: &Path) -> Result<Engine, EngineError> {
-    let options = RocksOptions { cache_bytes: CACHE_BYTES, create: false };
-    RocksDb::open(&folder::engine_of(copy), options).map(Engine::RocksDb)
+    Engine::open(&folder::engine_of(copy), EngineOptions { cache_bytes: CACHE_BYTES, create: false })
 }
 
 /// Closing may write and wait for the disk.

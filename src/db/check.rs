@@ -7,8 +7,8 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-use crate::engine::{Direction, Scan, View};
-use crate::keyspace::{KeyspaceInfo, Profile, Registry};
+use crate::engine::{Direction, Profile, Scan, View};
+use crate::keyspace::{KeyspaceInfo, Registry};
 use crate::snapshot::{MAX_PAGE_BYTES, MAX_PAGE_ROWS, ReadError, Snapshot};
 
 /// Whether rows that name each other agree: a part above declares one for each kind of reference in its keyspaces.

@@ -1,7 +1,7 @@
 //! Engines: bytes under byte keys, in a table for each profile.
 //!
 //! Owns: the contract ([`Engine`], [`View`], [`Write`]) and the engines behind it. Nothing outside this folder names
-//! `rocksdb`, and no type of an engine leaves it.
+//! `rocksdb` or chooses an engine; what leaves is plain data of the contract, and the simulated disk.
 //!
 //! Contract of every engine:
 //! - [`Engine::write`] applies its writes in order, all or none, to the log and to what is read. An error means *refused*: nothing
@@ -12,19 +12,19 @@
 //! - Reads go on while writes are refused. Only while an engine is being opened anew ([`Engine::revive`]) they fail.
 //! - Only the committer calls `read_latest`, `write`, `sync` and `revive`, so what it reads cannot change under it.
 //!
-//! Faults for tests are injected here: [`memory::MemoryDisk`] can refuse writes, fail syncs and lose what was not synced.
+//! Faults for tests are injected here: [`MemoryDisk`] can refuse writes, fail syncs and lose what was not synced.
 
 mod contract;
-pub(crate) mod memory;
-pub(crate) mod rocks;
+mod memory;
+mod rocks;
 
 use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::keyspace::Profile;
-pub use contract::{Direction, EngineError, EngineStats};
-pub(crate) use contract::{Rows, Scan, Write, WriteError};
+pub use contract::{Direction, EngineError, EngineStats, Profile};
+pub(crate) use contract::{EngineOptions, Rows, Scan, Write, WriteError};
+pub use memory::MemoryDisk;
 
 /// A store of bytes.
 #[derive(Clone)]
@@ -41,6 +41,16 @@ pub(crate) enum View {
 }
 
 impl Engine {
+    /// Opens the database in a folder. Blocks while its log is recovered.
+    pub fn open(folder: &Path, options: EngineOptions) -> Result<Engine, EngineError> {
+        rocks::RocksDb::open(folder, options).map(Engine::RocksDb)
+    }
+
+    /// Opens what is on a simulated disk.
+    pub fn in_memory(disk: &MemoryDisk) -> Engine {
+        Engine::Memory(memory::Memory::new(disk.clone()))
+    }
+
     pub fn view(&self) -> View {
         match self {
             Engine::Memory(engine) => View::Memory(engine.view()),

@@ -11,27 +11,7 @@ use std::fmt::Write as _;
 use std::marker::PhantomData;
 
 use crate::codec::{Codec, CodecError, Decoder, Encoded, Encoder, decode_all};
-
-/// How a keyspace is used; it chooses the table (for RocksDB the column family) and so the tuning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Profile {
-    /// Looked up by whole keys: filters over whole keys, small blocks.
-    Point,
-    /// Read in order: larger blocks.
-    Scan,
-    /// Rows that live shortly: written, read once, deleted.
-    Queue,
-    /// Small numbers that change all the time.
-    Counter,
-    /// Rows of many kilobytes.
-    Large,
-}
-
-impl Profile {
-    /// Every profile, in the order of their discriminants.
-    pub const ALL: [Profile; 5] =
-        [Profile::Point, Profile::Scan, Profile::Queue, Profile::Counter, Profile::Large];
-}
+use crate::engine::Profile;
 
 /// What may be stored as a value. A type with a plain encoding (a number, a tuple) is versioned by its keyspace: when it
 /// must change, the keyspace gets a new id. A [`record!`](crate::record) carries its own version.

@@ -6,7 +6,7 @@
 //! composition root hands the lists to [`Db::open`].
 //!
 //! Invariants: positions rise strictly in commit order and become visible as a prefix; acknowledged means on disk (unless the batch
-//! or the configuration says otherwise); no type of an engine, no iterator and no guard leaves this crate.
+//! or the configuration says otherwise); no handle, iterator or guard of an engine leaves this crate.
 
 mod acknowledged;
 mod backup;
@@ -43,12 +43,11 @@ pub use commit::{
 };
 pub use committer::Hooks;
 pub use db::Db;
-pub use engine::memory::MemoryDisk;
-pub use engine::{Direction, EngineError, EngineStats};
+pub use engine::{Direction, EngineError, EngineStats, MemoryDisk, Profile};
 pub use folder::FolderError;
 pub use guards::{Guard, Guards};
 pub use keyspace::{
-    FIRST_PUBLIC_ID, KeyRange, Keyspace, KeyspaceInfo, Profile, RegistryError, Stream, Value, golden_table,
+    FIRST_PUBLIC_ID, KeyRange, Keyspace, KeyspaceInfo, RegistryError, Stream, Value, golden_table,
 };
 pub use meta::Identity;
 pub use migrate::{FIRST_SCHEMA, MAX_DONE_BYTES, MigrateError, Migration, Step};

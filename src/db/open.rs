@@ -1,4 +1,4 @@
-//! Opening a database: which engine, which identity, from where positions go on.
+//! Opening a database: on a folder or in memory, which identity, from where positions go on.
 //!
 //! The steps of [`Db::open`], each of which may refuse before the next one changes anything: the folder is looked at and
 //! locked ([`crate::folder`]); the engine recovers its log; what it recovered is compared with what was acknowledged
@@ -14,9 +14,7 @@ use crate::acknowledged::Acknowledged;
 use crate::codec::{CodecError, decode, encode};
 use crate::committer::{Hooks, run_as_task, run_on_thread};
 use crate::db::{Db, Parts};
-use crate::engine::memory::{Memory, MemoryDisk};
-use crate::engine::rocks::{RocksDb, RocksOptions};
-use crate::engine::{Engine, EngineError, Write};
+use crate::engine::{Engine, EngineError, EngineOptions, MemoryDisk, Write};
 use crate::folder::{Folder, FolderError, Label, State};
 use crate::keyspace::{Keyspace, KeyspaceInfo, Registry, RegistryError, stored_key};
 use crate::meta::{Identity, IdentityRow, LastCommit, OWN_KEYSPACES, Schema, SchemaRow};
@@ -117,7 +115,7 @@ impl Db {
         let newest = migrate::newest_schema(&migrations)?;
         let mut folder = Folder::claim(&path, newest, random)?;
         let create = folder.label().state == State::Unfinished;
-        let engine = Engine::RocksDb(RocksDb::open(&folder.engine(), RocksOptions { cache_bytes, create })?);
+        let engine = Engine::open(&folder.engine(), EngineOptions { cache_bytes, create })?;
         if !create {
             compare_with_acknowledged(&engine, &mut folder, accept_lost_writes)?;
         }
@@ -160,7 +158,7 @@ impl Db {
         random: &Random,
     ) -> Result<Db, OpenError> {
         let registry = Registry::new(OWN_KEYSPACES, registry)?;
-        let engine = Engine::Memory(Memory::new(disk.clone()));
+        let engine = Engine::in_memory(disk);
         let stored = read_row::<IdentityRow>(&engine)?;
         let identity =
             stored.unwrap_or_else(|| Identity { database_id: random.bytes(), restore_generation: 0 });

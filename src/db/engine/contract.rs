@@ -2,7 +2,35 @@
 
 use bytes::Bytes;
 
-use crate::keyspace::Profile;
+/// What a table is tuned for: how the rows in it are used. (For RocksDB a column family for each.) A keyspace names the one that it lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Profile {
+    /// Looked up by whole keys: filters over whole keys, small blocks.
+    Point,
+    /// Read in order: larger blocks.
+    Scan,
+    /// Rows that live shortly: written, read once, deleted.
+    Queue,
+    /// Small numbers that change all the time.
+    Counter,
+    /// Rows of many kilobytes.
+    Large,
+}
+
+impl Profile {
+    /// Every profile, in the order of their discriminants.
+    pub const ALL: [Profile; 5] =
+        [Profile::Point, Profile::Scan, Profile::Queue, Profile::Counter, Profile::Large];
+}
+
+/// How an engine is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EngineOptions {
+    /// Memory for what is read and for what is being written together, in bytes.
+    pub cache_bytes: usize,
+    /// Whether to make the database; else it has to be there.
+    pub create: bool,
+}
 
 /// One operation of an atomic write.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,9 +29,7 @@ use bytes::Bytes;
 use rocksdb::WriteOptions;
 use rocksdb::checkpoint::Checkpoint;
 
-use super::contract::{EngineError, EngineStats, Write, WriteError};
-use crate::keyspace::Profile;
-pub(crate) use options::RocksOptions;
+use super::contract::{EngineError, EngineOptions, EngineStats, Profile, Write, WriteError};
 use store::{Store, between_openings, engine_error};
 pub(crate) use view::RocksView;
 
@@ -45,7 +43,7 @@ pub(crate) struct RocksDb {
 
 struct Shared {
     folder: PathBuf,
-    options: RocksOptions,
+    options: EngineOptions,
     /// `None` between two openings.
     store: ArcSwapOption<Store>,
     /// Ends when the last of this opening is gone.
@@ -56,12 +54,12 @@ struct Shared {
 
 impl RocksDb {
     /// Opens the database in a folder, or makes it there (`create`). Recovers the log up to the first damaged record.
-    pub fn open(folder: &Path, options: RocksOptions) -> Result<RocksDb, EngineError> {
-        let (store, open) = Store::open(folder, &options)?;
+    pub fn open(folder: &Path, options: EngineOptions) -> Result<RocksDb, EngineError> {
+        let (store, open) = Store::open(folder, options)?;
         let shared = Shared {
             folder: folder.to_owned(),
             // What was made is there from now on.
-            options: RocksOptions { create: false, ..options },
+            options: EngineOptions { create: false, ..options },
             store: ArcSwapOption::from_pointee(store),
             open: Mutex::new(open),
             is_broken: AtomicBool::new(false),
@@ -123,7 +121,7 @@ impl RocksDb {
                 return Err(EngineError("reads of the database that is to be opened anew go on".to_owned()));
             }
         }
-        let (store, next) = Store::open(&shared.folder, &shared.options)?;
+        let (store, next) = Store::open(&shared.folder, shared.options)?;
         *open = next;
         shared.store.store(Some(Arc::new(store)));
         shared.is_broken.store(false, Ordering::Release);

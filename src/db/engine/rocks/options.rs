@@ -9,7 +9,7 @@ use rocksdb::{
     DataBlockIndexType, LogLevel, LruCacheOptions, Options, WriteBufferManager,
 };
 
-use crate::keyspace::Profile;
+use crate::engine::contract::{EngineOptions, Profile};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -18,13 +18,6 @@ const MIB: usize = 1 << 20;
 pub(super) const LOG_BYTES: u64 = 40 << 20;
 /// Levels of a column family; RocksDB's default.
 const LEVELS: usize = 7;
-
-pub(crate) struct RocksOptions {
-    /// Blocks and memtables together.
-    pub cache_bytes: usize,
-    /// Whether to make the database; else it has to be there.
-    pub create: bool,
-}
 
 /// What bounds the memory; it has to live as long as the database.
 pub(super) struct Memory {
@@ -42,7 +35,7 @@ pub(super) fn family_name(profile: Profile) -> &'static str {
     }
 }
 
-pub(super) fn build(options: &RocksOptions) -> (Options, Vec<ColumnFamilyDescriptor>, Memory) {
+pub(super) fn build(options: EngineOptions) -> (Options, Vec<ColumnFamilyDescriptor>, Memory) {
     let cache = block_cache(options.cache_bytes);
     // Memtables are charged to the cache, and flushed before they take more than half of it.
     let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(

@@ -10,9 +10,8 @@ use plop_base::BlockingPool;
 use rocksdb::{ColumnFamily, DB, WriteBatch};
 
 use super::manifest;
-use super::options::{self, RocksOptions};
-use crate::engine::contract::{EngineError, EngineStats, Write};
-use crate::keyspace::Profile;
+use super::options;
+use crate::engine::contract::{EngineError, EngineOptions, EngineStats, Profile, Write};
 
 /// Reads that wait for the disk at the same time; further ones wait for their turn.
 const POOLED_READS: usize = 16;
@@ -31,10 +30,10 @@ pub(super) struct Store {
 
 impl Store {
     /// The receiver ends when the store is closed.
-    pub fn open(folder: &Path, rocks_options: &RocksOptions) -> Result<(Store, Receiver<()>), EngineError> {
+    pub fn open(folder: &Path, engine_options: EngineOptions) -> Result<(Store, Receiver<()>), EngineError> {
         manifest::mend(folder)
             .map_err(|error| EngineError(format!("the manifest cannot be read: {error}")))?;
-        let (options, families, memory) = options::build(rocks_options);
+        let (options, families, memory) = options::build(engine_options);
         let db = DB::open_cf_descriptors(&options, folder, families).map_err(engine_error)?;
         let (open, closed) = sync_channel(0);
         let store = Store {

@@ -8,8 +8,7 @@ use rocksdb::{ErrorKind, ReadOptions, ReadTier, Snapshot};
 use self_cell::self_cell;
 
 use super::store::{Store, between_openings, engine_error};
-use crate::engine::contract::{Direction, EngineError, Rows, Scan};
-use crate::keyspace::Profile;
+use crate::engine::contract::{Direction, EngineError, Profile, Rows, Scan};
 
 /// What a scan may take on the caller's thread, even if memory has more; then it goes on in the pool.
 const INLINE_ROWS: usize = 256;
