@@ -19,13 +19,13 @@
 //! | `Tail<T>` | raw to the end |
 
 mod collections;
-mod core;
+mod contract;
 mod ids;
 mod macros;
 mod primitives;
 #[cfg(test)]
 mod tests;
 
-pub use self::core::{Codec, CodecError, Decoder, Encoder, POSITION_BYTES, decode, encode};
-pub(crate) use self::core::{Encoded, PositionSlot, decode_all};
+pub use contract::{Codec, CodecError, Decoder, Encoder, POSITION_BYTES, decode, encode};
+pub(crate) use contract::{Encoded, PositionSlot, decode_all};
 pub use primitives::Tail;

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use plop_base::clock::UnixMillis;
 use plop_base::limits::MAX_PREV_EVENTS;
-use plop_state::build::EventBuilder;
+use plop_state::builder::EventBuilder;
 use plop_state::json::Object;
 use plop_state::{Pdu, StateKey};
 use ruma::{OwnedEventId, OwnedUserId};
 
-use crate::core::Core;
+use crate::parts::Core;
 use crate::schema::SentBy;
 use crate::view::RoomView;
 

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use plop_base::clock::UnixMillis;
 use plop_db::{CommitError, Keyspace};
 use plop_state::auth::{self, AuthError};
-use plop_state::build::{BuildError, EventBuilder};
+use plop_state::builder::{BuildError, EventBuilder};
 use plop_state::json::Object;
 use plop_state::{Pdu, Rules};
 use plop_state_store::RoomNumber;

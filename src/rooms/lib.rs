@@ -10,7 +10,6 @@
 //! of [`schema`].
 
 pub mod check;
-pub mod core;
 pub mod draft;
 pub mod event;
 pub mod event_store;
@@ -23,6 +22,7 @@ mod member_changes;
 pub mod members;
 pub mod operation;
 pub mod ops;
+pub mod parts;
 mod projection;
 pub mod rank;
 pub mod reader;

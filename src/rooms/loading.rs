@@ -9,11 +9,11 @@ use plop_state::StateKey;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, RoomVersionId};
 
-use crate::core::Core;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
 use crate::member_changes::changed_members;
 use crate::members::{Member, MemberTable};
+use crate::parts::Core;
 use crate::schema::{HeadRow, Heads, Members, Projecting, Rooms, Timeline};
 use crate::slot::Ahead;
 use crate::summary::{self, RoomSummary};

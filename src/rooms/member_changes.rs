@@ -9,9 +9,9 @@ use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
 use ruma::OwnedUserId;
 
-use crate::core::Core;
 use crate::fault::StoreFault;
 use crate::members::Member;
+use crate::parts::Core;
 use crate::state_change::membership_of;
 use crate::view::RoomView;
 

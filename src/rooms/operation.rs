@@ -27,10 +27,10 @@ pub use advancing::Advance;
 pub use append::AppendError;
 pub use placing::Placement;
 
-use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
+use crate::parts::Core;
 use crate::schema::{Events, Heads};
 use crate::slot::{Ahead, Landed, RoomSlot};
 use crate::state_change;

@@ -16,10 +16,10 @@ use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, RoomNumber};
 use ruma::{EventId, OwnedEventId};
 
-use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
+use crate::parts::Core;
 use crate::schema::{Heads, Outcome};
 use crate::slot::{Ahead, RoomSlot};
 use crate::view::RoomView;

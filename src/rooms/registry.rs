@@ -15,8 +15,8 @@ use plop_state_store::RoomNumber;
 use ruma::RoomId;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::core::Core;
 use crate::loading::{LoadError, load};
+use crate::parts::Core;
 use crate::schema::{RoomIds, Rooms};
 use crate::slot::RoomSlot;
 

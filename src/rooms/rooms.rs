@@ -12,10 +12,10 @@ use plop_state_store::RoomNumber;
 use ruma::RoomId;
 use tokio::sync::Semaphore;
 
-use crate::core::Core;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
 use crate::operation::Operation;
+use crate::parts::Core;
 use crate::reading::RoomReading;
 use crate::registry::Registry;
 use crate::view::RoomView;

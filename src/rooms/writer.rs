@@ -10,9 +10,9 @@ use std::sync::Arc;
 use plop_state_store::RoomNumber;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::core::Core;
 use crate::loading::LoadError;
 use crate::operation::Operation;
+use crate::parts::Core;
 use crate::reading::RoomReading;
 use crate::registry::Registry;
 use crate::slot::{Ahead, RoomSlot};

@@ -7,7 +7,7 @@ use ruma::{EventId, OwnedEventId, RoomId, RoomVersionId, ServerName, UserId};
 use serde_json::{Value, json};
 
 use crate::{
-    build::EventBuilder,
+    builder::EventBuilder,
     json::to_object,
     pdu::Pdu,
     sign::{SigningKey, VerifyKey, VerifyKeys},

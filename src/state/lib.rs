@@ -1,15 +1,15 @@
 //! Rank 1, pure: events, their rules and how forks of a room's state are resolved.
 //!
 //! Owns: JSON of events ([`json`]), the rules of each room version ([`version`]), the event itself ([`pdu`]), its
-//! hashes, redaction ([`redact`]), relations ([`relation`]), signatures ([`sign`]) and how we make our own ([`build`]).
+//! hashes, redaction ([`redact`]), relations ([`relation`]), signatures ([`sign`]) and how we make our own ([`builder`]).
 //!
-//! Does not own: storage, the room's graph, time or randomness. Nothing here reads, writes or awaits.
+//! Does not own: any room's state (`plop-state-store` keeps it, `plop-rooms` writes it), the room's graph, time or randomness. Nothing here reads, writes or awaits.
 //!
 //! Invariants: remote bytes are parsed once, by [`json::parse`] and its siblings, under one number rule for each room
 //! version; what is hashed, signed, stored and shown is the canonical text that came out of that one parse.
 
 pub mod auth;
-pub mod build;
+pub mod builder;
 pub mod json;
 pub mod pdu;
 pub mod push;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use plop_base::Actor;
 use plop_db::Snapshot;
-use plop_rooms::core::Core;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::event_store::EventReadError;
 use plop_rooms::fault::StoreFault;
 use plop_rooms::loading::LoadError;
+use plop_rooms::parts::Core;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::rooms::Rooms;
 use plop_rooms::view::RoomView;

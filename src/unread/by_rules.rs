@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange, Position};
-use plop_rooms::core::Core;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::fault::StoreFault;
+use plop_rooms::parts::Core;
 use plop_rooms::schema::{Timeline, TimelineRow};
 use plop_state::push::{PushEvent, Reader, evaluate};
 use plop_state_store::EventNumber;

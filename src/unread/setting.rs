@@ -3,8 +3,8 @@
 //! Owns: the powers and the reader's name in a state. Invariants: of a run of events with the same state it is read once, and of the current
 //! state mostly not at all.
 
-use plop_rooms::core::Core;
 use plop_rooms::fault::StoreFault;
+use plop_rooms::parts::Core;
 use plop_state::StateKey;
 use plop_state::auth::Authority;
 use plop_state::json::Value;

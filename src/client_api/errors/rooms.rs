@@ -6,7 +6,7 @@ use http::StatusCode;
 use plop_rooms::ops::create::CreateError;
 use plop_rooms::ops::refusal::Refusal;
 use plop_state::auth::AuthError;
-use plop_state::build::BuildError;
+use plop_state::builder::BuildError;
 use plop_state::pdu::FormatError;
 use ruma::api::error::ErrorKind;
 

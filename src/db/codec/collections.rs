@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::core::{Codec, CodecError, Decoder, END, Encoder, ITEM, encode_items, more};
+use super::contract::{Codec, CodecError, Decoder, END, Encoder, ITEM, encode_items, more};
 
 impl<T: Codec> Codec for Vec<T> {
     fn encode(&self, out: &mut Encoder) {

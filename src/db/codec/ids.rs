@@ -7,7 +7,7 @@ use ruma::{
     OwnedTransactionId, OwnedUserId, RoomVersionId,
 };
 
-use super::core::{Codec, CodecError, Decoder, Encoder};
+use super::contract::{Codec, CodecError, Decoder, Encoder};
 
 macro_rules! identifiers {
     ($($type:ty),+ $(,)?) => {$(

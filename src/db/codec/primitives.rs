@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::core::{Codec, CodecError, Decoder, Encoder};
+use super::contract::{Codec, CodecError, Decoder, Encoder};
 
 impl Codec for () {
     fn encode(&self, _out: &mut Encoder) {}

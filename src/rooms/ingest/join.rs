@@ -14,7 +14,7 @@ use plop_base::limits::{MAX_AUTH_EVENTS, MAX_PREV_EVENTS};
 use plop_base::{Actor, TaskKind};
 use plop_db::ReadError;
 use plop_state::auth::{AuthError, NotAuthorised};
-use plop_state::build::{BuildError, EventBuilder};
+use plop_state::builder::{BuildError, EventBuilder};
 use plop_state::json::{Object, Value};
 use plop_state::{Pdu, Rules, StateKey};
 use plop_state_store::EventNumber;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_base::limits::MAX_PREV_EVENTS;
-use plop_state::build::BuildError;
+use plop_state::builder::BuildError;
 use plop_state::{Pdu, auth};
 
 use super::Operation;

@@ -14,7 +14,7 @@ use plop_base::Actor;
 use plop_db::{CommitError, Db, Keyspace as _, ReadError};
 use plop_state::Rules;
 use plop_state::auth::AuthError;
-use plop_state::build::BuildError;
+use plop_state::builder::BuildError;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionId, UserId};
 
 pub use request::{CreateRoom, InitialState, Preset};

@@ -6,7 +6,7 @@ use plop_base::Actor;
 use plop_base::limits::MAX_ID_BYTES;
 use plop_db::ReadError;
 use plop_state::auth::AuthError;
-use plop_state::build::BuildError;
+use plop_state::builder::BuildError;
 use ruma::{OwnedUserId, UserId};
 
 use crate::event_store::EventReadError;

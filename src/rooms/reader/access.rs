@@ -15,11 +15,11 @@ use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
 use ruma::{DeviceId, OwnedUserId, RoomId, UserId};
 
-use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
+use crate::parts::Core;
 use crate::rank::Rank;
 use crate::rooms::Rooms;
 use crate::schema::{Membership, UserRooms};

@@ -6,7 +6,7 @@
 //! Invariants: nothing is stored for a join that is refused. We put our name under a restricted join only if one of our joined users may
 //! invite and the joining user is in a room that the rule names.
 
-use plop_state::build::BuildError;
+use plop_state::builder::BuildError;
 use plop_state::json::{NumberRule, Object, parse_object};
 use plop_state::{Pdu, auth, sign};
 use ruma::{EventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};

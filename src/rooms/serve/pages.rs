@@ -17,10 +17,10 @@ use ruma::OwnedEventId;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::ServeError;
-use crate::core::Core;
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
+use crate::parts::Core;
 use crate::reading::RoomReading;
 use crate::schema::{Events, Outcome};
 

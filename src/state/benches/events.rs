@@ -6,7 +6,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use plop_base::UnixMillis;
 use plop_state::{
     Pdu, Rules,
-    build::EventBuilder,
+    builder::EventBuilder,
     json::to_object,
     pdu::ClientFormat,
     rules,

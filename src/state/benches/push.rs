@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use plop_state::{
     Pdu,
-    build::EventBuilder,
+    builder::EventBuilder,
     json::to_object,
     push::{Glob, PushEvent, Reader, RoomContext, default_outcome, evaluate},
     rules,

@@ -9,7 +9,7 @@ use std::{
 use criterion::{Criterion, criterion_group, criterion_main};
 use plop_state::{
     Rules, StateKey, auth,
-    build::EventBuilder,
+    builder::EventBuilder,
     json,
     resolve::{Conflict, Known, Lookup, Source, resolve},
     rules,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use plop_db::{Batch, Db};
-use plop_state::build::EventBuilder;
+use plop_state::builder::EventBuilder;
 use plop_state::sign::SigningKey;
 use plop_state::{Pdu, Rules, StateKey, auth, json, rules};
 use plop_state_store::resolver::{EventLoader, LoadedEvent};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use plop_bed::{Ground, json, server, user};
 use plop_db::KeyspaceInfo;
-use plop_rooms::core::Core;
 use plop_rooms::event_store::EventStore;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::send::SendEvent;
+use plop_rooms::parts::Core;
 use plop_rooms::rooms::Rooms;
 use plop_rooms::state_lists::StateLists;
 use plop_state::json::Object;

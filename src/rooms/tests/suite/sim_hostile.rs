@@ -148,7 +148,7 @@ async fn b3_44_events_that_cite_each_other_are_never_taken_in() {
     let create = state[r#"("m.room.create", "")"#].clone();
     let build = |id: &str, cites: &str, user: &str| {
         let sender = OwnedUserId::try_from(format!("@{user}:evil.example")).expect("a user id");
-        let mut builder = plop_state::build::EventBuilder::new(
+        let mut builder = plop_state::builder::EventBuilder::new(
             Some(scene.room.clone()),
             "m.room.member",
             sender.clone(),

@@ -5,7 +5,7 @@ use plop_rooms::loading::LoadError;
 use plop_rooms::remote::{JoinAnswer, JoinTemplate, RawPdu};
 use plop_rooms::serve::ServeJoinError;
 use plop_state::Pdu;
-use plop_state::build::EventBuilder;
+use plop_state::builder::EventBuilder;
 use plop_state::json::{Object, Value};
 use plop_state::sign::SigningKey;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, ServerName};

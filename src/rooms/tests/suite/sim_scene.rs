@@ -12,7 +12,7 @@ use plop_rooms::remote::{
     StateIds,
 };
 use plop_rooms::schema::Outcome;
-use plop_state::build::EventBuilder;
+use plop_state::builder::EventBuilder;
 use plop_state::json::Object;
 use plop_state::sign::{SigningKey, VerifyKeys};
 use plop_state::{Pdu, Rules, auth};

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     auth,
-    build::EventBuilder,
+    builder::EventBuilder,
     json,
     pdu::Pdu,
     resolve::{Conflict, Known, Lookup, Resolution, Source, resolve},

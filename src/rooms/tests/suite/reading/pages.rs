@@ -6,7 +6,7 @@ use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::history::{HistoryPage, MAX_PAGE_EVENTS, PageRequest};
 use plop_rooms::reader::token::HistoryToken;
 use plop_rooms::schema::{BackwardExtremities, BackwardExtremitiesRow, Outcome, Timeline};
-use plop_state::build::EventBuilder;
+use plop_state::builder::EventBuilder;
 use ruma::{RoomVersionId, owned_event_id};
 
 use super::script::{Room, ids};

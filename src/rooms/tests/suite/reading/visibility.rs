@@ -7,7 +7,7 @@ use plop_rooms::reader::access::{ReadRefusal, RoomReader};
 use plop_rooms::reader::history::PageRequest;
 use plop_rooms::reader::members::MemberFilter;
 use plop_rooms::schema::{Outcome, UserRooms};
-use plop_state::build::EventBuilder;
+use plop_state::builder::EventBuilder;
 use ruma::{OwnedEventId, RoomVersionId, owned_device_id};
 
 use super::model::Model;

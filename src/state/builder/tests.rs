@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::fixtures::{all, builder, event_id, key, keys, message, number, to_json};
 use crate::{
-    build::BuildError,
+    builder::BuildError,
     pdu::FormatError,
     sign::{Verified, verify},
 };
@@ -47,7 +47,7 @@ fn b1_02_depth_is_clamped() {
 #[test]
 fn b1_09_b1_10_limits_hold_for_our_own_events() {
     for rules in all() {
-        let build = |change: &dyn Fn(&mut crate::build::EventBuilder)| {
+        let build = |change: &dyn Fn(&mut crate::builder::EventBuilder)| {
             let mut event = builder(rules, "m.room.message", json!({}));
             change(&mut event);
             event.build(rules, &key("a.test")).err()

@@ -1,4 +1,4 @@
-//! What every operation of this crate needs, built once by the composition root.
+//! The parts that every operation of this crate needs, built once by the composition root.
 //!
 //! Owns: nothing but the references. Invariants: cheap to clone through its `Arc`; holds no room.
 
