@@ -6,7 +6,6 @@
 //! Invariants: immutable. What happens to an event later (a redaction, a judgement) makes another `RoomEvent`.
 
 use plop_db::codec::Tail;
-use plop_state::json::{Object, parse_object};
 use plop_state::{Pdu, Rules};
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
@@ -31,12 +30,6 @@ impl RoomEvent {
     pub fn memory(&self) -> usize {
         const FIELDS: usize = 1280;
         FIELDS + self.pdu.canonical().len()
-    }
-
-    /// The parsed content.
-    pub fn content(&self, rules: &Rules) -> Object {
-        // Parsed by the same rule when the event came in, so it is an object.
-        parse_object(self.pdu.content_text().as_bytes(), rules.numbers).unwrap_or_default()
     }
 
     /// The row to store.

@@ -36,7 +36,7 @@ pub enum Confirmation {
 /// of an event bounds how many there are.
 pub fn conditions(view: &RoomView) -> Vec<OwnedRoomId> {
     let rule = view.kept(&StateKey::join_rules()).filter(|_| view.join_rule().is_restricted());
-    let content = rule.map(|rule| rule.content(view.rules)).unwrap_or_default();
+    let content = rule.map(|rule| rule.pdu.content_object()).unwrap_or_default();
     let conditions = content.get("allow").and_then(Value::as_array).unwrap_or_default();
     let room = |condition: &Value| {
         let is_membership = condition.get("type")?.as_str()? == "m.room_membership";

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use plop_db::{Batch, Position};
 use plop_state::auth;
+use plop_state::json::Value;
 use plop_state::{Rules, StateKey};
 use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, ServerName};
-use serde_json::Value;
 
 use crate::event::RoomEvent;
 use crate::members::Member;
@@ -88,7 +88,7 @@ pub fn membership_of(event: &RoomEvent, rules: &Rules) -> Membership {
 
 /// The projected row of a member event.
 pub fn member_row(event: &RoomEvent, membership: Membership) -> MemberRow {
-    let content: Value = serde_json::from_str(event.pdu.content_text()).unwrap_or_default();
+    let content = event.pdu.content_object();
     let text = |name: &str| content.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     MemberRow {
         membership,

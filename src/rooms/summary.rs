@@ -74,7 +74,7 @@ pub fn guests_may_join(view: &RoomView) -> bool {
 
 /// The content of a state event that the view holds; empty without one.
 fn content(view: &RoomView, kind: &str) -> Object {
-    view.kept_type(kind).map(|event| event.content(view.rules)).unwrap_or_default()
+    view.kept_type(kind).map(|event| event.pdu.content_object()).unwrap_or_default()
 }
 
 /// A text in a state event; an empty one counts as absent.

@@ -16,7 +16,6 @@
 mod authority;
 mod by_auth_events;
 mod checker;
-mod content;
 mod create;
 mod error;
 mod member;

@@ -28,4 +28,6 @@ pub use version::{Rules, rules};
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod for_ruma;
+#[cfg(test)]
 mod properties;

@@ -245,7 +245,7 @@ fn read_everything(raw: &[u8], rules: &Rules) {
     if let Ok(text) = std::str::from_utf8(raw) {
         let _ = members(text);
         if let Ok(pdu) = Pdu::from_stored(text, None, rules) {
-            let _ = (pdu.content(), pdu.redacted(rules), verify(&pdu, &keys(&["a.test"]), rules));
+            let _ = (pdu.content_object(), pdu.redacted(rules), verify(&pdu, &keys(&["a.test"]), rules));
         }
     }
     if let Ok(pdu) = Pdu::parse(raw, rules) {

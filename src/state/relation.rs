@@ -6,7 +6,7 @@
 
 use ruma::{EventId, OwnedEventId};
 
-use crate::json::{NumberRule, Object, Value, parse_object};
+use crate::json::{Object, Value};
 use crate::pdu::Pdu;
 
 /// A relation with a type. A rich reply alone (`m.in_reply_to`) is none.
@@ -25,7 +25,7 @@ impl Relation {
         if !event.content_text().contains("\"m.relates_to\"") {
             return None;
         }
-        Self::in_content(&parse_object(event.content_text().as_bytes(), NumberRule::Lenient).ok()?)
+        Self::in_content(&event.content_object())
     }
 
     /// The relation of an event with this content.

@@ -102,5 +102,5 @@ async fn name(
 ) -> Result<Option<String>, StoreFault> {
     let view = question.view;
     let member = core.events.get(question.snapshot, view.number, view.rules, member).await?;
-    Ok(member.content(view.rules).get("displayname").and_then(Value::as_str).map(ToOwned::to_owned))
+    Ok(member.pdu.content_object().get("displayname").and_then(Value::as_str).map(ToOwned::to_owned))
 }

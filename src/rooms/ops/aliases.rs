@@ -213,9 +213,8 @@ pub(super) async fn drop_claim(
     user: &UserId,
     is_dropped: impl Fn(&str) -> bool,
 ) -> Result<(), StoreFault> {
-    let rules = operation.view().rules;
     let Some(event) = operation.view().kept_type(CANONICAL) else { return Ok(()) };
-    let before = event.content(rules);
+    let before = event.pdu.content_object();
     let content = without(before.clone(), is_dropped);
     if content == before {
         return Ok(());
@@ -257,7 +256,7 @@ pub async fn check_claim(
     own: Option<&str>,
 ) -> Result<(), NotClaimed> {
     let view = operation.view();
-    let current = view.kept_type(CANONICAL).map(|event| event.content(view.rules)).unwrap_or_default();
+    let current = view.kept_type(CANONICAL).map(|event| event.pdu.content_object()).unwrap_or_default();
     // What has come in before may be anything.
     let known = claimed(&current).unwrap_or_default();
     let is_known = |alias: &String| known.contains(alias) || own == Some(alias.as_str());

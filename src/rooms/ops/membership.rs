@@ -210,7 +210,7 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
     }
     let mut content = content(operation, change, step, current.as_deref()).await?;
     if let Some(current) = current
-        && (verdict == Verdict::Stands || is_unchanged(operation.view(), &current, sender, &content))
+        && (verdict == Verdict::Stands || is_unchanged(&current, sender, &content))
     {
         return Ok(current.pdu.event_id_owned().clone());
     }
@@ -253,7 +253,7 @@ async fn content(
     let stays = matches!(change.step, Some(Step::Join | Step::Refresh));
     if let Some(current) = current.filter(|_| stays && operation.view().members.is_joined(change.target)) {
         // A repeated join says again what stands, with the profile as it is now.
-        content = current.content(operation.view().rules);
+        content = current.pdu.content_object();
         for (key, _) in &profile {
             content.remove(*key);
         }
@@ -271,8 +271,8 @@ async fn content(
 }
 
 /// Whether the current event says this already, by the same sender; the way in does not matter.
-fn is_unchanged(view: &RoomView, current: &RoomEvent, sender: &UserId, content: &Object) -> bool {
-    let mut says = current.content(view.rules);
+fn is_unchanged(current: &RoomEvent, sender: &UserId, content: &Object) -> bool {
+    let mut says = current.pdu.content_object();
     says.remove(AUTHORISER);
     current.pdu.sender() == sender && says == *content
 }

@@ -212,8 +212,7 @@ impl Ingest {
 
     /// Our user under whose name the join asks to be let in.
     fn authorised_by_us(&self, join: &Pdu) -> Result<Option<OwnedUserId>, ServeJoinError> {
-        let content = parse_object(join.content_text().as_bytes(), NumberRule::Lenient);
-        let content = content.map_err(|_| ServeJoinError::NotAJoin("content"))?;
+        let content = join.content_object();
         let Some(authoriser) = content.get("join_authorised_via_users_server") else { return Ok(None) };
         let authoriser = authoriser.as_str().and_then(|id| OwnedUserId::try_from(id).ok());
         let authoriser = authoriser.ok_or(ServeJoinError::NotAJoin("join_authorised_via_users_server"))?;

@@ -11,7 +11,6 @@ use crate::json::Value;
 use crate::pdu::Pdu;
 use crate::version::Rules;
 
-use super::content;
 use super::error::AuthError;
 use super::power_levels::{LevelField, Power, PowerLevels};
 
@@ -38,9 +37,9 @@ impl Authority {
     ///
     /// Fails for power levels that the rules would not have let in.
     pub fn new(create: &Pdu, power_levels: Option<&Pdu>, rules: &Rules) -> Result<Self, AuthError> {
-        let content = content::of(create);
+        let content = create.content_object();
         let levels = power_levels
-            .map(|event| PowerLevels::parse(content::of(event), rules))
+            .map(|event| PowerLevels::parse(event.content_object(), rules))
             .transpose()
             .map_err(AuthError::MalformedPowerLevelsInState)?;
         let sender = create.sender();

@@ -6,7 +6,6 @@ use crate::json::{Object, Value};
 use crate::pdu::Pdu;
 use crate::version::Rules;
 
-use super::content;
 use super::error::AuthError;
 
 pub(super) fn check(event: &Pdu, rules: &Rules) -> Result<(), AuthError> {
@@ -21,7 +20,7 @@ pub(super) fn check(event: &Pdu, rules: &Rules) -> Result<(), AuthError> {
     {
         return Err(AuthError::CreateRoomIdOfOtherServer);
     }
-    let content = content::of(event);
+    let content = event.content_object();
     check_version(&content, rules)?;
     if !flags.use_room_create_sender && !content.contains_key("creator") {
         return Err(AuthError::CreateWithoutCreator);

@@ -10,7 +10,6 @@ use crate::pdu::Pdu;
 use crate::version::Rules;
 
 use super::authority::Authority;
-use super::content;
 use super::error::AuthError;
 use super::power_levels::LevelField;
 use super::settings::{JoinRule, Membership};
@@ -19,7 +18,7 @@ use super::third_party_invite;
 
 pub(super) fn check(event: &Pdu, rules: &Rules, state: &impl AuthState) -> Result<(), AuthError> {
     let target = event.state_key().filter(|target| is_user_id(target)).ok_or(AuthError::MemberStateKey)?;
-    let content = content::of(event);
+    let content = event.content_object();
     let membership = Membership::of(event, rules).ok_or(AuthError::UnknownMembership)?;
     let authoriser = match content.get("join_authorised_via_users_server") {
         Some(authoriser) if rules.spec.authorization.restricted_join_rule => {

@@ -7,7 +7,7 @@ use super::error::AuthError;
 use super::power_levels::{LevelField, PowerLevels};
 use super::settings::Membership;
 use super::state::AuthState;
-use super::{content, create, member};
+use super::{create, member};
 
 /// Whether `state` lets `event` in. For a create event, which no state precedes, this is its own rule.
 ///
@@ -60,7 +60,7 @@ fn check_aliases(event: &Pdu) -> Result<(), AuthError> {
 
 fn check_power_levels(event: &Pdu, rules: &Rules, state: &impl AuthState) -> Result<(), AuthError> {
     let authority = state.authority();
-    let new = PowerLevels::parse(content::of(event), rules)?;
+    let new = PowerLevels::parse(event.content_object(), rules)?;
     if authority.privileged().any(|creator| new.names(creator)) {
         return Err(AuthError::PowerLevelsNameCreator);
     }

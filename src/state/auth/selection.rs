@@ -7,7 +7,6 @@ use crate::pdu::Pdu;
 use crate::state_key::StateKey;
 use crate::version::Rules;
 
-use super::content;
 use super::settings::Membership;
 
 /// The keys of the state events that give `sender` the permission to send such an event, each once. Malformed
@@ -40,7 +39,7 @@ pub fn types_for(
 pub fn types_of(event: &Pdu, rules: &Rules) -> Vec<StateKey> {
     let kind = event.type_name();
     // No other type's content matters, and it may be large.
-    let content = if kind == "m.room.member" { content::of(event) } else { Object::new() };
+    let content = if kind == "m.room.member" { event.content_object() } else { Object::new() };
     types_for(kind, event.sender(), event.state_key(), &content, rules)
 }
 

@@ -7,8 +7,6 @@ use crate::json::Value;
 use crate::pdu::Pdu;
 use crate::version::Rules;
 
-use super::content;
-
 /// What `content.membership` of an `m.room.member` event says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Membership {
@@ -56,7 +54,7 @@ pub enum JoinRule {
 impl JoinRule {
     /// What a join rules event means.
     pub fn of(event: &Pdu, rules: &Rules) -> Self {
-        let content = content::of(event);
+        let content = event.content_object();
         let rules = &rules.spec.authorization;
         match content.get("join_rule").and_then(Value::as_str) {
             None | Some("invite") => Self::Invite,
@@ -93,7 +91,7 @@ pub enum HistoryVisibility {
 impl HistoryVisibility {
     /// What a history visibility event sets.
     pub fn of(event: &Pdu) -> Self {
-        let content = content::of(event);
+        let content = event.content_object();
         match content.get("history_visibility").and_then(Value::as_str) {
             Some("world_readable") => Self::WorldReadable,
             Some("invited") => Self::Invited,

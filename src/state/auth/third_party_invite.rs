@@ -6,7 +6,6 @@ use crate::json::{Object, Value, canonical_object};
 use crate::pdu::Pdu;
 use crate::unpadded_base64;
 
-use super::content;
 use super::error::ThirdPartyInviteError as Error;
 use super::state::AuthState;
 
@@ -32,7 +31,7 @@ pub(super) fn check(invite: &Value, target: &str, sender: &str, state: &impl Aut
 /// Whether any signature of `signed` is by any key of `invite`. What cannot be read is passed over.
 fn is_signed_by_key_of(signed: &Object, invite: &Pdu) -> bool {
     let message = canonical_object(signed, &["signatures", "unsigned"]);
-    let keys = public_keys(&content::of(invite));
+    let keys = public_keys(&invite.content_object());
     signatures(signed)
         .flat_map(|signature| keys.iter().map(move |key| (signature, key)))
         .take(MAX_VERIFICATIONS)

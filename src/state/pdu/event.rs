@@ -3,18 +3,14 @@
 use std::sync::Arc;
 
 use plop_base::limits::MAX_PDU_BYTES;
-use ruma::{
-    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, UserId, events::TimelineEventType,
-    state_res::Event,
-};
-use serde_json::value::RawValue as RawJsonValue;
+use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, UserId, events::TimelineEventType};
 
 use super::{
     fields::{self, Fields, FormatError},
     hash::reference_hash,
 };
 use crate::{
-    json::{self, Members, canonical_object, members},
+    json::{self, Members, NumberRule, Object, canonical_object, members},
     redact,
     state_key::StateKey,
     unpadded_base64,
@@ -33,7 +29,7 @@ impl Pdu {
     }
 
     /// An event from members that were parsed under the version's number rule. `unsigned` is left out.
-    pub(crate) fn from_object(object: &json::Object, rules: &Rules) -> Result<Self, FormatError> {
+    pub(crate) fn from_object(object: &Object, rules: &Rules) -> Result<Self, FormatError> {
         let canonical = canonical_object(object, &["unsigned"]);
         if canonical.len() > MAX_PDU_BYTES {
             return Err(FormatError::TooLarge(canonical.len()));
@@ -125,10 +121,10 @@ impl Pdu {
         self.0.canonical.get(self.0.content.clone()).unwrap_or("{}")
     }
 
-    /// The content as raw JSON. A text that is no JSON (a damaged store) reads as `null`, which no reader takes for
-    /// content.
-    pub fn content(&self) -> &RawJsonValue {
-        serde_json::from_str(self.content_text()).unwrap_or(RawJsonValue::NULL)
+    /// The content, parsed: linear in its size. It passed its version's number rule when the event came in. Should its text not be readable all
+    /// the same (a damaged store), it reads as one without properties, which every rule that needs one refuses.
+    pub fn content_object(&self) -> Object {
+        json::parse_object(self.content_text().as_bytes(), NumberRule::Lenient).unwrap_or_default()
     }
 
     /// `content.membership` of a member event, if it is a string.
@@ -166,56 +162,5 @@ impl Pdu {
     /// The event that this redaction wants redacted, wherever its room version writes it.
     pub fn redacts(&self) -> Option<&EventId> {
         self.0.redacts.as_deref()
-    }
-}
-
-/// For ruma's auth rules and resolution. Whether an event was rejected is not known here: callers whose events may have
-/// been use a wrapper that knows.
-impl Event for Pdu {
-    type Id = OwnedEventId;
-
-    fn event_id(&self) -> &Self::Id {
-        &self.0.event_id
-    }
-
-    /// `None` for a create event of version 12: the event has no such member.
-    fn room_id(&self) -> Option<&RoomId> {
-        (!self.0.room_id_derived).then_some(&*self.0.room_id)
-    }
-
-    fn sender(&self) -> &UserId {
-        &self.0.sender
-    }
-
-    fn origin_server_ts(&self) -> MilliSecondsSinceUnixEpoch {
-        self.origin_server_ts()
-    }
-
-    fn event_type(&self) -> &TimelineEventType {
-        &self.0.kind
-    }
-
-    fn content(&self) -> &RawJsonValue {
-        self.content()
-    }
-
-    fn state_key(&self) -> Option<&str> {
-        self.state_key()
-    }
-
-    fn prev_events(&self) -> Box<dyn DoubleEndedIterator<Item = &Self::Id> + '_> {
-        Box::new(self.0.prev_events.iter())
-    }
-
-    fn auth_events(&self) -> Box<dyn DoubleEndedIterator<Item = &Self::Id> + '_> {
-        Box::new(self.0.auth_events.iter())
-    }
-
-    fn redacts(&self) -> Option<&Self::Id> {
-        self.0.redacts.as_ref()
-    }
-
-    fn rejected(&self) -> bool {
-        false
     }
 }

@@ -51,8 +51,6 @@ pub(super) struct Fields {
     pub(super) content: Range<usize>,
     pub(super) event_id: OwnedEventId,
     pub(super) room_id: OwnedRoomId,
-    /// Whether `room_id` is the id of this create event rather than a member of it (version 12).
-    pub(super) room_id_derived: bool,
     pub(super) sender: OwnedUserId,
     pub(super) type_name: Box<str>,
     pub(super) kind: TimelineEventType,
@@ -86,7 +84,7 @@ pub(super) fn read(canonical: Box<str>, known_id: Option<OwnedEventId>, rules: &
         return Err(FormatError::SelfReference);
     }
     dedup(&mut prev_events);
-    let (room_id, room_id_derived) = room_id(&event, &type_name, &event_id, rules)?;
+    let room_id = room_id(&event, &type_name, &event_id, rules)?;
     Ok(Fields {
         content: range_in(&canonical, content_text),
         membership: membership(&type_name, &content),
@@ -96,7 +94,6 @@ pub(super) fn read(canonical: Box<str>, known_id: Option<OwnedEventId>, rules: &
         origin_server_ts: UInt::new_saturating(ts),
         event_id,
         room_id,
-        room_id_derived,
         sender,
         type_name,
         state_key,
@@ -214,27 +211,27 @@ fn dedup(ids: &mut Vec<OwnedEventId>) {
     }
 }
 
-/// The room id, and whether it follows from the event id (version 12, create event).
+/// The room id. That of a create event of version 12 follows from its event id.
 fn room_id(
     event: &Members<'_>,
     type_name: &str,
     event_id: &OwnedEventId,
     rules: &Rules,
-) -> Result<(OwnedRoomId, bool)> {
+) -> Result<OwnedRoomId> {
     let invalid = FormatError::Invalid("room_id");
     if type_name == "m.room.create" && !rules.spec.event_format.require_room_create_room_id {
         if event.get("room_id").is_some() {
             return Err(FormatError::RoomIdOnCreate);
         }
         let hash = event_id.as_str().strip_prefix('$').ok_or(invalid.clone())?;
-        return OwnedRoomId::try_from(format!("!{hash}")).map(|id| (id, true)).map_err(|_| invalid);
+        return OwnedRoomId::try_from(format!("!{hash}")).map_err(|_| invalid);
     }
     let id = short_string(event, "room_id")?.ok_or(FormatError::Missing("room_id"))?;
     let id = OwnedRoomId::try_from(id.as_ref()).map_err(|_| invalid.clone())?;
     if rules.spec.room_id_format == RoomIdFormatVersion::V1 && id.server_name().is_none() {
         return Err(invalid);
     }
-    Ok((id, false))
+    Ok(id)
 }
 
 fn membership(type_name: &str, content: &Members<'_>) -> Option<Box<str>> {

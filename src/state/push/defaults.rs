@@ -13,8 +13,6 @@ use crate::auth::Authority;
 use crate::json::Value;
 use crate::pdu::Pdu;
 
-use super::event::content_of;
-
 /// Most users that one event mentions; later ones in its list are not counted as mentioned.
 pub const MAX_MENTIONED: usize = 512;
 
@@ -44,7 +42,7 @@ pub struct DefaultOutcome {
 
 /// What the default rules say about an event. Without the room's `authority` nobody may mention `@room`.
 pub fn default_outcome(event: &Pdu, authority: Option<&Authority>) -> DefaultOutcome {
-    let content = content_of(event);
+    let content = Value::Object(event.content_object());
     if has_text(&content, "msgtype", "m.notice") {
         return DefaultOutcome::default();
     }

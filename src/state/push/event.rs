@@ -3,15 +3,8 @@
 //! Owns: dot-separated property paths (appendices, "Dot-separated property paths"). The tree is walked instead of
 //! flattened: a flattened event repeats a long key for each leaf below it.
 
-use crate::json::{self, NumberRule, Object, Value};
+use crate::json::{Object, Value};
 use crate::pdu::Pdu;
-
-/// The event's content. A `Pdu` was parsed strictly when it came in; should its content not be readable all the same,
-/// it reads as one without properties.
-pub(super) fn content_of(event: &Pdu) -> Value {
-    let content = json::parse_object(event.content_text().as_bytes(), NumberRule::Lenient);
-    Value::Object(content.unwrap_or_default())
-}
 
 /// An event as push rules see it: as clients get it, without `unsigned`.
 #[derive(Debug, Clone)]
@@ -24,7 +17,7 @@ impl PushEvent {
     /// Reads the event. Linear in its size.
     pub fn new(event: &Pdu) -> Self {
         let mut properties = Object::from([
-            ("content".to_owned(), content_of(event)),
+            ("content".to_owned(), Value::Object(event.content_object())),
             ("event_id".to_owned(), event.event_id().as_str().into()),
             ("room_id".to_owned(), event.room_id().as_str().into()),
             ("sender".to_owned(), event.sender().as_str().into()),

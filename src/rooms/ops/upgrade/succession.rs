@@ -103,7 +103,7 @@ impl Succession<'_> {
     pub fn power_levels(&self) -> Option<Object> {
         let authority = self.old.authority()?;
         let levels = authority.levels()?;
-        let mut content = self.old.kept_type("m.room.power_levels")?.content(self.old.rules);
+        let mut content = self.old.kept_type("m.room.power_levels")?.pdu.content_object();
         make_plain(&mut content, levels);
         content.retain(|_, value| fits(value, self.rules.numbers));
         let mut users = take(&mut content, "users");
@@ -124,7 +124,7 @@ impl Succession<'_> {
 
     /// The content of a state event of the old room, as far as the new version can hold it.
     pub fn carried(&self, event: &RoomEvent) -> Object {
-        let mut content = event.content(self.old.rules);
+        let mut content = event.pdu.content_object();
         content.retain(|_, value| fits(value, self.rules.numbers));
         content
     }
@@ -137,7 +137,7 @@ impl Succession<'_> {
 /// The power levels that end a room: nobody speaks or invites without being given the power (step 6). `None` where nothing is to be changed.
 pub fn closed(old: &RoomView) -> Option<Object> {
     let authority = old.authority()?;
-    let mut content = old.kept_type("m.room.power_levels")?.content(old.rules);
+    let mut content = old.kept_type("m.room.power_levels")?.pdu.content_object();
     let least = authority.level(LevelField::UsersDefault).saturating_add(1).max(50);
     let low = [LevelField::EventsDefault, LevelField::Invite]
         .into_iter()

@@ -326,7 +326,7 @@ impl Event for Judged {
         self.0.event.kind()
     }
     fn content(&self) -> &RawValue {
-        self.0.event.content()
+        Event::content(&self.0.event)
     }
     fn state_key(&self) -> Option<&str> {
         self.0.event.state_key()
