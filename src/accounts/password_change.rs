@@ -5,10 +5,10 @@
 
 use plop_base::Actor;
 use plop_db::Batch;
-use ruma::{OwnedDeviceId, UserId};
+use ruma::OwnedDeviceId;
 
 use crate::accounts::Accounts;
-use crate::authority::{Forbidden, managing_accounts, own_account};
+use crate::authority::{Forbidden, own_account};
 use crate::device_rows::{Which, delete_rows};
 use crate::error::StoreError;
 use crate::passwords::{Busy, Password, PasswordRejected};
@@ -38,31 +38,10 @@ impl Accounts {
         password: Password,
         logout_others: bool,
     ) -> Result<Vec<OwnedDeviceId>, PasswordChangeError> {
-        let others = actor.device_id().map_or(Which::All, Which::AllBut);
-        self.set_password(own_account(actor)?, password, logout_others.then_some(others)).await
-    }
-
-    /// Sets the password of a user on behalf of whoever manages the server.
-    pub async fn reset_password(
-        &self,
-        actor: &Actor,
-        user: &UserId,
-        password: Password,
-    ) -> Result<(), PasswordChangeError> {
-        managing_accounts(actor)?;
-        self.set_password(user, password, None).await.map(drop)
-    }
-
-    async fn set_password(
-        &self,
-        user: &UserId,
-        password: Password,
-        logout: Option<Which<'_>>,
-    ) -> Result<Vec<OwnedDeviceId>, PasswordChangeError> {
+        let user = own_account(actor)?.to_owned();
         password.check()?;
         let parts = self.parts();
         let hash = parts.hasher.hash(password).await?;
-        let user = user.to_owned();
         let guard = parts.user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
@@ -70,12 +49,12 @@ impl Accounts {
         let mut batch = Batch::durable();
         batch.expect::<Users>(&user, Some(&row));
         batch.put::<Users>(&user, &UserRow { password: Some(hash), ..row });
-        let (gone, ended) = match logout {
-            Some(which) => {
-                let whose = (&user, parts.clock.now());
-                delete_rows(&snapshot, &mut batch, whose, which).await.map_err(StoreError::from)?
-            }
-            None => Default::default(),
+        let (gone, ended) = if logout_others {
+            let others = actor.device_id().map_or(Which::All, Which::AllBut);
+            let whose = (&user, parts.clock.now());
+            delete_rows(&snapshot, &mut batch, whose, others).await.map_err(StoreError::from)?
+        } else {
+            Default::default()
         };
         self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(gone)

@@ -23,9 +23,3 @@ pub const MAX_SAFE_INT: u64 = (1 << 53) - 1;
 /// Most levels of arrays and objects in JSON that comes from outside. The specification sets none; a parser needs
 /// one, and no known client or server nests deeper than a dozen.
 pub const MAX_JSON_DEPTH: usize = 128;
-
-/// Most PDUs in one federation transaction (server-server API, "Transactions").
-pub const MAX_TRANSACTION_PDUS: usize = 50;
-
-/// Most EDUs in one federation transaction (server-server API, "Transactions").
-pub const MAX_TRANSACTION_EDUS: usize = 100;

@@ -12,7 +12,6 @@ mod acknowledged;
 mod backup;
 mod batch;
 mod check;
-mod chunked;
 pub mod codec;
 mod commit;
 mod committer;
@@ -36,7 +35,6 @@ mod stats;
 pub use backup::{BackupError, BackupReport, backup, restore};
 pub use batch::{Batch, Counter, Durability, Notice, golden_rows};
 pub use check::{CheckReport, KeyspaceCount, Problem, Problems, ReferenceCheck};
-pub use chunked::{Chunk, ChunkedTooLarge, MAX_CHUNKED_BYTES};
 pub use codec::{Codec, CodecError, Decoder, Encoder, Tail};
 pub use commit::{
     CommitError, Committed, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, Part, Receipt, StoreState,

@@ -37,9 +37,4 @@ impl Rank {
     pub fn above_gap(self) -> Rank {
         Rank(self.0.saturating_add(GAP))
     }
-
-    /// A place below with room for missing events in between.
-    pub fn below_gap(self) -> Option<Rank> {
-        self.0.checked_sub(GAP).map(Rank)
-    }
 }

@@ -221,7 +221,6 @@ fn persisted_encodings() {
     line("room version", encode(&RoomVersionId::V12));
     line("record", encode(&Row { name: "n".to_owned(), level: Some(-1), kind: Kind::New }));
     line("identity", encode(&crate::meta::Identity { database_id: [7; 16], restore_generation: 2 }));
-    line("chunk", encode(&crate::chunked::Chunk { last: true, bytes: Tail(Bytes::from_static(b"end")) }));
     line("counter", encode(&crate::batch::Counter(-5)));
     insta::assert_snapshot!(table);
 }

@@ -44,17 +44,6 @@ pub(super) fn allows_whatever_membership(visibility: HistoryVisibility, in_reach
 }
 
 impl RoomReader<'_> {
-    /// Those of some events that this user may see.
-    pub async fn visible(&mut self, events: Vec<Arc<RoomEvent>>) -> Result<Vec<Arc<RoomEvent>>, StoreFault> {
-        let mut seen = Vec::with_capacity(events.len());
-        for event in events {
-            if self.sees(&event).await? {
-                seen.push(event);
-            }
-        }
-        Ok(seen)
-    }
-
     /// Whether this user may see an event.
     pub async fn sees(&mut self, event: &RoomEvent) -> Result<bool, StoreFault> {
         let facts = &event.facts;

@@ -1,7 +1,7 @@
 //! Auth chains: what stands behind an event, and what two states do not have in common there.
 //!
 //! Owns: the auth graph of state events in both directions ([`Chains`]), and the questions that resolution and joins ask of it: the
-//! auth difference, the conflicted state subgraph, membership, whole chains in pages.
+//! auth difference, the conflicted state subgraph, whole chains in pages.
 //!
 //! Does not own: which events are state events or rejected (the caller adds neither messages nor rejected events), events.
 //!

@@ -11,7 +11,7 @@ pub struct RoomNumber(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventNumber(pub u64);
 
-/// Which copy of a room's state nodes is in use. Purging history copies what is still reachable into the next
+/// Which copy of a room's state nodes is in use: the first, until there is a way to purge history, which copies what is still reachable into the next
 /// generation and drops the range of the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u32);
@@ -21,13 +21,6 @@ plop_db::transparent! { RoomNumber, EventNumber, Generation }
 impl Generation {
     /// The generation of a new room.
     pub const FIRST: Generation = Generation(0);
-
-    /// The one after this.
-    #[must_use]
-    pub fn next(self) -> Generation {
-        // 2^32 purges of one room: a purge a second for 136 years.
-        Generation(self.0.saturating_add(1))
-    }
 }
 
 /// The state trees of one room in one generation: they share nodes with each other and with nothing else.

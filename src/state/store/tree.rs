@@ -1,6 +1,6 @@
 //! Room states as persistent trees.
 //!
-//! Owns: reading, comparing, changing and copying states ([`Tree`]); the cache of decoded nodes; the nodes of batches still in
+//! Owns: reading, comparing and changing states ([`Tree`]); the cache of decoded nodes; the nodes of batches still in
 //! flight. The algorithms are pure (`read`, `diff`, `update`), over the nodes of [`node`]; [`Tree`] feeds them.
 //!
 //! Does not own: which root is a room's state (the rows of `plop-rooms`), what an event number means.
@@ -9,7 +9,6 @@
 //! a batch with a new root holds every node of it that its base has not. So a root that is on disk has its nodes on disk, as
 //! long as a batch is committed only if the batch that made its base was: the room writer's *expect* sees to that.
 
-mod copy;
 mod diff;
 pub mod node;
 mod read;
@@ -18,7 +17,6 @@ mod stored;
 mod tests;
 mod update;
 
-pub use copy::Copied;
 pub use diff::Difference;
 pub use node::{Entry, Root};
 pub use stored::Tree;

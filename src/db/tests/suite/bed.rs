@@ -1,7 +1,7 @@
 //! What a test stands on: an engine that can be closed and opened again, and a few keyspaces.
 
 use plop_base::Random;
-use plop_db::{Chunk, Counter, Db, Hooks, MemoryDisk, Options, Position, Tail, keyspaces};
+use plop_db::{Counter, Db, Hooks, MemoryDisk, Options, Position, Tail, keyspaces};
 use tempfile::TempDir;
 
 keyspaces! {
@@ -16,8 +16,6 @@ keyspaces! {
     pub Counts = 103 "counts" Counter { u64 => Counter }
     /// Values of many kilobytes.
     pub Bodies = 104 "bodies" Large { u64 => Tail<Vec<u8>> }
-    /// Values in chunks.
-    pub Documents = 105 "documents" Large { (String, u32) => Chunk }
 }
 
 keyspaces! {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use plop_db::{Batch, Db, KeyRange};
+use plop_db::{Batch, Db};
 use plop_state::StateKey;
 use quick_cache::sync::Cache;
 
@@ -78,21 +78,6 @@ impl Chains {
             batch.put::<AuthCitations>(&(room, *cited, event), &());
         }
         Ok(self.pin(room, event, Arc::new(row)))
-    }
-
-    /// Whether an event is in the index, which means: with its whole auth chain.
-    pub async fn is_complete(&self, room: RoomNumber, event: EventNumber) -> Result<bool, StoreError> {
-        match self.view(room).links(&[event]).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::Incomplete { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Deletes the index of a room.
-    pub fn delete_room(batch: &mut Batch, room: RoomNumber) {
-        batch.delete_range(KeyRange::<AuthLinks>::prefix(&room));
-        batch.delete_range(KeyRange::<AuthCitations>::prefix(&room));
     }
 
     /// What is known now. A question takes its own view, so it sees whatever was added before it was asked.

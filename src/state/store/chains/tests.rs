@@ -33,6 +33,13 @@ fn key(number: usize) -> StateKey {
     StateKey::member(&number.to_string())
 }
 
+/// The auth chain of an event.
+async fn chain_of(chains: &Chains, event: EventNumber) -> Result<BTreeSet<EventNumber>, StoreError> {
+    let mut walk = chains.walk(ROOM);
+    walk.start_from(&[event]);
+    Ok(walk.next_page(usize::MAX).await?.into_iter().collect())
+}
+
 /// Events in an order in which they can be added: the auth events and the key of each. Their numbers are not in that order.
 #[derive(Debug, Clone)]
 struct Graph {
@@ -184,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn walks_meet_the_whole_chain_once(graph in graph(1..80), start in vec(any::<Index>(), 0..6), limit in 1usize..30, wanted: Index) {
+    fn walks_meet_the_whole_chain_once(graph in graph(1..80), start in vec(any::<Index>(), 0..6), limit in 1usize..30) {
         run(async {
             let db = memory();
             let chains = Chains::new(&db, &secret(), 1 << 16);
@@ -204,9 +211,6 @@ proptest! {
             }
             met.sort_unstable();
             prop_assert!(met.iter().copied().eq(graph.numbers(chain.iter().copied())));
-            let wanted = wanted.index(graph.events.len());
-            let contained = chains.contains(ROOM, &numbers, graph.number(wanted)).await.unwrap();
-            prop_assert_eq!(contained, chain.contains(&wanted));
             Ok(())
         })?;
     }

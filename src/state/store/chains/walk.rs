@@ -1,4 +1,4 @@
-//! Whole auth chains, in pages (server-server API, "send_join": the auth chain of a state), and whether an event is in one.
+//! Whole auth chains, in pages (server-server API, "send_join": the auth chain of a state).
 
 use std::collections::BTreeSet;
 
@@ -39,30 +39,6 @@ impl Chains {
             earlier = view.links_of(event).await?.earlier;
         }
         Ok(line)
-    }
-
-    /// Whether an event is in the auth chain of one of some others. Nothing older than the event itself is visited.
-    pub async fn contains(
-        &self,
-        room: RoomNumber,
-        events: &[EventNumber],
-        wanted: EventNumber,
-    ) -> Result<bool, StoreError> {
-        let view = self.view(room);
-        let floor = view.links(&[wanted]).await?.first().map_or(0, |links| links.rank);
-        let mut seen = BTreeSet::new();
-        let mut edge = events.to_vec();
-        while !edge.is_empty() {
-            let links = view.links(&edge).await?;
-            let above = links.iter().filter(|links| links.rank > floor);
-            let auth: BTreeSet<_> = above.flat_map(|links| links.auth.iter().copied()).collect();
-            if auth.contains(&wanted) {
-                return Ok(true);
-            }
-            edge = auth.into_iter().filter(|event| seen.insert(*event)).collect();
-            tokio::task::yield_now().await;
-        }
-        Ok(false)
     }
 }
 

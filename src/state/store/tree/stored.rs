@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use plop_db::{Batch, Db, KeyRange, Snapshot};
+use plop_db::{Batch, Db, Snapshot};
 use plop_state::StateKey;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -16,7 +16,7 @@ use super::update::{self, Change};
 use crate::error::StoreError;
 use crate::in_flight::InFlight;
 use crate::keyspaces::{NodeRow, StateNodes};
-use crate::numbers::{EventNumber, Grove, RoomNumber};
+use crate::numbers::{EventNumber, Grove};
 use crate::secret::{KeyHash, NodeName, Secret};
 
 /// The state trees of a database. Clones share the cache.
@@ -166,16 +166,6 @@ impl Tree {
         Ok((updated.root, self.pin(updated.nodes)))
     }
 
-    /// Deletes a generation: after [`Tree::copy`] took over from it what is still needed.
-    pub fn delete_generation(batch: &mut Batch, grove: Grove) {
-        batch.delete_range(KeyRange::<StateNodes>::prefix(&(grove.room, grove.generation)));
-    }
-
-    /// Deletes all states of a room.
-    pub fn delete_room(batch: &mut Batch, room: RoomNumber) {
-        batch.delete_range(KeyRange::<StateNodes>::prefix(&room));
-    }
-
     /// Runs an algorithm until it finds all nodes it needs: once with a warm cache, else a round for each level of the tree.
     async fn run<T>(
         &self,
@@ -193,16 +183,6 @@ impl Tree {
                 }
             }
         }
-    }
-
-    /// One node, from memory or disk.
-    pub(super) async fn node(
-        &self,
-        snapshot: &Snapshot,
-        grove: Grove,
-        name: NodeName,
-    ) -> Result<Arc<Node>, StoreError> {
-        self.run(snapshot, grove, |nodes| nodes.node(name).ok_or_else(|| Missing(vec![name]))).await
     }
 
     /// Nodes from disk, into the cache.
@@ -272,7 +252,7 @@ impl Tree {
     }
 }
 
-pub(super) fn put(batch: &mut Batch, grove: Grove, name: NodeName, node: &Node) {
+fn put(batch: &mut Batch, grove: Grove, name: NodeName, node: &Node) {
     batch.put::<StateNodes>(&(grove.room, grove.generation, name), &NodeRow { node: node.clone() });
 }
 

@@ -9,11 +9,11 @@ use plop_state::StateKey;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
+use super::Tree;
 use super::diff::{Difference, diff};
 use super::node::{Entry, LEAF_CAPACITY, Missing, Node, Nodes, Root};
 use super::read::{lookup, lookup_many, scan};
 use super::update::{Change, update};
-use super::{Copied, Tree};
 use crate::error::StoreError;
 use crate::keyspaces::{AuthLinksRow, KEYSPACES, NodeRow, StateNodes};
 use crate::numbers::{EventNumber, Generation, Grove, RoomNumber};

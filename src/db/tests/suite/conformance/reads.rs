@@ -3,7 +3,7 @@
 use plop_db::Direction::{Backward, Forward};
 use plop_db::{Batch, Db, Direction, KeyRange, MAX_PAGE_BYTES, Tail};
 
-use crate::bed::{Bed, Bodies, Documents, Jobs, Names};
+use crate::bed::{Bed, Bodies, Jobs, Names};
 use crate::on_every_engine;
 
 on_every_engine!(
@@ -16,7 +16,6 @@ on_every_engine!(
     a_snapshot_does_not_change,
     a_reopened_database_is_read_from_disk,
     many_rows_are_read_from_a_cold_table,
-    chunked_values_are_replaced_whole,
 );
 
 async fn a_row_is_found_by_its_key(bed: Bed) {
@@ -200,26 +199,4 @@ async fn many_rows_are_read_from_a_cold_table(bed: Bed) {
         let keys = [number * 1000, number * 1000 + 1];
         assert_eq!(db.snapshot().get_many::<Jobs>(&keys).await.unwrap(), [Some(()), None], "{number}");
     }
-}
-
-async fn chunked_values_are_replaced_whole(bed: Bed) {
-    let db = bed.open().await;
-    let id = "document".to_owned();
-    let long: bytes::Bytes = (0..300_000u32).map(|number| (number % 251) as u8).collect();
-    for value in
-        [long.clone(), bytes::Bytes::from_static(b"short"), bytes::Bytes::new(), long.slice(..131_072)]
-    {
-        let mut batch = Batch::durable();
-        batch.put_chunked::<Documents, _>(&id, &value).unwrap();
-        db.commit(batch).await.unwrap();
-        assert_eq!(db.snapshot().get_chunked::<Documents, _>(&id).await.unwrap(), Some(value));
-    }
-    let mut batch = Batch::durable();
-    batch.delete::<Documents>(&(id.clone(), 0));
-    db.commit(batch).await.unwrap();
-    assert!(db.snapshot().get_chunked::<Documents, _>(&id).await.is_err(), "a missing chunk is noticed");
-    let mut batch = Batch::durable();
-    batch.delete_chunked::<Documents, _>(&id);
-    db.commit(batch).await.unwrap();
-    assert_eq!(db.snapshot().get_chunked::<Documents, _>(&id).await.unwrap(), None);
 }

@@ -1,4 +1,4 @@
-//! The tree over a database: both engines, batches in flight, a cache without room, generations, damage.
+//! The tree over a database: both engines, batches in flight, a cache without room, damage.
 
 use super::*;
 
@@ -91,44 +91,6 @@ async fn a_node_that_two_batches_hold_is_released_with_the_second() {
     assert_eq!(contents(&db, &tree, GROVE, root).await.unwrap().len(), 9);
     drop(two);
     assert!(contents(&db, &tree, GROVE, root).await.is_err());
-}
-
-#[tokio::test]
-async fn the_next_generation_has_what_was_copied() {
-    let db = memory();
-    let tree = Tree::new(&db, &secret(), 1 << 20);
-    let old = commit_members(&db, &tree, Root::EMPTY, 0..300).await;
-    let kept = commit_members(&db, &tree, old, 250..400).await;
-    let newest = commit_members(&db, &tree, kept, 400..401).await;
-    let next = Grove { generation: GROVE.generation.next(), ..GROVE };
-    let mut nodes = [0, 0];
-    for (nodes, root) in nodes.iter_mut().zip([kept, newest]) {
-        loop {
-            let mut batch = Batch::durable();
-            let copied = tree.copy(&db.snapshot(), &mut batch, GROVE, next, root, 10).await.unwrap();
-            *nodes += format!("{batch:?}").matches("put state_nodes").count();
-            db.commit(batch).await.unwrap();
-            if copied == Copied::Whole {
-                break;
-            }
-        }
-    }
-    assert!(nodes[0] > 60 && nodes[1] < 10, "what two states share is copied once: {nodes:?}");
-    let mut batch = Batch::durable();
-    Tree::delete_generation(&mut batch, GROVE);
-    db.commit(batch).await.unwrap();
-
-    let tree = Tree::new(&db, &secret(), 0);
-    assert_eq!(contents(&db, &tree, next, kept).await.unwrap().len(), 400);
-    assert_eq!(contents(&db, &tree, next, newest).await.unwrap().len(), 401);
-    assert!(contents(&db, &tree, next, old).await.is_err());
-    assert!(contents(&db, &tree, GROVE, kept).await.is_err());
-
-    let mut batch = Batch::durable();
-    Tree::delete_room(&mut batch, GROVE.room);
-    db.commit(batch).await.unwrap();
-    let tree = Tree::new(&db, &secret(), 0);
-    assert!(contents(&db, &tree, next, kept).await.is_err());
 }
 
 #[tokio::test]
