@@ -53,7 +53,7 @@ pub fn check_by_auth_events(
     let mut missing = Vec::new();
     let mut state = cited_state(event, rules, &look_up, &mut missing)?;
     let create = if rules.spec.authorization.room_create_event_id_as_room_id {
-        create_of_room_id(event, &look_up, &mut missing)?
+        create_of_room_id(event, rules, &look_up, &mut missing)?
     } else {
         state.get(&StateKey::create()).cloned()
     };
@@ -99,14 +99,14 @@ fn cited_state(
     Ok(state)
 }
 
-/// The create event whose id the room id is, with `!` for `$`.
+/// The create event that the room id names.
 fn create_of_room_id(
     event: &Pdu,
+    rules: &Rules,
     look_up: impl Fn(&EventId) -> Cited,
     missing: &mut Vec<OwnedEventId>,
 ) -> Result<Option<Pdu>, AuthError> {
-    let id = event.room_id().as_str().strip_prefix('!').map(|hash| format!("${hash}"));
-    let id = id.and_then(|id| OwnedEventId::try_from(id).ok()).ok_or(AuthError::RoomIdNotOfCreate)?;
+    let id = event.implied_create(rules).ok_or(AuthError::RoomIdNotOfCreate)?;
     match look_up(&id) {
         Cited::Accepted(create) if create.as_state() == Some(StateKey::create()) => Ok(Some(create)),
         Cited::Accepted(_) | Cited::Rejected => Err(AuthError::RoomIdNotOfCreate),
