@@ -6,7 +6,7 @@ use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
     Annotations, Arrivals, EventNumbers, Events, Heads, History, Members, Membership, Mentions, Outcome,
-    PartialServers, Projecting, RoomIds, Rooms, ThreadTotals, Timeline, UserRooms,
+    PartialServers, Projecting, RoomIds, RoomRecords, ThreadTotals, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
@@ -17,12 +17,12 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
 /// Ids and numbers of rooms lead to each other; members by room and rooms by user say the same.
 fn rooms() -> Vec<Box<dyn ReferenceCheck>> {
     vec![
-        Box::new(Reference::<RoomIds, Rooms> {
+        Box::new(Reference::<RoomIds, RoomRecords> {
             name: "numbers of rooms",
             names: |_, number| vec![*number],
             agrees: |(id, _), (_, room)| room.id == *id,
         }),
-        Box::new(Reference::<Rooms, RoomIds> {
+        Box::new(Reference::<RoomRecords, RoomIds> {
             name: "numbers of rooms",
             names: |_, room| vec![room.id.clone()],
             agrees: |(number, _), (_, found)| found == number,
@@ -48,7 +48,7 @@ fn rooms() -> Vec<Box<dyn ReferenceCheck>> {
 /// A head belongs to a room; its forward extremities are stored, and the next number is free.
 fn heads() -> Vec<Box<dyn ReferenceCheck>> {
     vec![
-        Box::new(Reference::<Heads, Rooms>::exists("heads of rooms", |room, _| vec![*room])),
+        Box::new(Reference::<Heads, RoomRecords>::exists("heads of rooms", |room, _| vec![*room])),
         Box::new(Reference::<Projecting, Heads> {
             name: "heads of rooms",
             names: |room, _| vec![*room],

@@ -11,7 +11,7 @@ use plop_db::{Batch, CommitError, Db, Direction, KeyRange, ReadError, Snapshot};
 use plop_state::sign::{KeyError, SigningKey};
 use ruma::OwnedServerName;
 
-use crate::schema::{Rooms, ServerName, SigningKeyRow, SigningKeys};
+use crate::schema::{RoomRecords, ServerName, SigningKeyRow, SigningKeys};
 
 /// Keys that a server may have had. Rotating once a week for ten years makes half as many.
 const MOST_KEYS: usize = 1000;
@@ -91,6 +91,6 @@ async fn stored_name(
 /// Whether something holds the server's name: a user or a room.
 async fn is_used(snapshot: &Snapshot) -> Result<bool, ReadError> {
     let users = snapshot.scan(KeyRange::<Users>::all(), Direction::Forward, 1).await?;
-    let rooms = snapshot.scan(KeyRange::<Rooms>::all(), Direction::Forward, 1).await?;
+    let rooms = snapshot.scan(KeyRange::<RoomRecords>::all(), Direction::Forward, 1).await?;
     Ok(!users.rows.is_empty() || !rooms.rows.is_empty())
 }

@@ -14,7 +14,7 @@ use crate::fault::StoreFault;
 use crate::member_changes::changed_members;
 use crate::members::{Member, MemberTable};
 use crate::parts::Core;
-use crate::schema::{HeadRow, Heads, Members, Projecting, Rooms, Timeline};
+use crate::schema::{HeadRow, Heads, Members, Projecting, RoomRecords, Timeline};
 use crate::slot::Ahead;
 use crate::summary::{self, RoomSummary};
 use crate::view::{RoomView, kept_keys};
@@ -100,7 +100,7 @@ pub async fn load_summary(
 
 /// Where a room that is here stands, without what its state says.
 pub async fn outline(snapshot: &Snapshot, number: RoomNumber) -> Result<(RoomView, HeadRow), LoadError> {
-    let room = snapshot.get::<Rooms>(&number).await?.ok_or(LoadError::NotHere)?;
+    let room = snapshot.get::<RoomRecords>(&number).await?.ok_or(LoadError::NotHere)?;
     let head = snapshot.get::<Heads>(&number).await?.ok_or(LoadError::NotHere)?;
     if head.forward_extremities.is_empty() {
         return Err(LoadError::NotHere);

@@ -17,7 +17,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::loading::{LoadError, load};
 use crate::parts::Core;
-use crate::schema::{RoomIds, Rooms};
+use crate::schema::{RoomIds, RoomRecords};
 use crate::slot::RoomSlot;
 
 /// The loaded rooms.
@@ -63,7 +63,7 @@ const SWEEP_EVERY: u64 = 256;
 impl Registry {
     /// Reads the highest room number given out.
     pub async fn open(core: Arc<Core>, budget: usize) -> Result<Self, ReadError> {
-        let last = core.db.snapshot().scan(KeyRange::<Rooms>::all(), Direction::Backward, 1).await?;
+        let last = core.db.snapshot().scan(KeyRange::<RoomRecords>::all(), Direction::Backward, 1).await?;
         let next = last.rows.first().map_or(1, |(number, _)| number.0 + 1);
         let rooms = Mutex::new(BTreeMap::new());
         Ok(Self { core, rooms, budget, uses: AtomicU64::new(0), next_number: AtomicU64::new(next) })

@@ -8,6 +8,7 @@
 //! batch of the room's writer expects the head it was built on. The other rows are events, or projections written
 //! with them.
 
+mod membership;
 mod rows;
 
 use plop_base::clock::UnixMillis;
@@ -16,10 +17,11 @@ use plop_db::codec::Tail;
 use plop_state_store::{EventNumber, KeyHash, RoomNumber};
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
+pub use membership::Membership;
 pub use rows::{
-    ActiveThreadRow, AliasRow, BackwardExtremitiesRow, EventFacts, EventRow, HeadRow, MemberRow, Membership,
-    MentionRow, Outcome, ProjectingRow, RoomRow, SentBy, SigningKeyRow, StrippedStateRow, Tally, ThreadRow,
-    TimelineRow, Totals, TransactionKey, TransactionRow, UserRoomRow, WaitingRow,
+    ActiveThreadRow, AliasRow, BackwardExtremitiesRow, EventFacts, EventRow, HeadRow, MemberRow, MentionRow,
+    Outcome, ProjectingRow, RoomRow, SentBy, SigningKeyRow, StrippedStateRow, Tally, ThreadRow, TimelineRow,
+    Totals, TransactionKey, TransactionRow, UserRoomRow, WaitingRow,
 };
 
 use crate::rank::Rank;
@@ -33,7 +35,7 @@ plop_db::keyspaces! {
 
     /// What never changes about a room. Written with `room_ids`; read when a room is loaded; deleted with the room. Redactions do not
     /// touch it. A room has this row exactly when it has a number.
-    pub Rooms = 101 "rooms" Point { RoomNumber => RoomRow }
+    pub RoomRecords = 101 "rooms" Point { RoomNumber => RoomRow }
 
     /// Where a room stands: its state and its forward extremities. Written by the room's writer with every event, which
     /// expects the row before it; read when a room is loaded. A room without this row, or with one that names no extremities, is one that we

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use plop_db::{Batch, Position};
-use plop_state::auth;
 use plop_state::json::Value;
 use plop_state::{Rules, StateKey};
 use plop_state_store::RoomNumber;
@@ -83,7 +82,7 @@ pub fn rewrite_member(view: &RoomView, batch: &mut Batch, key: &StateKey, event:
 
 /// What a current member event says. An event with a word that is no membership never becomes current: the rules refuse it.
 pub fn membership_of(event: &RoomEvent, rules: &Rules) -> Membership {
-    auth::Membership::of(&event.pdu, rules).map_or(Membership::Leave, Membership::from)
+    Membership::of(&event.pdu, rules).unwrap_or(Membership::Leave)
 }
 
 /// The projected row of a member event.

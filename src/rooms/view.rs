@@ -19,7 +19,7 @@ use ruma::{OwnedRoomId, UserId};
 
 use crate::event::RoomEvent;
 use crate::members::MemberTable;
-use crate::schema::{HeadRow, Membership, Totals};
+use crate::schema::{HeadRow, Totals};
 
 /// Where something of a kept event is shown to those who look at the room from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,29 +218,5 @@ impl AuthState for StateOfView<'_> {
 
     fn third_party_invite(&self, token: &str) -> Option<Pdu> {
         self.third_party_invite.filter(|event| event.state_key() == Some(token)).cloned()
-    }
-}
-
-impl From<Membership> for auth::Membership {
-    fn from(membership: Membership) -> Self {
-        match membership {
-            Membership::Join => Self::Join,
-            Membership::Invite => Self::Invite,
-            Membership::Knock => Self::Knock,
-            Membership::Leave => Self::Leave,
-            Membership::Ban => Self::Ban,
-        }
-    }
-}
-
-impl From<auth::Membership> for Membership {
-    fn from(membership: auth::Membership) -> Self {
-        match membership {
-            auth::Membership::Join => Self::Join,
-            auth::Membership::Invite => Self::Invite,
-            auth::Membership::Knock => Self::Knock,
-            auth::Membership::Leave => Self::Leave,
-            auth::Membership::Ban => Self::Ban,
-        }
     }
 }

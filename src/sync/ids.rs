@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use plop_db::{Db, ReadError};
-use plop_rooms::schema::Rooms;
+use plop_rooms::schema::RoomRecords;
 use plop_state_store::RoomNumber;
 use quick_cache::sync::Cache;
 use ruma::OwnedRoomId;
@@ -38,7 +38,7 @@ impl RoomIds {
             }
         }
         if !missing.is_empty() {
-            let rows = self.db.snapshot().get_many::<Rooms>(&missing).await?;
+            let rows = self.db.snapshot().get_many::<RoomRecords>(&missing).await?;
             for (room, row) in missing.into_iter().zip(rows) {
                 if let Some(row) = row {
                     self.cache.insert(room, row.id.clone());

@@ -13,7 +13,6 @@ use plop_rooms::event_store::EventReadError;
 use plop_rooms::fault::StoreFault;
 use plop_rooms::schema::{Arrivals, Membership};
 use plop_state::StateKey;
-use plop_state::auth;
 use plop_state_store::EventNumber;
 use ruma::UserId;
 
@@ -77,7 +76,7 @@ async fn stayed(scene: &Scene<'_>, last: Option<EventNumber>, since: Position) -
             return Ok(true);
         }
         let event = event(scene, number).await?;
-        if membership_of(scene, &event) != Some(Membership::Join) {
+        if Membership::of(&event.pdu, scene.view.rules) != Some(Membership::Join) {
             return Ok(false);
         }
         next = event.facts.replaces;
@@ -96,7 +95,7 @@ async fn departure(
     for _ in 0..MAX_MEMBER_CHANGES {
         let Some(number) = next else { return Ok(None) };
         let event = event(scene, number).await?;
-        if membership_of(scene, &event) == Some(Membership::Join) {
+        if Membership::of(&event.pdu, scene.view.rules) == Some(Membership::Join) {
             return Ok(later);
         }
         next = event.facts.replaces;
@@ -110,16 +109,12 @@ async fn event(scene: &Scene<'_>, number: EventNumber) -> Result<Arc<RoomEvent>,
     event.ok_or_else(|| EventReadError::Dangling(number).into())
 }
 
-fn membership_of(scene: &Scene<'_>, event: &RoomEvent) -> Option<Membership> {
-    auth::Membership::of(&event.pdu, scene.view.rules).map(Membership::from)
-}
-
 async fn membership(
     scene: &Scene<'_>,
     number: Option<EventNumber>,
 ) -> Result<Option<Membership>, StoreFault> {
     let Some(number) = number else { return Ok(None) };
-    Ok(membership_of(scene, &*event(scene, number).await?))
+    Ok(Membership::of(&event(scene, number).await?.pdu, scene.view.rules))
 }
 
 async fn arrival(scene: &Scene<'_>, number: EventNumber) -> Result<Option<Position>, StoreFault> {

@@ -32,7 +32,7 @@ use crate::operation::{Advance, Placement};
 use crate::reading::Changes;
 use crate::remote::{JoinAnswer, JoinTemplate, RemoteError};
 use crate::rooms::settle;
-use crate::schema::{Outcome, RoomIds, RoomRow};
+use crate::schema::{Outcome, RoomIds, RoomRecords, RoomRow};
 use crate::slot::RoomSlot;
 use crate::view::RoomView;
 
@@ -225,7 +225,7 @@ impl Ingest {
             since: core.clock.now(),
         };
         let batch = operation.batch();
-        batch.put::<crate::schema::Rooms>(&number, &row);
+        batch.put::<RoomRecords>(&number, &row);
         batch.expect::<RoomIds>(&room.to_owned(), known.as_ref());
         batch.put::<RoomIds>(&room.to_owned(), &number);
         let submitted = operation.submit().await;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use plop_base::Actor;
 use plop_db::{ReadError, Snapshot};
-use plop_state::auth::{self, HistoryVisibility};
+use plop_state::auth::HistoryVisibility;
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
 use ruma::{DeviceId, OwnedUserId, RoomId, UserId};
@@ -226,7 +226,7 @@ async fn departure(
     for _ in 0..MAX_MEMBER_CHANGES {
         let Some(replaced) = event.facts.replaces else { break };
         let replaced = core.events.get(snapshot, view.number, view.rules, replaced).await?;
-        if auth::Membership::of(&replaced.pdu, view.rules) == Some(auth::Membership::Join) {
+        if Membership::of(&replaced.pdu, view.rules) == Some(Membership::Join) {
             return Ok(Some(event));
         }
         event = replaced;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plop_state::auth::{self, HistoryVisibility};
+use plop_state::auth::HistoryVisibility;
 use plop_state::{Pdu, StateKey};
 use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
@@ -76,7 +76,7 @@ impl<'r> ServerReader<'r> {
     fn sets_membership(&self, event: &Pdu) -> Option<Membership> {
         let user = <&UserId>::try_from(event.state_key()?).ok()?;
         let is_theirs = event.type_name() == "m.room.member" && user.server_name() == self.server;
-        is_theirs.then(|| membership_of(event, self.reading)).flatten()
+        is_theirs.then(|| Membership::of(event, self.reading.view().rules)).flatten()
     }
 
     async fn visibility_at(&mut self, state: Root) -> Result<HistoryVisibility, StoreFault> {
@@ -109,7 +109,7 @@ impl<'r> ServerReader<'r> {
             }
             self.looked_at += part.len();
             for event in self.reading.state_events(&at(state), part).await?.values() {
-                match membership_of(event, self.reading) {
+                match Membership::of(event, self.reading.view().rules) {
                     Some(Membership::Join) => closest = Membership::Join,
                     Some(Membership::Invite) if closest != Membership::Join => closest = Membership::Invite,
                     _ => {}
@@ -133,8 +133,4 @@ impl<'r> ServerReader<'r> {
 
 fn at(state: Root) -> Resolved {
     Resolved { base: state, changes: Vec::new() }
-}
-
-fn membership_of(event: &Pdu, reading: &RoomReading) -> Option<Membership> {
-    auth::Membership::of(event, reading.view().rules).map(Membership::from)
 }

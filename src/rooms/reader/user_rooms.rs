@@ -80,6 +80,6 @@ pub(crate) async fn room_ids(
     snapshot: &Snapshot,
     numbers: &[RoomNumber],
 ) -> Result<Vec<OwnedRoomId>, ReadError> {
-    let rows = snapshot.get_many::<schema::Rooms>(numbers).await?;
+    let rows = snapshot.get_many::<schema::RoomRecords>(numbers).await?;
     Ok(rows.into_iter().flatten().map(|row| row.id).collect())
 }

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use plop_state::auth::{self, HistoryVisibility};
+use plop_state::auth::HistoryVisibility;
 use plop_state::{Pdu, StateKey};
 use plop_state_store::tree::Root;
 
@@ -80,7 +80,7 @@ impl RoomReader<'_> {
 
     fn sets_own_membership(&self, event: &Pdu) -> Option<Membership> {
         let own = event.type_name() == "m.room.member" && event.state_key() == Some(self.user.as_str());
-        own.then(|| auth::Membership::of(event, self.view.rules)).flatten().map(Membership::from)
+        own.then(|| Membership::of(event, self.view.rules)).flatten()
     }
 
     /// The history visibility in a state.
@@ -108,9 +108,8 @@ impl RoomReader<'_> {
             return Ok(*known);
         }
         let event = self.state_event_at(state, &StateKey::member(self.user.as_str())).await?;
-        let membership = event
-            .and_then(|event| auth::Membership::of(&event.pdu, self.view.rules))
-            .map_or(Membership::Leave, Membership::from);
+        let membership =
+            event.and_then(|event| Membership::of(&event.pdu, self.view.rules)).unwrap_or(Membership::Leave);
         self.memberships.insert(state, membership);
         Ok(membership)
     }

@@ -9,6 +9,7 @@ use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 
+use super::membership::Membership;
 use crate::rank::Rank;
 
 tags! {
@@ -24,30 +25,6 @@ tags! {
         Rejected = 3,
         /// Passed the checks that need no place in the graph; the state before it is not known.
         Outlier = 4,
-    }
-}
-
-tags! {
-    /// How a user stands to a room (client-server API, `m.room.member`).
-    pub enum Membership {
-        Join = 1,
-        Invite = 2,
-        Knock = 3,
-        Leave = 4,
-        Ban = 5,
-    }
-}
-
-impl Membership {
-    /// The word in `content.membership`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Join => "join",
-            Self::Invite => "invite",
-            Self::Knock => "knock",
-            Self::Leave => "leave",
-            Self::Ban => "ban",
-        }
     }
 }
 

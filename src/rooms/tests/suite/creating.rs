@@ -87,7 +87,8 @@ async fn an_alias_is_given_once_and_a_refused_room_leaves_nothing() {
     let snapshot = bed.rooms.core().db.snapshot();
     let aliases = snapshot.scan(KeyRange::<Aliases>::all(), Direction::Forward, 10).await.expect("rows");
     assert_eq!(aliases.rows.len(), 2);
-    let rooms = snapshot.scan(KeyRange::<schema::Rooms>::all(), Direction::Forward, 10).await.expect("rows");
+    let rooms =
+        snapshot.scan(KeyRange::<schema::RoomRecords>::all(), Direction::Forward, 10).await.expect("rows");
     assert_eq!(rooms.rows.len(), 2, "the room that lost is not there");
 }
 
@@ -103,6 +104,7 @@ async fn initial_state_that_the_rules_refuse_creates_nothing() {
     let refused = bed.rooms.create(&user("alice"), &request).await;
     assert!(matches!(refused, Err(CreateError::InitialState(_))), "{refused:?}");
     let snapshot = bed.rooms.core().db.snapshot();
-    let rooms = snapshot.scan(KeyRange::<schema::Rooms>::all(), Direction::Forward, 10).await.expect("rows");
+    let rooms =
+        snapshot.scan(KeyRange::<schema::RoomRecords>::all(), Direction::Forward, 10).await.expect("rows");
     assert!(rooms.rows.is_empty());
 }

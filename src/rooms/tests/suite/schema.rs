@@ -9,9 +9,9 @@ use plop_rooms::schema::{
     BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventRow, Events, HeadRow, Heads,
     History, JoinedSince, KEYSPACES, LastSent, MemberRow, Members, Membership, MentionRow, Mentions,
     Originals, Outcome, PartialServers, Projecting, ProjectingRow, PublishedRooms, RoomAliases, RoomIds,
-    RoomRow, Rooms, SentBy, ServerName, SigningKeyRow, SigningKeys, StrippedState, StrippedStateRow, Tally,
-    ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey, TransactionRow, Transactions,
-    UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
+    RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StrippedState, StrippedStateRow,
+    Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey, TransactionRow,
+    Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
 };
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, KeyHash, RoomNumber};
@@ -64,7 +64,7 @@ fn stored_rows_keep_their_bytes() {
 fn put_room(rows: &mut Batch) {
     let room = owned_room_id!("!r:b.c");
     rows.put::<RoomIds>(&room, &ROOM);
-    rows.put::<Rooms>(&ROOM, &RoomRow { id: room.clone(), version: "12".to_owned(), since: NOW });
+    rows.put::<RoomRecords>(&ROOM, &RoomRow { id: room.clone(), version: "12".to_owned(), since: NOW });
     let whole = HeadRow {
         sequence: 9,
         next_event: EVENT,

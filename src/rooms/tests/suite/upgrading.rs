@@ -36,7 +36,7 @@ async fn say(bed: &Bed, by: &str, room: &RoomId) -> Result<(), Refusal> {
 }
 
 async fn rooms_stored(bed: &Bed) -> usize {
-    let range = plop_db::KeyRange::<schema::Rooms>::all();
+    let range = plop_db::KeyRange::<schema::RoomRecords>::all();
     let snapshot = bed.rooms.core().db.snapshot();
     snapshot.scan(range, plop_db::Direction::Forward, 100).await.expect("rows").rows.len()
 }
