@@ -10,8 +10,8 @@ use plop_db::{Batch, CommitError, Committed, Db, Guard, Guards, ReadError, Snaps
 use quick_cache::sync::Cache;
 use ruma::{OwnedServerName, OwnedUserId, UserId};
 
+use crate::attempts::AttemptLimits;
 use crate::expiring::Expiring;
-use crate::limits::AttemptLimits;
 use crate::parameters::Parameters;
 use crate::passwords::{ImpossibleCost, PasswordHasher};
 use crate::schema::{UserRow, Users};

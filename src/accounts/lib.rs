@@ -14,6 +14,7 @@
 
 pub mod account_data;
 mod accounts;
+pub mod attempts;
 mod authority;
 pub mod check;
 pub mod deactivation;
@@ -25,7 +26,6 @@ mod expiring;
 pub mod filters;
 pub mod ignored_users;
 pub mod invite_permission;
-pub mod limits;
 pub mod login;
 pub mod login_tokens;
 pub mod member_updates;
@@ -50,8 +50,8 @@ mod uia_session;
 pub mod username;
 
 pub use accounts::Accounts;
+pub use attempts::Limited;
 pub use authority::Forbidden;
 pub use error::StoreError;
-pub use limits::Limited;
 pub use parameters::Parameters;
 pub use passwords::Password;

@@ -10,9 +10,9 @@ use plop_db::{Batch, Direction, KeyRange, ReadError, Snapshot};
 use ruma::{OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
+use crate::attempts::Limited;
 use crate::error::StoreError;
-use crate::limits::Limited;
-use crate::passwords::{Busy, Password, Verdict};
+use crate::passwords::{Busy, Comparison, Password};
 use crate::schema::{LastSeen, UserRow, Users};
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
 use crate::username::named_user;
@@ -109,9 +109,9 @@ impl Accounts {
         parts.limits.login(now, &parts.parameters.login_limits, named.as_deref(), from, at_home)?;
         let hash = row.as_ref().and_then(|row| row.password.clone());
         let outdated = match parts.hasher.verify(password, hash).await? {
-            Verdict::Wrong => return Err(LoginError::WrongCredentials),
-            Verdict::Right => false,
-            Verdict::RightButOutdated => true,
+            Comparison::Wrong => return Err(LoginError::WrongCredentials),
+            Comparison::Right => false,
+            Comparison::RightButOutdated => true,
         };
         match (named, row) {
             (Some(user), Some(row)) => Ok(Proven { user, row, outdated }),

@@ -99,7 +99,7 @@ pub struct Busy;
 
 /// How a password compares with a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Comparison {
     Right,
     /// Right, and hashed with other parameters than today's.
     RightButOutdated,
@@ -149,14 +149,14 @@ impl PasswordHasher {
         hashed.await?.map_err(|_| Busy)
     }
 
-    /// Compares with a stored hash; with no hash, spends the same and answers [`Verdict::Wrong`].
-    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<Verdict, Busy> {
+    /// Compares with a stored hash; with no hash, spends the same and answers [`Comparison::Wrong`].
+    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<Comparison, Busy> {
         let argon2 = self.argon2.clone();
         let nobody = self.nobody.clone();
         self.run(move || {
             let exists = hash.is_some();
-            let verdict = verify(&argon2, &password, hash.as_deref().unwrap_or(&nobody));
-            if exists { verdict } else { Verdict::Wrong }
+            let comparison = verify(&argon2, &password, hash.as_deref().unwrap_or(&nobody));
+            if exists { comparison } else { Comparison::Wrong }
         })
         .await
     }
@@ -168,20 +168,20 @@ impl PasswordHasher {
     }
 }
 
-fn verify(argon2: &Argon2<'_>, password: &Password, hash: &str) -> Verdict {
+fn verify(argon2: &Argon2<'_>, password: &Password, hash: &str) -> Comparison {
     let parsed = match PasswordHash::new(hash) {
         Ok(parsed) => parsed,
         Err(error) => {
             tracing::error!(%error, "a stored password hash cannot be read");
-            return Verdict::Wrong;
+            return Comparison::Wrong;
         }
     };
     if argon2.verify_password(password.as_bytes(), &parsed).is_err() {
-        return Verdict::Wrong;
+        return Comparison::Wrong;
     }
     let current = parsed.algorithm == Algorithm::Argon2id.ident()
         && Params::try_from(&parsed).is_ok_and(|params| same_cost(&params, argon2.params()));
-    if current { Verdict::Right } else { Verdict::RightButOutdated }
+    if current { Comparison::Right } else { Comparison::RightButOutdated }
 }
 
 /// The length of the output is stored with a hash and not part of its cost.

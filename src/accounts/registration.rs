@@ -13,9 +13,9 @@ use plop_db::{Batch, CommitError, Keyspace as _};
 use ruma::OwnedUserId;
 
 use crate::accounts::Accounts;
+use crate::attempts::Limited;
 use crate::authority::{Forbidden, managing_accounts};
 use crate::error::StoreError;
-use crate::limits::Limited;
 use crate::parameters::RegistrationMode;
 use crate::passwords::{Busy, Password, PasswordRejected};
 use crate::profile::{MAX_DISPLAY_NAME_BYTES, put_display_name};
@@ -23,7 +23,7 @@ use crate::registration_tokens::has_use;
 use crate::schema::{RegistrationTokenRow, RegistrationTokens, UserKind, UserRow, Users};
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
 use crate::uia::Authorized;
-use crate::uia_session::{Operation, Stage};
+use crate::uia_session::{Stage, UiaOperation};
 use crate::username::{UsernameError, new_user_id};
 
 /// Characters of a localpart that the server chooses.
@@ -113,7 +113,7 @@ impl Accounts {
     ) -> Result<Registered, RegisterError> {
         self.registration_flows()?;
         let (operation, registration_token) = authorized.into_parts();
-        if operation != Operation::Register {
+        if operation != UiaOperation::Register {
             return Err(Forbidden.into());
         }
         self.add_account(account, Grant { admin: false, registration_token }).await

@@ -11,9 +11,9 @@ use plop_base::{Actor, UnixMillis};
 use plop_db::{Batch, Direction, KeyRange, ReadError};
 
 use crate::accounts::{Accounts, lock};
+use crate::attempts::Limited;
 use crate::authority::{Forbidden, managing_accounts};
 use crate::error::StoreError;
-use crate::limits::Limited;
 use crate::parameters::RegistrationMode;
 use crate::rows::all_rows;
 use crate::schema::{RegistrationTokenRow, RegistrationTokens, Users};

@@ -19,8 +19,8 @@ use crate::schema::{
     AccessTokenRow, AccessTokens, DeviceRow, DeviceTokens, Devices, LastSeen, LastSeenRow, UserKind, UserRow,
 };
 use crate::secrets::SecretHash;
+pub use crate::tokens::{AccountStanding, IssuedTokens, Session};
 use crate::tokens::{Issue, RefreshLifetimes, begin_generation, issue, revoke, tokens_of};
-pub use crate::tokens::{IssuedTokens, Session, Standing};
 
 /// Longest device id that a client may choose, in bytes.
 pub const MAX_DEVICE_ID_BYTES: usize = 255;
@@ -228,12 +228,12 @@ fn actor(user: &UserRow, row: &AccessTokenRow) -> Actor {
     }
 }
 
-fn standing(user: &UserRow) -> Standing {
+fn standing(user: &UserRow) -> AccountStanding {
     if user.locked {
-        Standing::Locked
+        AccountStanding::Locked
     } else if user.suspended {
-        Standing::Suspended
+        AccountStanding::Suspended
     } else {
-        Standing::Active
+        AccountStanding::Active
     }
 }

@@ -29,7 +29,7 @@ const MOST_SIBLINGS: usize = 8;
 
 /// What an account may do at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum AccountStanding {
     Active,
     /// Reading, leaving and the like (client-server API, "Account suspension").
     Suspended,
@@ -44,7 +44,7 @@ pub struct Session {
     pub actor: Actor,
     /// Whether the admin API is open to it.
     pub admin: bool,
-    pub standing: Standing,
+    pub standing: AccountStanding,
     pub(crate) token: SecretHash,
     pub(crate) row: AccessTokenRow,
     /// When the device's last sighting was written, in milliseconds since 1970.

@@ -14,13 +14,13 @@ use plop_base::Actor;
 use serde_json::{Map, Value};
 
 use crate::accounts::{Accounts, lock};
+use crate::attempts::Limited;
 use crate::error::StoreError;
-use crate::limits::Limited;
 use crate::login::LoginError;
 use crate::passwords::{Busy, Password};
 use crate::secrets::make_secret;
 use crate::uia_session::{Binding, UiaSession};
-pub use crate::uia_session::{Operation, Stage};
+pub use crate::uia_session::{Stage, UiaOperation};
 use crate::username::named_user;
 
 /// A request that needs authorisation.
@@ -28,7 +28,7 @@ use crate::username::named_user;
 pub struct UiaRequest<'a> {
     /// Who asks; `None` for a registration.
     pub actor: Option<&'a Actor>,
-    pub operation: Operation,
+    pub operation: UiaOperation,
     /// The body; its `auth` is not looked at.
     pub body: &'a Map<String, Value>,
     /// The flows of which one must be completed.
@@ -72,13 +72,13 @@ impl Proof {
 /// A request that may be carried out, once.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Authorized {
-    operation: Operation,
+    operation: UiaOperation,
     registration_token: Option<String>,
 }
 
 impl Authorized {
     /// What is authorised, and the registration token that was shown for it.
-    pub(crate) fn into_parts(self) -> (Operation, Option<String>) {
+    pub(crate) fn into_parts(self) -> (UiaOperation, Option<String>) {
         (self.operation, self.registration_token)
     }
 }
@@ -119,7 +119,7 @@ pub enum UiaError {
 }
 
 /// A stage that is proven, with what it holds.
-struct Proven {
+struct ProvenStage {
     stage: Stage,
     registration_token: Option<String>,
 }
@@ -240,13 +240,13 @@ impl Accounts {
             return Ok(());
         }
         let proven = match proof {
-            Proof::Dummy | Proof::Unknown => Proven { stage, registration_token: None },
+            Proof::Dummy | Proof::Unknown => ProvenStage { stage, registration_token: None },
             Proof::Password { user, password } => {
                 if binding.user.is_none() || named_user(&user, &parts.server) != binding.user {
                     return Err(Failure::WrongCredentials.into());
                 }
                 match self.prove_password(&user, password, request.from).await {
-                    Ok(_) => Proven { stage, registration_token: None },
+                    Ok(_) => ProvenStage { stage, registration_token: None },
                     Err(error) => return Err(login_failure(error)),
                 }
             }
@@ -257,7 +257,12 @@ impl Accounts {
                 if !self.registration_token_has_use(&token).await? {
                     return Err(Failure::InvalidRegistrationToken.into());
                 }
-                return self.complete(id, binding, body, Proven { stage, registration_token: Some(token) });
+                return self.complete(
+                    id,
+                    binding,
+                    body,
+                    ProvenStage { stage, registration_token: Some(token) },
+                );
             }
         };
         self.complete(id, binding, body, proven)
@@ -274,7 +279,7 @@ impl Accounts {
         id: &str,
         binding: &Binding,
         body: &[u8; 32],
-        proven: Proven,
+        proven: ProvenStage,
     ) -> Result<(), NotProven> {
         let parts = self.parts();
         let mut sessions = lock(&parts.uia);

@@ -28,13 +28,12 @@ impl Stage {
 
 /// What is authorised. Proofs for one are none for another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Operation {
+pub enum UiaOperation {
     Register,
     ChangePassword,
     Deactivate,
     DeleteDevice(OwnedDeviceId),
     DeleteDevices,
-    UploadCrossSigningKeys,
     MakeLoginToken,
 }
 
@@ -43,7 +42,7 @@ pub enum Operation {
 pub(crate) struct Binding {
     pub user: Option<OwnedUserId>,
     pub device: Option<OwnedDeviceId>,
-    pub operation: Operation,
+    pub operation: UiaOperation,
 }
 
 pub(crate) struct UiaSession {

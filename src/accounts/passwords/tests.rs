@@ -16,9 +16,9 @@ async fn a_password_matches_its_hash_only() {
     let hasher = hasher(CHEAP);
     let hash = hasher.hash("secret".into()).await.expect("a hash");
     assert!(hash.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{hash}");
-    assert_eq!(hasher.verify("secret".into(), Some(hash.clone())).await, Ok(Verdict::Right));
-    assert_eq!(hasher.verify("Secret".into(), Some(hash.clone())).await, Ok(Verdict::Wrong));
-    assert_eq!(hasher.verify("".into(), Some(hash)).await, Ok(Verdict::Wrong));
+    assert_eq!(hasher.verify("secret".into(), Some(hash.clone())).await, Ok(Comparison::Right));
+    assert_eq!(hasher.verify("Secret".into(), Some(hash.clone())).await, Ok(Comparison::Wrong));
+    assert_eq!(hasher.verify("".into(), Some(hash)).await, Ok(Comparison::Wrong));
 }
 
 #[tokio::test]
@@ -31,9 +31,9 @@ async fn two_hashes_of_one_password_differ() {
 #[tokio::test]
 async fn nobody_has_a_password_and_damage_is_not_one() {
     let hasher = hasher(CHEAP);
-    assert_eq!(hasher.verify("secret".into(), None).await, Ok(Verdict::Wrong));
+    assert_eq!(hasher.verify("secret".into(), None).await, Ok(Comparison::Wrong));
     for damaged in ["", "secret", "$argon2id$v=19$m=8,t=1,p=1$", "$unknown$v=1$a$b"] {
-        assert_eq!(hasher.verify("".into(), Some(damaged.to_owned())).await, Ok(Verdict::Wrong));
+        assert_eq!(hasher.verify("".into(), Some(damaged.to_owned())).await, Ok(Comparison::Wrong));
     }
 }
 
@@ -41,7 +41,7 @@ async fn nobody_has_a_password_and_damage_is_not_one() {
 async fn a_hash_of_another_cost_is_right_and_outdated() {
     let hash = hasher(CHEAP).hash("secret".into()).await.expect("a hash");
     let dearer = hasher(PasswordCost { iterations: 2, ..CHEAP });
-    assert_eq!(dearer.verify("secret".into(), Some(hash)).await, Ok(Verdict::RightButOutdated));
+    assert_eq!(dearer.verify("secret".into(), Some(hash)).await, Ok(Comparison::RightButOutdated));
 }
 
 #[test]
@@ -65,9 +65,9 @@ async fn b8_115_a_flood_of_hashes_waits_in_a_bounded_queue() {
     assert_eq!(hasher.verify("x".into(), None).await, Err(Busy));
     drop(end);
     for one in waiting {
-        assert_eq!(one.await, Ok(Verdict::Wrong));
+        assert_eq!(one.await, Ok(Comparison::Wrong));
     }
-    assert_eq!(hasher.verify("x".into(), None).await, Ok(Verdict::Wrong));
+    assert_eq!(hasher.verify("x".into(), None).await, Ok(Comparison::Wrong));
 }
 
 /// Polls once; true when it is not ready.

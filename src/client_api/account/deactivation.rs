@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use plop_accounts::Accounts;
-use plop_accounts::uia::Operation;
+use plop_accounts::uia::UiaOperation;
 use plop_ephemeral::Presence;
 use ruma::api::client::account::ThirdPartyIdRemovalStatus;
 use ruma::api::client::account::deactivate::v3::{Request, Response};
@@ -21,7 +21,7 @@ pub async fn deactivate(
     from: ClientAddress,
     request: Interactive<Request>,
 ) -> Result<Ruma<Response>, ApiError> {
-    request.authorize_user(&accounts, session.actor(), Operation::Deactivate, from).await?;
+    request.authorize_user(&accounts, session.actor(), UiaOperation::Deactivate, from).await?;
     accounts.deactivate(session.actor(), request.request.erase).await?;
     presence.forget(session.user()?);
     Ok(Ruma(Response::new(ThirdPartyIdRemovalStatus::Success)))

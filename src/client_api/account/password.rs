@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use plop_accounts::Accounts;
-use plop_accounts::uia::Operation;
+use plop_accounts::uia::UiaOperation;
 use ruma::api::client::account::change_password::v3::{Request, Response};
 
 use crate::error::ApiError;
@@ -16,7 +16,7 @@ pub async fn change(
     from: ClientAddress,
     request: Interactive<Request>,
 ) -> Result<Ruma<Response>, ApiError> {
-    request.authorize_user(&accounts, session.actor(), Operation::ChangePassword, from).await?;
+    request.authorize_user(&accounts, session.actor(), UiaOperation::ChangePassword, from).await?;
     let Request { new_password, logout_devices, .. } = request.request;
     accounts.change_password(session.actor(), new_password.into(), logout_devices).await?;
     Ok(Ruma(Response::new()))

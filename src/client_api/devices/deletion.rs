@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use plop_accounts::Accounts;
-use plop_accounts::uia::Operation;
+use plop_accounts::uia::UiaOperation;
 use ruma::api::client::device::{delete_device, delete_devices};
 
 use crate::error::ApiError;
@@ -16,7 +16,7 @@ pub async fn one(
     request: Interactive<delete_device::v3::Request>,
 ) -> Result<Ruma<delete_device::v3::Response>, ApiError> {
     let device = request.request.device_id.clone();
-    let operation = Operation::DeleteDevice(device.clone());
+    let operation = UiaOperation::DeleteDevice(device.clone());
     request.authorize_user(&accounts, session.actor(), operation, from).await?;
     accounts.delete_devices(session.actor(), &[device]).await?;
     Ok(Ruma(delete_device::v3::Response::new()))
@@ -29,7 +29,7 @@ pub async fn several(
     from: ClientAddress,
     request: Interactive<delete_devices::v3::Request>,
 ) -> Result<Ruma<delete_devices::v3::Response>, ApiError> {
-    request.authorize_user(&accounts, session.actor(), Operation::DeleteDevices, from).await?;
+    request.authorize_user(&accounts, session.actor(), UiaOperation::DeleteDevices, from).await?;
     accounts.delete_devices(session.actor(), &request.request.devices).await?;
     Ok(Ruma(delete_devices::v3::Response::new()))
 }

@@ -3,7 +3,7 @@
 //! Invariant: while the store takes no writes, what needs one answers 503 and everything else goes on.
 
 use plop_accounts::StoreError;
-use plop_accounts::limits::Limited;
+use plop_accounts::attempts::Limited;
 use plop_accounts::passwords::Busy;
 use plop_db::{CommitError, ReadError};
 use plop_rooms::event_store::EventReadError;

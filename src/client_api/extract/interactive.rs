@@ -7,7 +7,7 @@
 use axum::extract::{FromRef, FromRequest, Request};
 use plop_accounts::Accounts;
 use plop_accounts::uia::{
-    Authorized, Challenge, Failure, Operation, Proof, Stage, Submission, UiaError, UiaRequest,
+    Authorized, Challenge, Failure, Proof, Stage, Submission, UiaError, UiaOperation, UiaRequest,
 };
 use plop_base::Actor;
 use ruma::api::IncomingRequest;
@@ -57,7 +57,7 @@ impl<R> Interactive<R> {
         &self,
         accounts: &Accounts,
         actor: Option<&Actor>,
-        operation: Operation,
+        operation: UiaOperation,
         flows: &[Vec<Stage>],
         from: ClientAddress,
     ) -> Result<Authorized, ApiError> {
@@ -75,7 +75,7 @@ impl<R> Interactive<R> {
         &self,
         accounts: &Accounts,
         actor: &Actor,
-        operation: Operation,
+        operation: UiaOperation,
         from: ClientAddress,
     ) -> Result<(), ApiError> {
         let flows = [vec![Stage::Password]];

@@ -13,7 +13,7 @@ use axum::extract::{FromRef, FromRequestParts, Query};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use plop_accounts::Accounts;
-use plop_accounts::sessions::{self, Standing};
+use plop_accounts::sessions::{self, AccountStanding};
 use plop_base::Actor;
 use ruma::UserId;
 use serde::Deserialize;
@@ -52,7 +52,7 @@ impl AnySession {
 impl Session {
     /// Whether the account is suspended: what others would see of it is then refused.
     pub fn is_suspended(&self) -> bool {
-        self.0.0.standing == Standing::Suspended
+        self.0.0.standing == AccountStanding::Suspended
     }
 }
 
@@ -115,8 +115,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let session = AnySession::from_request_parts(parts, state).await?;
         match session.0.standing {
-            Standing::Active | Standing::Suspended => {}
-            Standing::Locked => return Err(ApiError::user_locked()),
+            AccountStanding::Active | AccountStanding::Suspended => {}
+            AccountStanding::Locked => return Err(ApiError::user_locked()),
         }
         if let Some(cost) = Cost::of(parts) {
             Budgets::from_ref(state).take(session.user()?, cost)?;
@@ -135,8 +135,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let session = Session::from_request_parts(parts, state).await?;
         match session.0.0.standing {
-            Standing::Active => Ok(Self(session)),
-            Standing::Suspended | Standing::Locked => Err(ApiError::user_suspended()),
+            AccountStanding::Active => Ok(Self(session)),
+            AccountStanding::Suspended | AccountStanding::Locked => Err(ApiError::user_suspended()),
         }
     }
 }

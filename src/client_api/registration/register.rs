@@ -4,7 +4,7 @@ use axum::extract::State;
 use plop_accounts::Accounts;
 use plop_accounts::registration::{NewAccount, Registered};
 use plop_accounts::sessions::NewDevice;
-use plop_accounts::uia::Operation;
+use plop_accounts::uia::UiaOperation;
 use ruma::api::client::account::register::v3::Request;
 use ruma::api::client::account::register::{LoginType, RegistrationKind};
 use ruma::{OwnedDeviceId, OwnedUserId};
@@ -37,7 +37,7 @@ pub async fn register(
     check_kind(&request.request)?;
     let flows = accounts.registration_flows()?;
     accounts.check_registration(request.request.username.as_deref(), from.0).await?;
-    let authorized = request.authorize(&accounts, None, Operation::Register, &flows, from).await?;
+    let authorized = request.authorize(&accounts, None, UiaOperation::Register, &flows, from).await?;
     let registered = accounts.register(authorized, new_account(request.request)).await?;
     Ok(Json(registered.into()))
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use plop_accounts::Accounts;
-use plop_accounts::uia::Operation;
+use plop_accounts::uia::UiaOperation;
 use ruma::api::client::session::get_login_token::v1::{Request, Response};
 
 use crate::error::ApiError;
@@ -15,7 +15,7 @@ pub async fn get_token(
     from: ClientAddress,
     request: Interactive<Request>,
 ) -> Result<Ruma<Response>, ApiError> {
-    request.authorize_user(&accounts, session.actor(), Operation::MakeLoginToken, from).await?;
+    request.authorize_user(&accounts, session.actor(), UiaOperation::MakeLoginToken, from).await?;
     let (token, lifetime) = accounts.make_login_token(session.actor())?;
     Ok(Ruma(Response::new(lifetime, token)))
 }

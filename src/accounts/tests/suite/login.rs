@@ -3,7 +3,7 @@
 use plop_accounts::Parameters;
 use plop_accounts::login::LoginError;
 use plop_accounts::passwords::PasswordCost;
-use plop_accounts::sessions::{DeviceRejected, NewDevice, Standing, TokenError};
+use plop_accounts::sessions::{AccountStanding, DeviceRejected, NewDevice, TokenError};
 use plop_base::Actor;
 
 use crate::bed::{Bed, PASSWORD, actor, address, id, parameters};
@@ -18,7 +18,7 @@ async fn a_login_opens_a_session_that_survives_a_restart() {
     for accounts in [&bed.accounts, &bed.restarted().accounts] {
         let session = accounts.authenticate(&login.tokens.access, None).await.expect("a session");
         assert_eq!(session.actor, Actor::User { user: id("alice"), device: login.device.clone() });
-        assert_eq!((session.admin, session.standing), (false, Standing::Active));
+        assert_eq!((session.admin, session.standing), (false, AccountStanding::Active));
     }
     assert_eq!(login.tokens.refresh, None);
     assert_eq!(login.tokens.expires_in, None);

@@ -4,7 +4,7 @@ use plop_accounts::login::LoginError;
 use plop_accounts::moderation::{Decision, ModerationError};
 use plop_accounts::profile::ProfileError;
 use plop_accounts::refresh::RefreshError;
-use plop_accounts::sessions::{NewDevice, Standing};
+use plop_accounts::sessions::{AccountStanding, NewDevice};
 use plop_base::Actor;
 use serde_json::json;
 
@@ -18,9 +18,9 @@ async fn b8_117_a_locked_user_keeps_tokens_and_gets_no_new_ones() {
     let (token, _) = bed.accounts.make_login_token(&actor(&login)).expect("a token");
     let standing =
         async || bed.accounts.authenticate(&login.tokens.access, None).await.expect("a session").standing;
-    assert_eq!(standing().await, Standing::Active);
+    assert_eq!(standing().await, AccountStanding::Active);
     bed.accounts.decide(&Actor::Server, &id("alice"), Decision::Locked(true)).await.expect("a decision");
-    assert_eq!(standing().await, Standing::Locked);
+    assert_eq!(standing().await, AccountStanding::Locked);
     assert!(matches!(bed.login("alice", PASSWORD, "192.0.2.1").await, Err(LoginError::Locked)));
     assert!(matches!(bed.login("alice", "wrong", "192.0.2.1").await, Err(LoginError::WrongCredentials)));
     let by_token = bed.accounts.login_with_token(&token, NewDevice::default()).await;
@@ -28,7 +28,7 @@ async fn b8_117_a_locked_user_keeps_tokens_and_gets_no_new_ones() {
     let refresh = login.tokens.refresh.as_deref().expect("a refresh token");
     assert!(matches!(bed.accounts.refresh(refresh).await, Err(RefreshError::Locked)));
     bed.accounts.decide(&Actor::Server, &id("alice"), Decision::Locked(false)).await.expect("a decision");
-    assert_eq!(standing().await, Standing::Active);
+    assert_eq!(standing().await, AccountStanding::Active);
     bed.accounts.refresh(refresh).await.expect("new tokens");
 }
 
@@ -39,7 +39,7 @@ async fn b8_117_a_suspended_user_logs_in_and_cannot_change_the_profile() {
     bed.accounts.decide(&Actor::Server, &id("alice"), Decision::Suspended(true)).await.expect("a decision");
     let login = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
     let session = bed.accounts.authenticate(&login.tokens.access, None).await.expect("a session");
-    assert_eq!(session.standing, Standing::Suspended);
+    assert_eq!(session.standing, AccountStanding::Suspended);
     let refused =
         bed.accounts.set_profile_field(&session.actor, &id("alice"), "displayname", &json!("Al")).await;
     assert!(matches!(refused, Err(ProfileError::Suspended)));

@@ -4,7 +4,7 @@ use plop_accounts::parameters::RegistrationMode;
 use plop_accounts::registration::{NewAccount, RegisterError};
 use plop_accounts::registration_tokens::{NewRegistrationToken, RegistrationTokenError};
 use plop_accounts::sessions::NewDevice;
-use plop_accounts::uia::{Authorized, Failure, Operation, Proof, Stage, Submission, UiaError, UiaRequest};
+use plop_accounts::uia::{Authorized, Failure, Proof, Stage, Submission, UiaError, UiaOperation, UiaRequest};
 use plop_accounts::username::UsernameError;
 use plop_accounts::{Accounts, Parameters};
 use plop_base::{Actor, UnixMillis};
@@ -19,7 +19,7 @@ fn by_token() -> Parameters {
 async fn show(accounts: &Accounts, token: &str, from: &str) -> Result<Authorized, UiaError> {
     let body = json("{}");
     let flows = [vec![Stage::RegistrationToken]];
-    let operation = Operation::Register;
+    let operation = UiaOperation::Register;
     let request = UiaRequest { actor: None, operation, body: &body, flows: &flows, from: address(from) };
     let proof = Some(Proof::RegistrationToken(token.to_owned()));
     accounts.authorize(&request, Some(Submission { session: None, proof })).await
@@ -32,7 +32,7 @@ fn is_invalid_token(outcome: &Result<Authorized, UiaError>) -> bool {
 
 async fn dummy(accounts: &Accounts) -> Authorized {
     let (body, flows) = (json("{}"), [vec![Stage::Dummy]]);
-    let operation = Operation::Register;
+    let operation = UiaOperation::Register;
     let from = address("192.0.2.1");
     let request = UiaRequest { actor: None, operation, body: &body, flows: &flows, from };
     let submission = Submission { session: None, proof: Some(Proof::Dummy) };
@@ -166,7 +166,7 @@ async fn a_session_that_has_shown_the_last_use_holds_it_until_it_ends() {
     // A flow with one more stage leaves the session open.
     let (body, flows) = (json("{}"), [vec![Stage::RegistrationToken, Stage::Dummy]]);
     let from = address("192.0.2.1");
-    let operation = Operation::Register;
+    let operation = UiaOperation::Register;
     let request = UiaRequest { actor: None, operation, body: &body, flows: &flows, from };
     let proof = Some(Proof::RegistrationToken(token.clone()));
     let held = bed.accounts.authorize(&request, Some(Submission { session: None, proof })).await;

@@ -1,7 +1,7 @@
 //! Interactive authentication: one proof for one request.
 
 use plop_accounts::uia::{
-    Authorized, Challenge, Failure, Operation, Proof, Stage, Submission, UiaError, UiaRequest,
+    Authorized, Challenge, Failure, Proof, Stage, Submission, UiaError, UiaOperation, UiaRequest,
 };
 use plop_base::Actor;
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::bed::{Bed, PASSWORD, actor, address, json};
 
 struct Asked {
     actor: Option<Actor>,
-    operation: Operation,
+    operation: UiaOperation,
     body: Map<String, Value>,
     flows: Vec<Vec<Stage>>,
 }
@@ -20,7 +20,7 @@ impl Asked {
     fn of(actor: &Actor) -> Self {
         Self {
             actor: Some(actor.clone()),
-            operation: Operation::ChangePassword,
+            operation: UiaOperation::ChangePassword,
             body: json(r#"{"new_password": "x", "logout_devices": true}"#),
             flows: vec![vec![Stage::Password]],
         }
@@ -93,7 +93,7 @@ async fn b8_120_a_session_of_another_user_device_or_operation_is_unknown() {
     let asked = Asked::of(&actor(&alice));
     let session = asked.session(&bed).await;
     let other_device = Actor::User { user: alice.user.clone(), device: "OTHER".into() };
-    let other_operation = Asked { operation: Operation::Deactivate, ..Asked::of(&actor(&alice)) };
+    let other_operation = Asked { operation: UiaOperation::Deactivate, ..Asked::of(&actor(&alice)) };
     let nobody = Asked { actor: None, ..Asked::of(&actor(&alice)) };
     for other in [Asked::of(&bob), Asked::of(&other_device), other_operation, nobody] {
         let refused = other.challenged(&bed, with(&session, password("alice", PASSWORD))).await;
@@ -108,7 +108,7 @@ async fn b8_120_a_session_of_one_device_deletion_is_not_for_another() {
     let bed = Bed::new();
     let alice = actor(&bed.user("alice").await);
     let delete = |id: &str| Asked {
-        operation: Operation::DeleteDevice(id.into()),
+        operation: UiaOperation::DeleteDevice(id.into()),
         body: Map::new(),
         ..Asked::of(&alice)
     };
