@@ -1,13 +1,13 @@
 //! Who is in a room: join, invite, leave, kick, ban, unban, knock (client-server API, "Room membership").
 //!
 //! Owns: the member event that each of these makes, and when none is needed. Does not own: the rules of membership
-//! ([`plop_state::auth`]), which of these a user may ask for in which standing ([`standing`]), the conditions of restricted
+//! ([`plop_state::auth`]), which of these a user may ask for with which membership ([`steps`]), the conditions of restricted
 //! rooms ([`crate::restricted_join`]), forgetting ([`super::forget`]).
 //!
 //! Invariants: one operation makes one event at most. To someone whom a room does not concern, a room that is here and one that is not give
 //! the same refusal. Who lets a user into a restricted room is chosen here, never taken from the client.
 
-mod standing;
+mod steps;
 
 use plop_accounts::invite_permission::blocks_invites;
 use plop_accounts::profile::{MemberProfile, member_profile};
@@ -29,7 +29,7 @@ use crate::rooms::Rooms;
 use crate::schema::{Membership, SentBy, UserRoomRow, UserRooms};
 use crate::summary::guests_may_join;
 use crate::view::RoomView;
-use standing::{Step, Verdict};
+use steps::{Effect, Step};
 
 /// Names the user who lets another into a restricted room.
 const AUTHORISER: &str = "join_authorised_via_users_server";
@@ -182,7 +182,7 @@ struct Change<'r> {
 impl Change<'_> {
     fn step(&self, now: Option<Membership>) -> Result<Step, Refusal> {
         let membership = || self.content.get("membership").and_then(Value::as_str);
-        self.step.map_or_else(|| standing::step_to(membership(), self.sender == self.target, now), Ok)
+        self.step.map_or_else(|| steps::step_to(membership(), self.sender == self.target, now), Ok)
     }
 }
 
@@ -199,18 +199,18 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
         Some(number) => Some(operation.event(number).await?),
         None => None,
     };
-    let verdict = standing::judge(step, target, now, || may_invite(view, sender))?;
+    let effect = steps::effect(step, target, now, || may_invite(view, sender))?;
     if step == Step::Invite && target.server_name() != operation.core().server {
         return Err(Refusal::Unreachable(target.to_owned()));
     }
     // Who may not invite hears that from the rules, and nothing of what the other wants.
-    let is_new_invite = step == Step::Invite && verdict == Verdict::Event && may_invite(view, sender);
+    let is_new_invite = step == Step::Invite && effect == Effect::Event && may_invite(view, sender);
     if is_new_invite && blocks_invites(operation.snapshot(), target).await? {
         return Err(Refusal::InviteBlocked(target.to_owned()));
     }
     let mut content = content(operation, change, step, current.as_deref()).await?;
     if let Some(current) = current
-        && (verdict == Verdict::Stands || is_unchanged(&current, sender, &content))
+        && (effect == Effect::Nothing || is_unchanged(&current, sender, &content))
     {
         return Ok(current.pdu.event_id_owned().clone());
     }

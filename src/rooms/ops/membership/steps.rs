@@ -1,4 +1,4 @@
-//! Which step a user can take from where they stand, as far as the standing alone decides.
+//! Which step a user can take, as far as their membership alone decides.
 //!
 //! Owns: the table of steps. Does not own: power and join rules, which the room's rules judge.
 //!
@@ -24,13 +24,13 @@ pub enum Step {
     Unban,
 }
 
-/// What becomes of it.
+/// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The room's rules are to judge an event.
+pub enum Effect {
+    /// It makes an event, which the room's rules are to judge.
     Event,
-    /// It is so already.
-    Stands,
+    /// Nothing: it is so already.
+    Nothing,
 }
 
 impl Step {
@@ -72,30 +72,30 @@ impl Step {
     }
 }
 
-/// Whether `step` makes sense for a user who stands `now` (`None` for one who never had to do with the room).
-pub fn judge(
+/// What `step` does to a user whose membership is `now` (`None` for one who never had to do with the room), if it makes sense.
+pub fn effect(
     step: Step,
     target: &UserId,
     now: Option<Membership>,
     may_invite: impl FnOnce() -> bool,
-) -> Result<Verdict, Refusal> {
+) -> Result<Effect, Refusal> {
     use Membership::{Ban, Invite, Join, Knock, Leave};
     match (step, now) {
         (Step::Join | Step::Knock | Step::Leave, Some(Ban)) => Err(Refusal::Banned),
-        (Step::Join, _) | (Step::Refresh, Some(Join)) => Ok(Verdict::Event),
+        (Step::Join, _) | (Step::Refresh, Some(Join)) => Ok(Effect::Event),
         (Step::Refresh, _) => Err(Refusal::NotInRoom),
         (Step::Knock, Some(Join | Invite)) => Err(Refusal::WrongMembership),
-        (Step::Knock, None | Some(Knock | Leave)) => Ok(Verdict::Event),
+        (Step::Knock, None | Some(Knock | Leave)) => Ok(Effect::Event),
         (Step::Leave, None) => Err(Refusal::NotInRoom),
-        (Step::Leave, Some(Leave)) => Ok(Verdict::Stands),
-        (Step::Leave, Some(Join | Invite | Knock)) => Ok(Verdict::Event),
+        (Step::Leave, Some(Leave)) => Ok(Effect::Nothing),
+        (Step::Leave, Some(Join | Invite | Knock)) => Ok(Effect::Event),
         (Step::Invite, Some(Join)) => Err(Refusal::TargetJoined(target.to_owned())),
         (Step::Invite | Step::Kick, Some(Ban)) => Err(Refusal::TargetBanned(target.to_owned())),
-        (Step::Invite, Some(Invite)) if may_invite() => Ok(Verdict::Stands),
-        (Step::Invite, None | Some(Invite | Knock | Leave)) => Ok(Verdict::Event),
-        (Step::Kick, Some(Join | Invite | Knock)) => Ok(Verdict::Event),
+        (Step::Invite, Some(Invite)) if may_invite() => Ok(Effect::Nothing),
+        (Step::Invite, None | Some(Invite | Knock | Leave)) => Ok(Effect::Event),
+        (Step::Kick, Some(Join | Invite | Knock)) => Ok(Effect::Event),
         (Step::Kick, None | Some(Leave)) => Err(Refusal::TargetNotInRoom(target.to_owned())),
-        (Step::Ban, _) | (Step::Unban, Some(Ban)) => Ok(Verdict::Event),
+        (Step::Ban, _) | (Step::Unban, Some(Ban)) => Ok(Effect::Event),
         (Step::Unban, None | Some(Join | Invite | Knock | Leave)) => {
             Err(Refusal::TargetNotBanned(target.to_owned()))
         }
