@@ -14,7 +14,7 @@ pub enum StoreFault {
     #[error(transparent)]
     Event(#[from] EventReadError),
     #[error(transparent)]
-    State(#[from] plop_state_store::StoreError),
+    State(#[from] plop_state_store::StateError),
     #[error(transparent)]
     Commit(#[from] CommitError),
 }

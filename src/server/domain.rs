@@ -48,7 +48,7 @@ pub struct Domain {
 #[derive(Debug, thiserror::Error)]
 pub enum DomainError {
     #[error("room states: {0}")]
-    States(#[from] plop_state_store::StoreError),
+    States(#[from] plop_state_store::StateError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
     #[error("rooms: {0}")]

@@ -27,7 +27,7 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<AuthLinks, AuthLinks> {
             name: "auth chains",
             names: |(room, _), row| row.auth.iter().map(|auth| (*room, *auth)).collect(),
-            agrees: |(_, row), (_, cited)| cited.rank < row.rank,
+            agrees: |(_, row), (_, cited)| cited.auth_depth < row.auth_depth,
         }),
         Box::new(Reference::<AuthLinks, AuthCitations>::exists("auth chains", |(room, event), row| {
             row.auth.iter().map(|auth| (*room, *auth, *event)).collect()

@@ -8,7 +8,7 @@ use crate::secret::NodeName;
 
 /// A failed read or resolution. All but `Incomplete` mean damage or a disk that does not answer.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub enum StateError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("the secret of the database cannot be written: {0}")]

@@ -8,7 +8,7 @@ use plop_state::sign::SigningKey;
 use plop_state::{Pdu, Rules, StateKey, auth, json, rules};
 use plop_state_store::resolver::{EventLoader, LoadedEvent};
 use plop_state_store::tree::Root;
-use plop_state_store::{EventNumber, Generation, Grove, RoomNumber, StateStore, StoreError};
+use plop_state_store::{EventNumber, Generation, Grove, RoomNumber, StateError, StateStore};
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, UserId};
 use serde_json::json;
 
@@ -124,13 +124,13 @@ pub async fn store_state(db: &Db, store: &StateStore, base: (Root, &State), stat
 }
 
 impl EventLoader for Room {
-    type Error = StoreError;
+    type Error = StateError;
 
     async fn by_number(
         &self,
         _: RoomNumber,
         numbers: &[EventNumber],
-    ) -> Result<Vec<Option<LoadedEvent>>, StoreError> {
+    ) -> Result<Vec<Option<LoadedEvent>>, StateError> {
         let load = |number: &EventNumber| {
             let event = self.events.get(number.0 as usize)?.clone();
             Some(LoadedEvent { number: *number, event, rejected: false })
@@ -142,7 +142,7 @@ impl EventLoader for Room {
         &self,
         room: RoomNumber,
         ids: &[OwnedEventId],
-    ) -> Result<Vec<Option<LoadedEvent>>, StoreError> {
+    ) -> Result<Vec<Option<LoadedEvent>>, StateError> {
         let numbers: Vec<_> = ids.iter().map(|id| self.numbers.get(id).copied()).collect();
         let mut loaded = Vec::new();
         for number in numbers {

@@ -43,9 +43,9 @@ record! {
 record! {
     /// Where an event stands in the auth graph.
     pub struct AuthLinksRow = 1 {
-        /// One more than the highest rank among its auth events; 0 for an event without any. So an event's rank is above that of
+        /// One more than the greatest auth depth of its auth events; 0 for an event without any. So an event's is above that of
         /// everything in its auth chain.
-        pub rank: u64,
+        pub auth_depth: u64,
         /// The (type, state key) of the event.
         pub key: KeyHash,
         /// Its auth events, sorted.

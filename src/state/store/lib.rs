@@ -27,7 +27,7 @@ mod secret;
 pub mod tree;
 
 pub use check::reference_checks;
-pub use error::StoreError;
+pub use error::StateError;
 pub use in_flight::InFlight;
 pub use keyspaces::KEYSPACES;
 pub use numbers::{EventNumber, Generation, Grove, RoomNumber};

@@ -4,7 +4,7 @@ use plop_base::Random;
 use plop_db::{Batch, Db};
 
 use crate::chains::Chains;
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::keyspaces::StateSecret;
 use crate::resolver::Resolver;
 use crate::secret::Secret;
@@ -29,7 +29,7 @@ pub struct StateStore {
 
 impl StateStore {
     /// Opens the state store; the first time it makes the database's secret.
-    pub async fn open(db: &Db, random: &Random, cache: CacheBytes) -> Result<StateStore, StoreError> {
+    pub async fn open(db: &Db, random: &Random, cache: CacheBytes) -> Result<StateStore, StateError> {
         let stored = match db.snapshot().get::<StateSecret>(&()).await? {
             Some(stored) => stored,
             None => {

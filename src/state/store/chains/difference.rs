@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::Chains;
 use super::view::View;
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::numbers::{EventNumber, RoomNumber};
 use crate::secret::KeyHash;
 
@@ -22,7 +22,7 @@ pub trait Unconflicted {
     fn at(
         &self,
         keys: &[KeyHash],
-    ) -> impl Future<Output = Result<Vec<Option<EventNumber>>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Option<EventNumber>>, StateError>> + Send;
 }
 
 /// A set of forks.
@@ -46,9 +46,9 @@ impl Chains {
         room: RoomNumber,
         conflicted: &[Vec<EventNumber>],
         unconflicted: &impl Unconflicted,
-    ) -> Result<BTreeSet<EventNumber>, StoreError> {
+    ) -> Result<BTreeSet<EventNumber>, StateError> {
         if conflicted.len() > MAX_FORKS {
-            return Err(StoreError::TooManyForks(conflicted.len()));
+            return Err(StateError::TooManyForks(conflicted.len()));
         }
         let mut forks_of = BTreeMap::<EventNumber, Forks>::new();
         for (fork, events) in conflicted.iter().enumerate() {
@@ -93,7 +93,7 @@ struct Search<'a, U> {
 /// An event whose citing events are being looked at.
 struct Step {
     event: EventNumber,
-    rank: u64,
+    auth_depth: u64,
     forks: Forks,
     /// Citing events of the last page that have not been entered.
     page: Vec<EventNumber>,
@@ -104,7 +104,7 @@ struct Step {
 
 impl<U: Unconflicted> Search<'_, U> {
     /// The forks in whose auth chain an event is. Depth first over citing events, newest first; each is visited once in the whole search.
-    async fn forks_leading_to(&mut self, event: EventNumber) -> Result<Forks, StoreError> {
+    async fn forks_leading_to(&mut self, event: EventNumber) -> Result<Forks, StateError> {
         if let Some(forks) = self.reached.get(&event) {
             return Ok(*forks);
         }
@@ -137,7 +137,7 @@ impl<U: Unconflicted> Search<'_, U> {
     }
 
     /// Begins with an event: the states whose event of the same key follows on it lead to it.
-    async fn step(&self, event: EventNumber) -> Result<Step, StoreError> {
+    async fn step(&self, event: EventNumber) -> Result<Step, StateError> {
         let links = self.view.links_of(event).await?;
         let mut forks = 0;
         for held in self.unconflicted.at(&[links.key]).await?.into_iter().flatten() {
@@ -150,11 +150,18 @@ impl<U: Unconflicted> Search<'_, U> {
                 forks |= self.forks_of.get(held).copied().unwrap_or(0);
             }
         }
-        Ok(Step { event, rank: links.rank, forks, page: Vec::new(), page_size: FIRST_PAGE, oldest: None })
+        Ok(Step {
+            event,
+            auth_depth: links.auth_depth,
+            forks,
+            page: Vec::new(),
+            page_size: FIRST_PAGE,
+            oldest: None,
+        })
     }
 
     /// Reads the next citing events, and takes in the forks that have them. Not for the last time, if it returns true.
-    async fn turn_page(&mut self, step: &mut Step) -> Result<bool, StoreError> {
+    async fn turn_page(&mut self, step: &mut Step) -> Result<bool, StateError> {
         self.pages += 1;
         if self.pages.is_multiple_of(PAGES_BETWEEN_YIELDS) {
             tokio::task::yield_now().await;
@@ -166,7 +173,7 @@ impl<U: Unconflicted> Search<'_, U> {
 
         let links = self.view.links(&page).await?;
         // All stand higher, unless a row is damaged: without those, there is no way round in a circle.
-        let higher = page.into_iter().zip(links).filter(|(_, links)| links.rank > step.rank);
+        let higher = page.into_iter().zip(links).filter(|(_, links)| links.auth_depth > step.auth_depth);
         let (page, keys): (Vec<_>, Vec<_>) = higher.map(|(citing, links)| (citing, links.key)).unzip();
         for (citing, held) in page.iter().zip(self.unconflicted.at(&keys).await?) {
             let own = self.forks_of.get(citing).copied().unwrap_or(0);

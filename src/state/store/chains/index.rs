@@ -7,7 +7,7 @@ use plop_state::StateKey;
 use quick_cache::sync::Cache;
 
 use super::view::{ByMemory, LinksCache, Overlay, View};
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::in_flight::InFlight;
 use crate::keyspaces::{AuthCitations, AuthLinks, AuthLinksRow};
 use crate::numbers::{EventNumber, RoomNumber};
@@ -44,7 +44,7 @@ impl Chains {
         Chains { shared: Arc::new(shared) }
     }
 
-    /// Adds a state event that was not rejected. Refused with [`StoreError::Incomplete`] if the chain of one of its auth events is
+    /// Adds a state event that was not rejected. Refused with [`StateError::Incomplete`] if the chain of one of its auth events is
     /// not known to its end: the event can be added once that is.
     pub async fn add(
         &self,
@@ -53,24 +53,24 @@ impl Chains {
         event: EventNumber,
         key: &StateKey,
         auth: &[EventNumber],
-    ) -> Result<InFlight, StoreError> {
+    ) -> Result<InFlight, StateError> {
         let mut auth = auth.to_vec();
         auth.sort_unstable();
         auth.dedup();
         let view = self.view(room);
         let key = self.shared.secret.key_hash(key);
         let links = view.links(&auth).await?;
-        // 2^64 ranks would need as many events.
-        let rank = links.iter().map(|links| links.rank.saturating_add(1)).max().unwrap_or(0);
+        // A depth of 2^64 would need as many events.
+        let auth_depth = links.iter().map(|links| links.auth_depth.saturating_add(1)).max().unwrap_or(0);
         let same_key = auth.iter().zip(&links).filter(|(_, links)| links.key == key);
         let earlier =
             same_key.max_by_key(|(_, links)| links.length).map(|(event, links)| (*event, links.clone()));
         let row = match earlier {
-            None => AuthLinksRow { rank, key, auth, length: 0, earlier: None, jump: None },
+            None => AuthLinksRow { auth_depth, key, auth, length: 0, earlier: None, jump: None },
             Some((earlier, links)) => {
                 let jump = view.jump_over(earlier, &links).await?;
                 let length = links.length.saturating_add(1);
-                AuthLinksRow { rank, key, auth, length, earlier: Some(earlier), jump: Some(jump) }
+                AuthLinksRow { auth_depth, key, auth, length, earlier: Some(earlier), jump: Some(jump) }
             }
         };
         batch.put::<AuthLinks>(&(room, event), &row);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::index::Chains;
 use super::view::View;
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::keyspaces::AuthLinksRow;
 use crate::numbers::{EventNumber, RoomNumber};
 
@@ -22,7 +22,7 @@ impl Chains {
         &self,
         room: RoomNumber,
         conflicted: &BTreeSet<EventNumber>,
-    ) -> Result<BTreeSet<EventNumber>, StoreError> {
+    ) -> Result<BTreeSet<EventNumber>, StateError> {
         let view = self.view(room);
         let events: Vec<_> = conflicted.iter().copied().collect();
         let ends: BTreeMap<_, _> = events.iter().copied().zip(view.links(&events).await?).collect();
@@ -44,8 +44,8 @@ type Graph = BTreeMap<EventNumber, Arc<AuthLinksRow>>;
 
 /// The conflicted events and their auth chains, as far down as the lowest conflicted event: only above it an event can lead to one. Nothing
 /// if that is more than the budget.
-async fn below(view: &View, ends: &Graph, budget: usize) -> Result<Option<Graph>, StoreError> {
-    let lowest = ends.values().map(|links| links.rank).min().unwrap_or(0);
+async fn below(view: &View, ends: &Graph, budget: usize) -> Result<Option<Graph>, StateError> {
+    let lowest = ends.values().map(|links| links.auth_depth).min().unwrap_or(0);
     let mut found = ends.clone();
     let mut seen = BTreeSet::new();
     let mut edge: Vec<_> = ends.values().cloned().collect();
@@ -58,7 +58,7 @@ async fn below(view: &View, ends: &Graph, budget: usize) -> Result<Option<Graph>
         }
         edge = Vec::new();
         for (event, links) in new.iter().zip(view.links(&new).await?) {
-            if links.rank > lowest {
+            if links.auth_depth > lowest {
                 found.insert(*event, links.clone());
                 edge.push(links);
             }
@@ -70,7 +70,7 @@ async fn below(view: &View, ends: &Graph, budget: usize) -> Result<Option<Graph>
 /// Those of the events below that lead to a conflicted event.
 fn leading_back(ends: &Graph, below: &Graph) -> BTreeSet<EventNumber> {
     let mut upwards: Vec<_> = below.iter().collect();
-    upwards.sort_by_key(|(_, links)| links.rank);
+    upwards.sort_by_key(|(_, links)| links.auth_depth);
     let mut kept = BTreeSet::new();
     for (event, links) in upwards {
         if ends.contains_key(event) || links.auth.iter().any(|auth| kept.contains(auth)) {
@@ -81,8 +81,8 @@ fn leading_back(ends: &Graph, below: &Graph) -> BTreeSet<EventNumber> {
 }
 
 /// The conflicted events and what leads to them, as far up as the highest conflicted event. Nothing if it takes more reading than the budget.
-async fn above(view: &View, ends: &Graph, budget: usize) -> Result<Option<Graph>, StoreError> {
-    let highest = ends.values().map(|links| links.rank).max().unwrap_or(0);
+async fn above(view: &View, ends: &Graph, budget: usize) -> Result<Option<Graph>, StateError> {
+    let highest = ends.values().map(|links| links.auth_depth).max().unwrap_or(0);
     let mut found = ends.clone();
     let mut edge: Vec<_> = ends.keys().copied().collect();
     let mut read = 0;
@@ -97,7 +97,7 @@ async fn above(view: &View, ends: &Graph, budget: usize) -> Result<Option<Graph>
             let Some(last) = page.last().copied() else { break };
             oldest = Some(last);
             for (citing, links) in page.iter().zip(view.links(&page).await?) {
-                if links.rank < highest && !found.contains_key(citing) {
+                if links.auth_depth < highest && !found.contains_key(citing) {
                     found.insert(*citing, links);
                     edge.push(*citing);
                 }

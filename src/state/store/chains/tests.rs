@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{Chains, Unconflicted};
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::in_flight::InFlight;
 use crate::keyspaces::KEYSPACES;
 use crate::numbers::{EventNumber, RoomNumber};
@@ -34,7 +34,7 @@ fn key(number: usize) -> StateKey {
 }
 
 /// The auth chain of an event.
-async fn chain_of(chains: &Chains, event: EventNumber) -> Result<BTreeSet<EventNumber>, StoreError> {
+async fn chain_of(chains: &Chains, event: EventNumber) -> Result<BTreeSet<EventNumber>, StateError> {
     let mut walk = chains.walk(ROOM);
     walk.start_from(&[event]);
     Ok(walk.next_page(usize::MAX).await?.into_iter().collect())
@@ -132,7 +132,7 @@ fn states() -> impl Strategy<Value = (Graph, Vec<BTreeMap<usize, usize>>)> {
 struct Alike(BTreeMap<KeyHash, EventNumber>);
 
 impl Unconflicted for Alike {
-    async fn at(&self, keys: &[KeyHash]) -> Result<Vec<Option<EventNumber>>, StoreError> {
+    async fn at(&self, keys: &[KeyHash]) -> Result<Vec<Option<EventNumber>>, StateError> {
         Ok(keys.iter().map(|key| self.0.get(key).copied()).collect())
     }
 }

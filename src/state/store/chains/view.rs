@@ -7,7 +7,7 @@ use plop_db::{Direction, KeyRange, Snapshot};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::keyspaces::{AuthCitations, AuthLinks, AuthLinksRow};
 use crate::numbers::{EventNumber, RoomNumber};
 
@@ -52,7 +52,7 @@ impl View {
     }
 
     /// The auth events of events that must be in the index.
-    pub(super) async fn links(&self, events: &[EventNumber]) -> Result<Vec<Arc<AuthLinksRow>>, StoreError> {
+    pub(super) async fn links(&self, events: &[EventNumber]) -> Result<Vec<Arc<AuthLinksRow>>, StateError> {
         let mut links: Vec<_> = events.iter().map(|event| self.in_memory(*event)).collect();
         let absent: Vec<_> =
             events.iter().zip(&links).filter(|(_, links)| links.is_none()).map(|(event, _)| *event).collect();
@@ -70,14 +70,14 @@ impl View {
             }
         }
         let known = |(event, links): (&EventNumber, Option<_>)| {
-            links.ok_or(StoreError::Incomplete { room: self.room, event: *event })
+            links.ok_or(StateError::Incomplete { room: self.room, event: *event })
         };
         events.iter().zip(links).map(known).collect()
     }
 
-    pub(super) async fn links_of(&self, event: EventNumber) -> Result<Arc<AuthLinksRow>, StoreError> {
+    pub(super) async fn links_of(&self, event: EventNumber) -> Result<Arc<AuthLinksRow>, StateError> {
         let links = self.links(&[event]).await?.pop();
-        links.ok_or(StoreError::Incomplete { room: self.room, event })
+        links.ok_or(StateError::Incomplete { room: self.room, event })
     }
 
     /// Where the event after `earlier` (of the same key, citing it) jumps to: two equal jumps that lie one behind the other become
@@ -86,7 +86,7 @@ impl View {
         &self,
         earlier: EventNumber,
         links: &AuthLinksRow,
-    ) -> Result<EventNumber, StoreError> {
+    ) -> Result<EventNumber, StateError> {
         let Some(first) = links.jump else { return Ok(earlier) };
         let first_links = self.links_of(first).await?;
         let Some(second) = first_links.jump else { return Ok(earlier) };
@@ -102,7 +102,7 @@ impl View {
         event: EventNumber,
         length: u64,
         later: EventNumber,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, StateError> {
         let (mut at, mut links) = (later, self.links_of(later).await?);
         if links.length <= length {
             return Ok(false);
@@ -135,7 +135,7 @@ impl View {
         event: EventNumber,
         before: Option<EventNumber>,
         limit: usize,
-    ) -> Result<Vec<EventNumber>, StoreError> {
+    ) -> Result<Vec<EventNumber>, StateError> {
         let mut range = KeyRange::<AuthCitations>::prefix(&(self.room, event));
         if let Some(before) = before {
             range = range.before(&(self.room, event, before));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::index::Chains;
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::numbers::{EventNumber, RoomNumber};
 
 const STEP: usize = 256;
@@ -30,7 +30,7 @@ impl Chains {
         room: RoomNumber,
         event: EventNumber,
         limit: usize,
-    ) -> Result<Vec<EventNumber>, StoreError> {
+    ) -> Result<Vec<EventNumber>, StateError> {
         let view = self.view(room);
         let mut line = Vec::new();
         let mut earlier = view.links_of(event).await?.earlier;
@@ -49,7 +49,7 @@ impl ChainWalk {
     }
 
     /// About `limit` further events of the chain, in no particular order. An empty page: nothing more behind the events so far.
-    pub async fn next_page(&mut self, limit: usize) -> Result<Vec<EventNumber>, StoreError> {
+    pub async fn next_page(&mut self, limit: usize) -> Result<Vec<EventNumber>, StateError> {
         let view = self.chains.view(self.room);
         let mut page = Vec::new();
         while page.len() < limit && !self.edge.is_empty() {

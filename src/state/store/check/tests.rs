@@ -39,7 +39,7 @@ async fn a_sound_store_has_no_problems() {
     let (db, _) = stored().await;
     let key = (GROVE.room, EventNumber(1_000));
     let root = AuthLinksRow {
-        rank: 0,
+        auth_depth: 0,
         key: crate::secret::Secret::new(&[0; 32]).key_hash(&StateKey::create()),
         auth: Vec::new(),
         length: 0,

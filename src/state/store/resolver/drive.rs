@@ -10,7 +10,7 @@ use ruma::OwnedEventId;
 
 use super::loaded::{EventLoader, Loaded};
 use crate::chains::{Chains, Unconflicted};
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::numbers::{EventNumber, Grove};
 use crate::secret::KeyHash;
 use crate::tree::{Root, Tree};
@@ -84,7 +84,7 @@ struct Run<'a, L> {
 }
 
 impl<L: EventLoader> Run<'_, L> {
-    async fn differences(&self, others: &BTreeSet<Root>) -> Result<Differences, StoreError> {
+    async fn differences(&self, others: &BTreeSet<Root>) -> Result<Differences, StateError> {
         let mut differences = Differences::new();
         for (fork, root) in (1..).zip(others) {
             for found in self.resolver.tree.diff(self.snapshot, self.grove, self.base, *root).await? {
@@ -107,7 +107,7 @@ impl<L: EventLoader> Run<'_, L> {
             let event = loaded.by_number(*number).map(|loaded| &loaded.event);
             let entry = event.and_then(|event| Some((event.as_state()?, event.event_id_owned().clone())));
             let (key, id) =
-                entry.ok_or(StoreError::MissingEvent { room: self.grove.room, event: *number })?;
+                entry.ok_or(StateError::MissingEvent { room: self.grove.room, event: *number })?;
             conflict.keys.entry(key).or_default().insert(id);
         }
         if let Some(v2) = self.rules.spec.state_res.v2_rules() {
@@ -133,7 +133,7 @@ impl<L: EventLoader> Run<'_, L> {
             match outcome {
                 Ok(resolution) => return Ok((resolution, loaded)),
                 Err(Unresolved::Absent(event)) => {
-                    return Err(StoreError::MissingEventId { room: self.grove.room, event }.into());
+                    return Err(StateError::MissingEventId { room: self.grove.room, event }.into());
                 }
                 Err(Unresolved::Missing(missing)) => {
                     self.load_missing(&mut loaded, missing, ahead).await?;
@@ -181,7 +181,7 @@ impl<L: EventLoader> Run<'_, L> {
         let numbers: Vec<_> = numbers.into_iter().collect();
         let new: Vec<_> = numbers.iter().copied().filter(|number| !loaded.has(*number)).collect();
         for (number, event) in new.iter().zip(self.events.by_number(room, &new).await?) {
-            loaded.insert(event.ok_or(StoreError::MissingEvent { room, event: *number })?);
+            loaded.insert(event.ok_or(StateError::MissingEvent { room, event: *number })?);
         }
         Ok(numbers.into_iter().filter_map(|number| loaded.id_of(number).cloned()).collect())
     }
@@ -192,13 +192,13 @@ impl<L: EventLoader> Run<'_, L> {
         differences: &Differences,
         resolution: &Resolution,
         loaded: &Loaded,
-    ) -> Result<Vec<(StateKey, Option<EventNumber>)>, StoreError> {
+    ) -> Result<Vec<(StateKey, Option<EventNumber>)>, StateError> {
         let mut changes = Vec::new();
         for (key, event) in &resolution.keys {
             let number = match event {
                 None => None,
                 Some(id) => {
-                    let absent = || StoreError::MissingEventId { room: self.grove.room, event: id.clone() };
+                    let absent = || StateError::MissingEventId { room: self.grove.room, event: id.clone() };
                     Some(loaded.by_id(id).ok_or_else(absent)?.number)
                 }
             };
@@ -226,7 +226,7 @@ struct Alike<'a, L> {
 }
 
 impl<L: EventLoader> Unconflicted for Alike<'_, L> {
-    async fn at(&self, keys: &[KeyHash]) -> Result<Vec<Option<EventNumber>>, StoreError> {
+    async fn at(&self, keys: &[KeyHash]) -> Result<Vec<Option<EventNumber>>, StateError> {
         let Run { resolver, snapshot, grove, base, .. } = *self.run;
         let mut held = resolver.tree.get_by_hash(snapshot, grove, base, keys).await?;
         for (key, held) in keys.iter().zip(&mut held) {
@@ -242,7 +242,7 @@ async fn run(
     conflict: Conflict,
     loaded: Loaded,
     rules: &'static Rules,
-) -> Result<(Conflict, Loaded, Result<Resolution, Unresolved>), StoreError> {
+) -> Result<(Conflict, Loaded, Result<Resolution, Unresolved>), StateError> {
     let events: usize = conflict.keys.values().map(BTreeSet::len).sum();
     let events = events + conflict.auth_difference.len() + conflict.subgraph.len();
     let run = move || {
@@ -252,5 +252,5 @@ async fn run(
     if events <= EVENTS_IN_PLACE {
         return Ok(run());
     }
-    long.run(run).await.map_err(|_| StoreError::Stopping)
+    long.run(run).await.map_err(|_| StateError::Stopping)
 }

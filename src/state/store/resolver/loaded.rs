@@ -6,7 +6,7 @@ use plop_state::resolve::{Known, Lookup, Source};
 use plop_state::{Pdu, StateKey};
 use ruma::{EventId, OwnedEventId};
 
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::numbers::{EventNumber, RoomNumber};
 
 /// An event of a room, judged.
@@ -20,7 +20,7 @@ pub struct LoadedEvent {
 
 /// Lends the events of rooms. Implemented by who stores them.
 pub trait EventLoader: Sync {
-    type Error: From<StoreError> + Send;
+    type Error: From<StateError> + Send;
 
     /// Events by their numbers, in that order; `None` where there is none.
     fn by_number(

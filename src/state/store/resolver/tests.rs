@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use ruma::{EventId, RoomVersionId};
 use serde_json::json;
 
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::fixtures::{GROVE, Room, State, store_state, user};
 use crate::keyspaces::KEYSPACES;
 use crate::numbers::EventNumber;
@@ -215,7 +215,7 @@ async fn an_event_that_is_not_there_ends_the_resolution() {
     let roots = [first, second];
     let resolved =
         store.resolver.resolve(&db.snapshot(), GROVE, forked.room.rules, &roots, &forked.room).await;
-    assert!(matches!(resolved, Err(StoreError::MissingEvent { event: EventNumber(1_000), .. })));
+    assert!(matches!(resolved, Err(StateError::MissingEvent { event: EventNumber(1_000), .. })));
 }
 
 #[tokio::test]

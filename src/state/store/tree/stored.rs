@@ -13,7 +13,7 @@ use super::diff::{self, Difference};
 use super::node::{Entry, Missing, Node, Nodes, Root};
 use super::read;
 use super::update::{self, Change};
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::in_flight::InFlight;
 use crate::keyspaces::{NodeRow, StateNodes};
 use crate::numbers::{EventNumber, Grove};
@@ -71,7 +71,7 @@ impl Tree {
         grove: Grove,
         root: Root,
         key: &StateKey,
-    ) -> Result<Option<EventNumber>, StoreError> {
+    ) -> Result<Option<EventNumber>, StateError> {
         let key = self.key_hash(key);
         self.run(snapshot, grove, |nodes| read::lookup(nodes, root, key)).await
     }
@@ -83,7 +83,7 @@ impl Tree {
         grove: Grove,
         root: Root,
         keys: &[StateKey],
-    ) -> Result<Vec<Option<EventNumber>>, StoreError> {
+    ) -> Result<Vec<Option<EventNumber>>, StateError> {
         let hashes: Vec<_> = keys.iter().map(|key| self.key_hash(key)).collect();
         self.get_by_hash(snapshot, grove, root, &hashes).await
     }
@@ -95,7 +95,7 @@ impl Tree {
         grove: Grove,
         root: Root,
         keys: &[KeyHash],
-    ) -> Result<Vec<Option<EventNumber>>, StoreError> {
+    ) -> Result<Vec<Option<EventNumber>>, StateError> {
         self.run(snapshot, grove, |nodes| read::lookup_many(nodes, root, keys)).await
     }
 
@@ -106,7 +106,7 @@ impl Tree {
         grove: Grove,
         before: Root,
         after: Root,
-    ) -> Result<Vec<Difference>, StoreError> {
+    ) -> Result<Vec<Difference>, StateError> {
         self.run(snapshot, grove, |nodes| diff::diff(nodes, before, after)).await
     }
 
@@ -119,7 +119,7 @@ impl Tree {
         root: Root,
         after: Option<KeyHash>,
         limit: usize,
-    ) -> Result<Vec<Entry>, StoreError> {
+    ) -> Result<Vec<Entry>, StateError> {
         self.run(snapshot, grove, |nodes| read::scan(nodes, root, after, limit)).await
     }
 
@@ -132,7 +132,7 @@ impl Tree {
         grove: Grove,
         root: Root,
         changes: &[(StateKey, Option<EventNumber>)],
-    ) -> Result<(Root, InFlight), StoreError> {
+    ) -> Result<(Root, InFlight), StateError> {
         let changes = self.changes(changes);
         self.update_by_hash(snapshot, batch, grove, root, &changes).await
     }
@@ -157,7 +157,7 @@ impl Tree {
         grove: Grove,
         root: Root,
         changes: &[Change],
-    ) -> Result<(Root, InFlight), StoreError> {
+    ) -> Result<(Root, InFlight), StateError> {
         let secret = &self.shared.secret;
         let updated = self.run(snapshot, grove, |nodes| update::update(nodes, secret, root, changes)).await?;
         for (name, node) in &updated.nodes {
@@ -172,7 +172,7 @@ impl Tree {
         snapshot: &Snapshot,
         grove: Grove,
         algorithm: impl Fn(&Loaded<'_>) -> Result<T, Missing>,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, StateError> {
         let mut loaded = Loaded { tree: self, nodes: HashMap::new() };
         loop {
             match algorithm(&loaded) {
@@ -191,12 +191,12 @@ impl Tree {
         snapshot: &Snapshot,
         grove: Grove,
         names: &[NodeName],
-    ) -> Result<Vec<Arc<Node>>, StoreError> {
+    ) -> Result<Vec<Arc<Node>>, StateError> {
         let mut nodes = Vec::with_capacity(names.len());
         for (name, row) in names.iter().zip(self.rows(snapshot, grove, names).await?) {
-            let node = row.ok_or(StoreError::MissingNode { grove, name: *name })?.node;
+            let node = row.ok_or(StateError::MissingNode { grove, name: *name })?.node;
             if node.name(&self.shared.secret) != *name {
-                return Err(StoreError::AlteredNode { grove, name: *name });
+                return Err(StateError::AlteredNode { grove, name: *name });
             }
             let node = Arc::new(node);
             self.shared.cache.insert(*name, node.clone());
@@ -210,7 +210,7 @@ impl Tree {
         snapshot: &Snapshot,
         grove: Grove,
         names: &[NodeName],
-    ) -> Result<Vec<Option<NodeRow>>, StoreError> {
+    ) -> Result<Vec<Option<NodeRow>>, StateError> {
         let keys: Vec<_> = names.iter().map(|name| (grove.room, grove.generation, *name)).collect();
         let mut rows = snapshot.get_many::<StateNodes>(&keys).await?;
         if rows.iter().any(Option::is_none) {

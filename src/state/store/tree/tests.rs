@@ -14,7 +14,7 @@ use super::diff::{Difference, diff};
 use super::node::{Entry, LEAF_CAPACITY, Missing, Node, Nodes, Root};
 use super::read::{lookup, lookup_many, scan};
 use super::update::{Change, update};
-use crate::error::StoreError;
+use crate::error::StateError;
 use crate::keyspaces::{AuthLinksRow, KEYSPACES, NodeRow, StateNodes};
 use crate::numbers::{EventNumber, Generation, Grove, RoomNumber};
 use crate::secret::{KeyHash, NodeName, Secret};
@@ -238,7 +238,7 @@ fn stored_forms_are_for_ever() {
     assert_eq!(forms, expected);
     let [earlier, jump] = [Some(EventNumber(3)), Some(EventNumber(1))];
     let auth = vec![EventNumber(1), EventNumber(3)];
-    let links = AuthLinksRow { rank: 2, key: KeyHash([6; 12]), auth, length: 1, earlier, jump };
+    let links = AuthLinksRow { auth_depth: 2, key: KeyHash([6; 12]), auth, length: 1, earlier, jump };
     let expected = "010102060606060606060606060606010101010103000101010103010101";
     assert_eq!(hex(plop_db::codec::encode(&links)), expected);
     let keyspaces =

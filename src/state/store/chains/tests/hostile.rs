@@ -68,7 +68,7 @@ async fn b3_44_cycles_stay_outside() {
     let mut batch = Batch::durable();
     for (event, auth) in [(a, b), (b, a), (a, a)] {
         let refused = chains.add(&mut batch, ROOM, event, &key(0), &[auth]).await;
-        assert!(matches!(refused, Err(StoreError::Incomplete { event, .. }) if event == auth));
+        assert!(matches!(refused, Err(StateError::Incomplete { event, .. }) if event == auth));
     }
     assert!(batch.is_empty());
 }
@@ -82,11 +82,11 @@ async fn b3_45_an_incomplete_chain_is_not_stored() {
     let mut batch = Batch::durable();
     let _create = chains.add(&mut batch, ROOM, create, &key(0), &[]).await.unwrap();
     let refused = chains.add(&mut batch, ROOM, late, &key(2), &[create, missing]).await;
-    assert!(matches!(refused, Err(StoreError::Incomplete { event, .. }) if event == missing));
-    assert!(matches!(chain_of(&chains, late).await, Err(StoreError::Incomplete { .. })));
+    assert!(matches!(refused, Err(StateError::Incomplete { event, .. }) if event == missing));
+    assert!(matches!(chain_of(&chains, late).await, Err(StateError::Incomplete { .. })));
     let forks = [vec![late], vec![create]];
     let difference = chains.difference(ROOM, &forks, &Alike::default()).await;
-    assert!(matches!(difference, Err(StoreError::Incomplete { .. })));
+    assert!(matches!(difference, Err(StateError::Incomplete { .. })));
 
     let _missing = chains.add(&mut batch, ROOM, missing, &key(1), &[create]).await.unwrap();
     let _late = chains.add(&mut batch, ROOM, late, &key(2), &[create, missing]).await.unwrap();
@@ -122,7 +122,7 @@ struct Counting {
 }
 
 impl Unconflicted for Counting {
-    async fn at(&self, keys: &[KeyHash]) -> Result<Vec<Option<EventNumber>>, StoreError> {
+    async fn at(&self, keys: &[KeyHash]) -> Result<Vec<Option<EventNumber>>, StateError> {
         self.asked.fetch_add(keys.len(), std::sync::atomic::Ordering::Relaxed);
         self.alike.at(keys).await
     }

@@ -67,7 +67,7 @@ async fn rooms_share_nothing() {
     assert_eq!(chain_of(&chains, A).await.unwrap(), BTreeSet::new());
     let mut walk = chains.walk(RoomNumber(4));
     walk.start_from(&[A]);
-    assert!(matches!(walk.next_page(1).await, Err(StoreError::Incomplete { .. })));
+    assert!(matches!(walk.next_page(1).await, Err(StateError::Incomplete { .. })));
 }
 
 /// Damaged rows make wrong answers possible, not endless ones.
@@ -79,7 +79,7 @@ async fn circles_on_disk_end() {
     for (event, other) in [(A, B), (B, A)] {
         let (key, auth) = (secret().key_hash(&key(0)), vec![other]);
         let (earlier, jump) = (Some(other), Some(other));
-        let row = AuthLinksRow { rank: 1, key, auth, length: 1 << 63, earlier, jump };
+        let row = AuthLinksRow { auth_depth: 1, key, auth, length: 1 << 63, earlier, jump };
         batch.put::<AuthLinks>(&(ROOM, event), &row);
         batch.put::<AuthCitations>(&(ROOM, other, event), &());
     }

@@ -19,7 +19,7 @@ async fn commit_members(db: &Db, tree: &Tree, root: Root, numbers: std::ops::Ran
     updated.0
 }
 
-async fn contents(db: &Db, tree: &Tree, grove: Grove, root: Root) -> Result<Vec<Entry>, StoreError> {
+async fn contents(db: &Db, tree: &Tree, grove: Grove, root: Root) -> Result<Vec<Entry>, StateError> {
     tree.scan(&db.snapshot(), grove, root, None, usize::MAX).await
 }
 
@@ -75,7 +75,7 @@ async fn nodes_in_flight_are_readable_until_released() {
 
     // The second is dropped.
     drop((second_batch, second_flight));
-    assert!(matches!(contents(&db, &tree, GROVE, second).await, Err(StoreError::MissingNode { .. })));
+    assert!(matches!(contents(&db, &tree, GROVE, second).await, Err(StateError::MissingNode { .. })));
     assert_eq!(contents(&db, &tree, GROVE, first).await.unwrap().len(), 100);
 }
 
@@ -103,7 +103,7 @@ async fn an_altered_node_is_refused() {
     let mut batch = Batch::durable();
     batch.put::<StateNodes>(&key, &NodeRow { node: Node::Leaf([entry].into()) });
     db.commit(batch).await.unwrap();
-    assert!(matches!(contents(&db, &tree, GROVE, root).await, Err(StoreError::AlteredNode { .. })));
+    assert!(matches!(contents(&db, &tree, GROVE, root).await, Err(StateError::AlteredNode { .. })));
 }
 
 #[tokio::test]
