@@ -10,7 +10,7 @@ use plop_base::{Exit, Random};
 use plop_config::Config;
 use plop_db::{CheckReport, Db};
 
-use crate::server::store;
+use crate::server::database;
 
 /// Why a command did not do what it was asked for.
 pub struct Refusal {
@@ -36,7 +36,7 @@ pub fn backup(config: &Config, target: &Path) -> Result<String, Refusal> {
 pub fn restore(config: &Config, backup: &Path) -> Result<String, Refusal> {
     let target = &config.database.path;
     block_on(async {
-        let (keyspaces, migrations) = (store::keyspaces(), store::migrations());
+        let (keyspaces, migrations) = (database::keyspaces(), database::migrations());
         let report = plop_db::restore(backup, target, keyspaces, &migrations, &Random::system())
             .await
             .map_err(Refusal::failed)?;
@@ -47,7 +47,7 @@ pub fn restore(config: &Config, backup: &Path) -> Result<String, Refusal> {
 /// Reads every row and follows every reference.
 pub fn check(config: &Config) -> Result<String, Refusal> {
     with_database(config, async |db| {
-        let report = db.check(&store::reference_checks()).await;
+        let report = db.check(&database::reference_checks()).await;
         let text = describe(&report);
         if report.is_sound() { Ok(text) } else { Err(Refusal::failed(text)) }
     })
@@ -69,7 +69,7 @@ fn with_database(
     work: impl AsyncFnOnce(&Db) -> Result<String, Refusal>,
 ) -> Result<String, Refusal> {
     block_on(async {
-        let db = store::open(&config.database, false, &Random::system())
+        let db = database::open(&config.database, false, &Random::system())
             .map_err(|error| Refusal { exit: Exit::DatabaseRefused, text: error.to_string() })?;
         let outcome = work(&db).await;
         db.close().await;

@@ -9,10 +9,11 @@
 //! - the stop is the start backwards: listeners, connections, tasks, database.
 
 mod accept;
-mod api;
 mod client_address;
+pub mod database;
 mod domain;
 mod health;
+mod listener_api;
 mod logging;
 mod metrics;
 mod middleware;
@@ -20,7 +21,6 @@ mod places;
 mod responses;
 mod router;
 mod signals;
-pub mod store;
 mod tls;
 
 use std::time::Duration;
@@ -67,9 +67,9 @@ async fn serve(config: &Config, accept_lost_writes: bool, announce: fn(&str)) ->
     signals::stop_on_signal(&tasks).map_err(|error| refused(Exit::Failed, "signals", &error))?;
     let listeners = bind(config)?;
 
-    let db = store::open(&config.database, accept_lost_writes, &random)
+    let db = database::open(&config.database, accept_lost_writes, &random)
         .map_err(|error| refused(Exit::DatabaseRefused, "database", &error))?;
-    tasks.spawn(TaskKind::Store, "store", store::keep_writable(&db, &clock));
+    tasks.spawn(TaskKind::Store, "store", database::keep_writable(&db, &clock));
     tasks.spawn(TaskKind::Maintenance, "metrics upkeep", metrics.upkeep(&clock, &db));
 
     let process = Process { config, clock, random, tasks: tasks.clone(), metrics, db: db.clone() };

@@ -294,12 +294,12 @@ impl Presence {
         loop {
             self.clock.sleep(STORE_EVERY).await;
             // The store itself says why it takes no writes; nothing is lost, for the rows are still to be written.
-            let _ = self.store().await;
+            let _ = self.save().await;
         }
     }
 
     /// Stores what changed, and lets go of the users who are offline. Also for the end of the process.
-    pub async fn store(&self) -> Result<(), CommitError> {
+    pub async fn save(&self) -> Result<(), CommitError> {
         let unstored: Vec<OwnedUserId> = self.settled().unstored.iter().cloned().collect();
         for part in unstored.chunks(ROWS_AT_ONCE) {
             let rows = self.rows_of(part);

@@ -41,8 +41,8 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
-use super::api::Api;
 use super::client_address::PeerAddress;
+use super::listener_api::ListenerApi;
 use super::places::{Place, Places};
 use super::tls::HTTP_2;
 
@@ -63,7 +63,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// One address of the configuration.
 pub struct Listener {
-    pub serves: Vec<Api>,
+    pub serves: Vec<ListenerApi>,
     pub address: SocketAddr,
     pub tls: Option<TlsAcceptor>,
 }
@@ -97,7 +97,7 @@ impl Bound {
         self.listener.address
     }
 
-    pub fn serves(&self) -> &[Api] {
+    pub fn serves(&self) -> &[ListenerApi] {
         &self.listener.serves
     }
 
@@ -147,7 +147,7 @@ impl Acceptor {
 
     /// Accepts until the process stops; `app` answers the requests.
     pub async fn accept(self, listener: Bound, app: Router) -> Result<(), TaskError> {
-        let serves_figures_alone = listener.serves().iter().all(|api| *api == Api::Metrics);
+        let serves_figures_alone = listener.serves().iter().all(|api| *api == ListenerApi::Metrics);
         let places = if serves_figures_alone { &self.figures } else { &self.places };
         loop {
             let accepted = tokio::select! {

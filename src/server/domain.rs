@@ -176,7 +176,7 @@ impl Domain {
 
     /// Saves what is saved late. To be called at the stop, after the last request and before the database closes.
     pub async fn save(&self) {
-        if let Err(error) = self.presence.store().await {
+        if let Err(error) = self.presence.save().await {
             tracing::warn!(%error, "the last presence was not stored");
         }
     }

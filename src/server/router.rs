@@ -9,8 +9,8 @@ use axum::Router;
 use plop_config::Config;
 
 use super::accept::Listener;
-use super::api::Api;
 use super::health::Health;
+use super::listener_api::ListenerApi;
 use super::metrics::Metrics;
 use super::middleware::Layers;
 use super::tls::{self, TlsError};
@@ -18,9 +18,9 @@ use super::tls::{self, TlsError};
 /// Every address of the configuration with what it serves.
 pub fn listeners(config: &Config) -> Result<Vec<Listener>, TlsError> {
     let table = [
-        (Api::Client, &config.client),
-        (Api::Federation, &config.federation),
-        (Api::Metrics, &config.metrics),
+        (ListenerApi::Client, &config.client),
+        (ListenerApi::Federation, &config.federation),
+        (ListenerApi::Metrics, &config.metrics),
     ];
     let mut listeners: Vec<Listener> = Vec::new();
     for (api, section) in table {
@@ -47,12 +47,12 @@ pub struct Routers {
 
 impl Routers {
     /// The routes of `apis`, inside the layers.
-    pub fn of(&self, apis: &[Api]) -> Router {
+    pub fn of(&self, apis: &[ListenerApi]) -> Router {
         let routes = apis.iter().fold(Router::new(), |routes, api| {
             routes.merge(match api {
-                Api::Client => self.client.clone().merge(self.health.routes()),
-                Api::Federation => Router::new(),
-                Api::Metrics => self.health.routes().merge(self.metrics.routes()),
+                ListenerApi::Client => self.client.clone().merge(self.health.routes()),
+                ListenerApi::Federation => Router::new(),
+                ListenerApi::Metrics => self.health.routes().merge(self.metrics.routes()),
             })
         });
         self.layers.around(routes)

@@ -44,7 +44,7 @@ fn start_with(config: &Config) -> Fixture {
         tasks.spawn_once(TaskKind::Listener, "test", acceptor.clone().accept(bound, app.clone()));
         address
     };
-    let (address, figures) = (listen(Api::Client), listen(Api::Metrics));
+    let (address, figures) = (listen(ListenerApi::Client), listen(ListenerApi::Metrics));
     Fixture { tasks, address, figures, asked, answer }
 }
 

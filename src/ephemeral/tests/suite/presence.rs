@@ -95,10 +95,10 @@ async fn many_signs_of_an_active_user_are_one_change() {
     assert_eq!(presence.position().counter, 1);
     assert_eq!(changed(&presence, start), Some(vec![alice.clone()]));
     let before = db.published();
-    presence.store().await.expect("stored");
+    presence.save().await.expect("stored");
     let once = db.published();
     assert!(once > before);
-    presence.store().await.expect("stored");
+    presence.save().await.expect("stored");
     assert_eq!(db.published(), once, "nothing to store");
 }
 
@@ -110,7 +110,7 @@ async fn a_status_outlives_going_offline_and_a_restart() {
     let status = Some("at lunch".to_owned());
     before.set(&actor(&alice), &alice, PresenceState::Online, status.clone()).expect("set");
     clock.sleep(OFFLINE_AFTER).await;
-    before.store().await.expect("stored");
+    before.save().await.expect("stored");
     assert!(before.get_present(std::slice::from_ref(&alice)).is_empty(), "who is gone is not in memory");
     let offline = seen(&before, &alice).await;
     assert_eq!((offline.state, &offline.status_msg), (PresenceState::Offline, &status));
@@ -152,11 +152,11 @@ async fn a_full_disk_loses_no_presence() {
     let presence = presence(&db, &clock);
     presence.set(&actor(&alice), &alice, PresenceState::Offline, Some("away".to_owned())).expect("set");
     disk.set_full(true);
-    assert!(presence.store().await.is_err());
+    assert!(presence.save().await.is_err());
     assert_eq!(seen(&presence, &alice).await.status_msg.as_deref(), Some("away"));
     disk.set_full(false);
     db.probe().await.expect("writable");
-    presence.store().await.expect("stored");
+    presence.save().await.expect("stored");
     assert!(presence.get_present(std::slice::from_ref(&alice)).is_empty());
     assert_eq!(seen(&presence, &alice).await.status_msg.as_deref(), Some("away"));
 }
@@ -196,13 +196,13 @@ async fn b8_135_who_is_forgotten_was_never_there_also_after_a_restart() {
     for user in [&alice, &bob] {
         first.set(&actor(user), user, PresenceState::Online, Some("in a meeting".to_owned())).expect("set");
     }
-    first.store().await.expect("stored");
+    first.save().await.expect("stored");
     let _poll = first.connect(&actor(&alice), &alice, PresenceState::Online).await.expect("connected");
     let before = first.position();
     first.forget(&alice);
     assert_eq!(changed(&first, before), Some(vec![alice.clone()]));
     assert_eq!(first.get(&alice).await, Ok(None));
-    first.store().await.expect("stored");
+    first.save().await.expect("stored");
     assert_eq!(first.get(&alice).await, Ok(None));
     let later = presence(&db, &clock);
     assert_eq!(later.get(&alice).await, Ok(None));

@@ -74,10 +74,13 @@ mod tests {
     /// Ids, names and profiles are for ever: a line may be added, and one of a retired keyspace stays.
     #[test]
     fn keyspaces_keep_their_ids() {
-        let golden = include_str!("store/keyspaces.txt");
+        let golden = include_str!("database/keyspaces.txt");
         let now = plop_db::golden_table(&keyspaces());
         for line in now.lines() {
-            assert!(golden.lines().any(|kept| kept == line), "not in src/server/store/keyspaces.txt: {line}");
+            assert!(
+                golden.lines().any(|kept| kept == line),
+                "not in src/server/database/keyspaces.txt: {line}"
+            );
         }
         let ids: Vec<&str> = golden.lines().filter_map(|line| line.split(' ').next()).collect();
         let mut once = ids.clone();
