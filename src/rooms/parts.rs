@@ -1,4 +1,4 @@
-//! The parts that every operation of this crate needs, built once by the composition root.
+//! The parts that every operation of this crate needs, put together once ([`Rooms::open`](crate::rooms::Rooms::open)).
 //!
 //! Owns: nothing but the references. Invariants: cheap to clone through its `Arc`; holds no room.
 
@@ -20,7 +20,7 @@ pub struct Core {
     pub db: Db,
     pub state: StateStore,
     pub events: EventStore,
-    pub state_lists: StateLists,
+    pub(crate) state_lists: StateLists,
     pub server: OwnedServerName,
     pub key: SigningKey,
     pub clock: Clock,

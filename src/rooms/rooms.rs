@@ -7,17 +7,22 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use plop_db::{CommitError, Committed, ReadError, Receipt};
-use plop_state_store::RoomNumber;
+use plop_base::{Clock, Random};
+use plop_db::{CommitError, Committed, Db, ReadError, Receipt};
+use plop_state::sign::SigningKey;
+use plop_state_store::{RoomNumber, StateStore};
 use ruma::RoomId;
 use tokio::sync::Semaphore;
 
+use crate::event_store::EventStore;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
 use crate::operation::Operation;
+use crate::parameters::RoomParameters;
 use crate::parts::Core;
 use crate::reading::RoomReading;
 use crate::registry::Registry;
+use crate::state_lists::StateLists;
 use crate::view::RoomView;
 use crate::writer::RoomWriter;
 
@@ -42,10 +47,27 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Takes up the rooms of a database. `view_budget`: bytes that pictures of rooms may take in memory.
-    pub async fn open(core: Core, view_budget: usize) -> Result<Self, ReadError> {
-        let core = Arc::new(core);
-        let registry = Arc::new(Registry::open(Arc::clone(&core), view_budget).await?);
+    /// Takes up the rooms of a database, as those of the server that signs with this key.
+    pub async fn open(
+        db: Db,
+        state: StateStore,
+        key: SigningKey,
+        clock: Clock,
+        random: Random,
+        parameters: &RoomParameters,
+    ) -> Result<Self, ReadError> {
+        let core = Arc::new(Core {
+            db,
+            state,
+            events: EventStore::new(parameters.event_cache_bytes),
+            state_lists: StateLists::default(),
+            server: key.server().to_owned(),
+            key,
+            clock,
+            random,
+            redaction_retention: parameters.redaction_retention,
+        });
+        let registry = Arc::new(Registry::open(Arc::clone(&core), parameters.view_bytes).await?);
         Ok(Self { core, registry, whole_states: Arc::new(Semaphore::new(STATES_AT_ONCE)) })
     }
 

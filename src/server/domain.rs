@@ -18,13 +18,11 @@ use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
-use plop_rooms::event_store::EventStore;
 use plop_rooms::identity::{self, IdentityError};
 use plop_rooms::ops::transactions;
-use plop_rooms::parts::Core;
+use plop_rooms::parameters::RoomParameters;
 use plop_rooms::redaction;
 use plop_rooms::rooms::Rooms;
-use plop_rooms::state_lists::StateLists;
 use plop_rooms::upkeep::Upkeep;
 use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
@@ -72,21 +70,12 @@ impl Domain {
         let server = config.server.name.clone();
         let key = identity::load_or_make(db, server.clone(), clock, random).await?;
         let cache = CacheBytes { nodes: bytes(caches.states_mib), links: bytes(caches.auth_chains_mib) };
-        let core = Core {
-            db: db.clone(),
-            state: StateStore::open(db, random, cache).await?,
-            events: EventStore::new(bytes(caches.events_mib)),
-            state_lists: StateLists::default(),
-            server: server.clone(),
-            key,
-            clock: clock.clone(),
-            random: random.clone(),
-            redaction_retention: days(config.rooms.keep_redacted_days),
-        };
-        let views = usize::try_from(bytes(caches.rooms_mib)).unwrap_or(usize::MAX);
-        let rooms = Rooms::open(core, views).await?;
+        let state = StateStore::open(db, random, cache).await?;
+        let of_rooms = room_parameters(config);
+        let rooms = Rooms::open(db.clone(), state, key, clock.clone(), random.clone(), &of_rooms).await?;
         let to_device = ToDevice::new(db.clone(), clock.clone(), server.clone());
-        let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server, parameters(config))?;
+        let accounts =
+            Accounts::new(db.clone(), clock.clone(), random.clone(), server, account_parameters(config))?;
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
         let typing = Arc::new(Typing::new(clock.clone(), start));
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
@@ -213,7 +202,15 @@ async fn forget(db: Db, clock: Clock, to_device: ToDevice, every: Duration) -> R
     }
 }
 
-fn parameters(config: &Config) -> Parameters {
+fn room_parameters(config: &Config) -> RoomParameters {
+    RoomParameters {
+        event_cache_bytes: bytes(config.caches.events_mib),
+        view_bytes: usize::try_from(bytes(config.caches.rooms_mib)).unwrap_or(usize::MAX),
+        redaction_retention: days(config.rooms.keep_redacted_days),
+    }
+}
+
+fn account_parameters(config: &Config) -> Parameters {
     let costs = &config.passwords;
     let defaults = Parameters::default();
     let unlimited = AttemptRate { burst: u32::MAX, interval: Duration::ZERO };

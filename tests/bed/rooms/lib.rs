@@ -3,16 +3,13 @@
 //! Owns: [`RoomBed`], what its users do in rooms, requests for rooms. Does not own: names and the ground ([`plop_bed`]).
 
 use std::ops::Deref;
-use std::time::Duration;
 
 use plop_bed::{Ground, json, server, user};
 use plop_db::KeyspaceInfo;
-use plop_rooms::event_store::EventStore;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::send::SendEvent;
-use plop_rooms::parts::Core;
+use plop_rooms::parameters::RoomParameters;
 use plop_rooms::rooms::Rooms;
-use plop_rooms::state_lists::StateLists;
 use plop_state::json::Object;
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
@@ -103,18 +100,8 @@ impl RoomBed {
 pub async fn rooms(ground: &Ground, key: SigningKey) -> Rooms {
     let Ground { db, clock, random } = ground.clone();
     let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
-    let core = Core {
-        state: StateStore::open(&db, &random, cache).await.expect("a state store"),
-        events: EventStore::new(1 << 20),
-        state_lists: StateLists::default(),
-        server: key.server().to_owned(),
-        key,
-        db,
-        clock,
-        random,
-        redaction_retention: Duration::from_secs(7 * 24 * 60 * 60),
-    };
-    Rooms::open(core, 1 << 24).await.expect("rooms")
+    let state = StateStore::open(&db, &random, cache).await.expect("a state store");
+    Rooms::open(db, state, key, clock, random, &RoomParameters::default()).await.expect("rooms")
 }
 
 /// A signing key; the number makes it.
