@@ -24,7 +24,7 @@ pub use logging::{LogFormat, Logging};
 pub use passwords::Passwords;
 pub use registration::{Registration, RegistrationMode};
 pub use rooms::Rooms;
-pub use server::{Network, Server};
+pub use server::{IpNetwork, Server};
 
 use crate::schema::Setting;
 
@@ -39,7 +39,7 @@ impl Setting for Option<String> {}
 impl Setting for OwnedServerName {}
 impl Setting for RoomVersionId {}
 impl Setting for Vec<String> {}
-impl Setting for Vec<Network> {}
+impl Setting for Vec<IpNetwork> {}
 impl Setting for Vec<SocketAddr> {}
 impl Setting for Durability {}
 impl Setting for LogFormat {}

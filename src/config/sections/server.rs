@@ -23,7 +23,7 @@ section! {
         pub default_room_version: RoomVersionId = RoomVersionId::V12,
         /// Networks of reverse proxies whose `X-Forwarded-For` header is believed, for example "127.0.0.1/32". Any
         /// other sender of that header is taken for a client at the address it connects from.
-        pub trusted_proxies: Vec<Network> = Vec::new(),
+        pub trusted_proxies: Vec<IpNetwork> = Vec::new(),
     }
 }
 
@@ -67,9 +67,9 @@ fn is_base_url(text: &str) -> bool {
 /// A range of addresses, `10.0.0.0/8` or one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Network(pub IpNet);
+pub struct IpNetwork(pub IpNet);
 
-impl TryFrom<String> for Network {
+impl TryFrom<String> for IpNetwork {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -81,8 +81,8 @@ impl TryFrom<String> for Network {
     }
 }
 
-impl From<Network> for String {
-    fn from(network: Network) -> Self {
+impl From<IpNetwork> for String {
+    fn from(network: IpNetwork) -> Self {
         network.0.to_string()
     }
 }
