@@ -96,7 +96,7 @@ fn orders() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<History, Events> {
             name: "graph order of rooms",
             names: |(room, _), event| vec![(*room, *event)],
-            agrees: |((_, rank), _), (_, row)| row.facts.rank == Some(*rank),
+            agrees: |((_, place), _), (_, row)| row.facts.place == Some(*place),
         }),
     ]
 }

@@ -24,7 +24,7 @@ pub use rows::{
     Totals, TransactionKey, TransactionRow, UserRoomRow, WaitingRow,
 };
 
-use crate::rank::Rank;
+use crate::history_place::HistoryPlace;
 
 plop_db::keyspaces! {
     pub const KEYSPACES;
@@ -61,11 +61,11 @@ plop_db::keyspaces! {
 
     /// Graph order: the order of history pages. Written with each event that may be shown in history; read by pagination and context.
     /// Deleted with the room. Redactions do not touch it.
-    pub History = 106 "history" Scan { (RoomNumber, Rank) => EventNumber }
+    pub History = 106 "history" Scan { (RoomNumber, HistoryPlace) => EventNumber }
 
     /// Backward extremities: places in graph order below which events are missing. Written when an event arrives whose
     /// previous events we do not have, deleted when they have been fetched. Redactions do not touch it.
-    pub BackwardExtremities = 107 "backward_extremities" Scan { (RoomNumber, Rank) => BackwardExtremitiesRow }
+    pub BackwardExtremities = 107 "backward_extremities" Scan { (RoomNumber, HistoryPlace) => BackwardExtremitiesRow }
 
     /// The members of a room, in whatever membership they are: a projection of the member events of the current state. Written with
     /// each member event that becomes current; read for member lists, counts and heroes; deleted with the room. A redaction

@@ -17,7 +17,7 @@ use ruma::{EventId, OwnedEventId};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::event::RoomEvent;
-use crate::rank::Rank;
+use crate::history_place::HistoryPlace;
 use crate::schema::{HeadRow, ProjectingRow, ThreadRow};
 use crate::view::RoomView;
 
@@ -34,7 +34,7 @@ pub struct Ahead {
     pub sequence: u64,
     pub next_event: EventNumber,
     /// Where the next live event stands in graph order.
-    pub next_rank: Rank,
+    pub next_place: HistoryPlace,
     /// The state is not complete yet.
     pub is_partial: bool,
     /// Events of batches that may still be in flight, which no snapshot shows yet.
@@ -55,7 +55,7 @@ impl Ahead {
             forward_extremities: Vec::new(),
             sequence: 0,
             next_event: EventNumber(1),
-            next_rank: Rank::FIRST,
+            next_place: HistoryPlace::FIRST,
             is_partial: false,
             pending: imbl::OrdMap::new(),
             rewritten: imbl::OrdMap::new(),
@@ -71,7 +71,7 @@ impl Ahead {
             forward_extremities,
             sequence: head.sequence,
             next_event: head.next_event,
-            next_rank: head.next_rank,
+            next_place: head.next_place,
             is_partial: head.is_partial,
             ..Self::empty(view)
         }
@@ -85,7 +85,7 @@ impl Ahead {
             generation: self.view.generation,
             root: self.view.root,
             forward_extremities: self.forward_extremities.iter().map(|extremity| extremity.number).collect(),
-            next_rank: self.next_rank,
+            next_place: self.next_place,
             totals: self.view.totals,
             is_partial: self.is_partial,
         };

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange, Position, ReadError, Snapshot};
-use plop_rooms::rank::Rank;
+use plop_rooms::history_place::HistoryPlace;
 use plop_rooms::schema::{Timeline, TimelineRow};
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, RoomNumber};
@@ -31,7 +31,7 @@ pub struct Row {
     /// The room's state after it.
     pub state: Root,
     /// Above every live event so far, in graph order.
-    pub top: Rank,
+    pub top: HistoryPlace,
 }
 
 impl Row {

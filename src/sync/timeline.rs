@@ -12,7 +12,7 @@ use std::sync::Arc;
 use plop_db::{Direction, KeyRange, Position};
 use plop_rooms::event::RoomEvent;
 use plop_rooms::fault::StoreFault;
-use plop_rooms::rank::Rank;
+use plop_rooms::history_place::HistoryPlace;
 use plop_rooms::reader::filter::EventFilter;
 use plop_rooms::reader::token::HistoryToken;
 use plop_rooms::schema::{BackwardExtremities, History, Timeline};
@@ -232,10 +232,10 @@ async fn walk(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) -> Result
 
 /// Leaves out what came before a gap in history: the client closes it by paging back, which fetches what is missing. Returns where the gap is. A
 /// room without other servers has none.
-async fn cut_at_gap(scene: &Scene<'_>, walked: &mut Walked) -> Result<Option<Rank>, StoreFault> {
-    let rank = |place: &usize| walked.arrivals.get(*place)?.event.facts.rank;
-    let ranks = walked.given.iter().filter_map(rank);
-    let (Some(lowest), Some(highest)) = (ranks.clone().min(), ranks.max()) else { return Ok(None) };
+async fn cut_at_gap(scene: &Scene<'_>, walked: &mut Walked) -> Result<Option<HistoryPlace>, StoreFault> {
+    let stands = |place: &usize| walked.arrivals.get(*place)?.event.facts.place;
+    let places = walked.given.iter().filter_map(stands);
+    let (Some(lowest), Some(highest)) = (places.clone().min(), places.max()) else { return Ok(None) };
     if scene.view.members.servers().nth(1).is_none() {
         return Ok(None);
     }
@@ -244,7 +244,7 @@ async fn cut_at_gap(scene: &Scene<'_>, walked: &mut Walked) -> Result<Option<Ran
     let gaps = scene.snapshot.scan(gaps, Direction::Backward, 1).await?;
     let Some(((_, gap), _)) = gaps.rows.first() else { return Ok(None) };
     // The event above the gap, and those that came after it.
-    let last = walked.given.iter().rposition(|place| rank(place).is_some_and(|rank| rank >= *gap));
+    let last = walked.given.iter().rposition(|place| stands(place).is_some_and(|place| place >= *gap));
     walked.given.truncate(last.map_or(0, |last| last + 1));
     walked.limited = true;
     Ok(Some(*gap))
@@ -264,23 +264,23 @@ async fn row_at(scene: &Scene<'_>, position: Position) -> Result<Option<Row>, St
 }
 
 /// The place in history from which paging back finds everything that came before the first event of a timeline.
-fn way_back(first: Option<&Arrival>, before: Option<Row>, gap: Option<Rank>) -> Option<HistoryToken> {
-    let rank = first.and_then(|arrival| arrival.event.facts.rank);
-    let below = rank.map(|rank| {
+fn way_back(first: Option<&Arrival>, before: Option<Row>, gap: Option<HistoryPlace>) -> Option<HistoryToken> {
+    let place = first.and_then(|arrival| arrival.event.facts.place);
+    let below = place.map(|place| {
         // A page that begins right below a gap has met it before: this one is to meet it, and has the event above it once more.
-        if gap == Some(rank) { HistoryToken::above(rank) } else { HistoryToken::below(rank) }
+        if gap == Some(place) { HistoryToken::above(place) } else { HistoryToken::below(place) }
     });
     below.max(before.map(|row| HistoryToken::below(row.top)))
 }
 
 /// Whether a room's history goes on below its first live event.
 async fn has_older(scene: &Scene<'_>, first: Option<&Arrival>) -> Result<bool, StoreFault> {
-    let Some(rank) = first.and_then(|arrival| arrival.event.facts.rank) else { return Ok(false) };
+    let Some(place) = first.and_then(|arrival| arrival.event.facts.place) else { return Ok(false) };
     let room = scene.number();
-    let gaps = KeyRange::<BackwardExtremities>::prefix(&room).to(&(room, rank));
+    let gaps = KeyRange::<BackwardExtremities>::prefix(&room).to(&(room, place));
     if !scene.snapshot.scan(gaps, Direction::Backward, 1).await?.rows.is_empty() {
         return Ok(true);
     }
-    let older = KeyRange::<History>::prefix(&room).before(&(room, rank));
+    let older = KeyRange::<History>::prefix(&room).before(&(room, place));
     Ok(!scene.snapshot.scan(older, Direction::Backward, 1).await?.rows.is_empty())
 }

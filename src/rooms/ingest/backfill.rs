@@ -20,9 +20,9 @@ use super::gate::Ingest;
 use super::order::parents_first;
 use super::place::{apply_redactions, close_gaps, still_missing, stop_waiting};
 use super::site::Site;
+use crate::history_place::HistoryPlace;
 use crate::loading::LoadError;
 use crate::operation::Placement;
-use crate::rank::Rank;
 use crate::rooms::settle;
 use crate::schema::{BackwardExtremities, BackwardExtremitiesRow, History, Outcome};
 
@@ -55,8 +55,8 @@ impl Ingest {
         let reading = self.read(&site).await?;
         let range = KeyRange::<BackwardExtremities>::prefix(&site.number);
         let gaps = reading.snapshot().scan(range, Direction::Backward, MAX_GAPS).await?;
-        for ((_, rank), gap) in gaps.rows {
-            let found = self.fill(&site, rank, gap, limit).await?;
+        for ((_, place), gap) in gaps.rows {
+            let found = self.fill(&site, place, gap, limit).await?;
             if found > 0 {
                 return Ok(found);
             }
@@ -68,7 +68,7 @@ impl Ingest {
     async fn fill(
         &self,
         site: &Site,
-        rank: Rank,
+        place: HistoryPlace,
         mut gap: BackwardExtremitiesRow,
         limit: usize,
     ) -> Result<usize, LoadError> {
@@ -88,7 +88,7 @@ impl Ingest {
         let mut events = parents_first(events, Pdu::prev_events);
         let mut filled = Vec::new();
         for _ in 0..ROUNDS {
-            events = self.place_all(site, rank, events, &mut filled).await?;
+            events = self.place_all(site, place, events, &mut filled).await?;
             if events.is_empty() {
                 break;
             }
@@ -101,9 +101,9 @@ impl Ingest {
     async fn place_all(
         &self,
         site: &Site,
-        mut above: Rank,
+        mut above: HistoryPlace,
         events: Vec<Pdu>,
-        filled: &mut Vec<Rank>,
+        filled: &mut Vec<HistoryPlace>,
     ) -> Result<Vec<Pdu>, LoadError> {
         let reading = self.read(site).await?;
         let mut places = Vec::new();
@@ -127,7 +127,7 @@ impl Ingest {
     }
 
     /// Gives an event its place in history, if it can be judged.
-    async fn place_below(&self, site: &Site, event: &Pdu, rank: Rank) -> Result<Filled, LoadError> {
+    async fn place_below(&self, site: &Site, event: &Pdu, place: HistoryPlace) -> Result<Filled, LoadError> {
         let slot = Arc::clone(self.read(site).await?.slot());
         let refused = match self.check_by_auth_events(site, event).await? {
             Ok(()) => false,
@@ -145,7 +145,7 @@ impl Ingest {
         };
         let _turn = self.turn_to_place(site).await?;
         let reading = self.read(site).await?;
-        if reading.snapshot().get::<History>(&(site.number, rank)).await?.is_some() {
+        if reading.snapshot().get::<History>(&(site.number, place)).await?.is_some() {
             return Ok(Filled::Taken);
         }
         let refused = refused || check_in(&reading, event, &state).await?.is_err();
@@ -160,7 +160,7 @@ impl Ingest {
         let before = operation.state_root(&state).await?;
         let backward_extremities = still_missing(&operation, &backward_extremities).await?;
         let provisional = operation.is_partial();
-        let placement = Placement { outcome, provisional, before, rank: Some(rank), backward_extremities };
+        let placement = Placement { outcome, provisional, before, place: Some(place), backward_extremities };
         let id = event.event_id_owned().clone();
         let placed = match operation.event_by_id(&id).await? {
             Some(known) if known.facts.before.is_some() => return Ok(Filled::Left),

@@ -22,9 +22,9 @@ use super::gate::Ingest;
 use super::site::Site;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
+use crate::history_place::HistoryPlace;
 use crate::loading::LoadError;
 use crate::operation::{Advance, Operation};
-use crate::rank::Rank;
 use crate::reading::{Changes, RoomReading};
 use crate::schema::{BackwardExtremities, BackwardExtremitiesRow, History, Outcome};
 
@@ -56,7 +56,7 @@ pub(super) struct Plan {
     /// How that differs from the current state before.
     differences: Changes,
     /// Where the event stands in graph order; `None` for after all others.
-    pub rank: Option<Rank>,
+    pub place: Option<HistoryPlace>,
     /// Nodes of states that are not written yet.
     _held: Vec<InFlight>,
 }
@@ -83,7 +83,7 @@ impl Ingest {
         reading: &RoomReading,
         event: &Pdu,
         before: &Before,
-        gaps: &[(Rank, BackwardExtremitiesRow)],
+        gaps: &[(HistoryPlace, BackwardExtremitiesRow)],
     ) -> Result<Plan, LoadError> {
         let followed = followed_by(reading, event).await?;
         let fills_gap = !gaps.is_empty();
@@ -104,12 +104,12 @@ impl Ingest {
         };
         let root = self.pinned(reading, &state, &mut held).await?;
         let differences = reading.differences(reading.view().root, root).await?;
-        let rank = match gaps.first() {
+        let place = match gaps.first() {
             Some((above, _)) => free_below(reading, site, *above).await?,
             None => None,
         };
         let beside = around.states().into_iter().collect();
-        Ok(Plan { followed, fills_gap, beside, state, own_on_top, differences, rank, _held: held })
+        Ok(Plan { followed, fills_gap, beside, state, own_on_top, differences, place, _held: held })
     }
 
     /// Whether an event would be merged with others, so that its own change must be resolved and needs a number.
@@ -242,19 +242,19 @@ pub(super) async fn gaps_naming(
     reading: &RoomReading,
     site: &Site,
     event: &EventId,
-) -> Result<Vec<(Rank, BackwardExtremitiesRow)>, LoadError> {
+) -> Result<Vec<(HistoryPlace, BackwardExtremitiesRow)>, LoadError> {
     let range = KeyRange::<BackwardExtremities>::prefix(&site.number);
     let page = reading.snapshot().scan(range, Direction::Backward, MAX_GAPS).await?;
     let naming = page.rows.into_iter().filter(|(_, gap)| gap.missing.iter().any(|id| id == event));
-    Ok(naming.map(|((_, rank), gap)| (rank, gap)).collect())
+    Ok(naming.map(|((_, place), gap)| (place, gap)).collect())
 }
 
 /// The next free place below another one.
 pub(super) async fn free_below(
     reading: &RoomReading,
     site: &Site,
-    above: Rank,
-) -> Result<Option<Rank>, LoadError> {
+    above: HistoryPlace,
+) -> Result<Option<HistoryPlace>, LoadError> {
     let range = KeyRange::<History>::prefix(&site.number).before(&(site.number, above));
     let page = reading.snapshot().scan(range, Direction::Backward, MAX_PLACES).await?;
     let mut free = above.below();

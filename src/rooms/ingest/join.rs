@@ -311,7 +311,7 @@ impl Ingest {
             outcome: Outcome::Accepted,
             provisional: false,
             before,
-            rank: None,
+            place: None,
             backward_extremities,
         };
         let event = operation.place(join, placement, None).await?;

@@ -25,9 +25,9 @@ use super::site::Site;
 use super::turns::Turn;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
+use crate::history_place::HistoryPlace;
 use crate::loading::LoadError;
 use crate::operation::{Operation, Placement};
-use crate::rank::Rank;
 use crate::reading::RoomReading;
 use crate::rooms::settle;
 use crate::schema::{BackwardExtremities, BackwardExtremitiesRow, Outcome, WaitingEvents, WaitingRedactions};
@@ -66,7 +66,7 @@ struct Course {
     /// The current state by which it was not refused, or was.
     current: Root,
     /// The gaps that name the event. They hold as long as the turn is ours.
-    gaps: Vec<(Rank, BackwardExtremitiesRow)>,
+    gaps: Vec<(HistoryPlace, BackwardExtremitiesRow)>,
     /// What it makes of the live room, if it is accepted.
     plan: Option<Plan>,
 }
@@ -200,7 +200,7 @@ async fn enter(
         outcome: course.outcome,
         provisional: operation.is_partial(),
         before: operation.state_root(state).await?,
-        rank: course.plan.as_ref().and_then(|plan| plan.rank),
+        place: course.plan.as_ref().and_then(|plan| plan.place),
         backward_extremities: still_missing(operation, backward_extremities).await?,
     };
     match operation.event_by_id(judged.event.event_id()).await? {
@@ -266,12 +266,12 @@ pub(super) async fn stop_waiting(operation: &mut Operation<'_>, event: &EventId)
 pub(super) fn close_gaps(
     operation: &mut Operation<'_>,
     site: &Site,
-    gaps: &[(Rank, BackwardExtremitiesRow)],
+    gaps: &[(HistoryPlace, BackwardExtremitiesRow)],
     event: &EventId,
 ) {
-    for (rank, gap) in gaps {
+    for (place, gap) in gaps {
         let missing: Vec<_> = gap.missing.iter().filter(|id| *id != event).cloned().collect();
-        let key = (site.number, *rank);
+        let key = (site.number, *place);
         if missing.is_empty() {
             operation.batch().delete::<BackwardExtremities>(&key);
         } else {

@@ -55,7 +55,7 @@ impl Operation<'_> {
             outcome: Outcome::Accepted,
             provisional: self.is_partial(),
             before,
-            rank: None,
+            place: None,
             backward_extremities: Vec::new(),
         };
         let event = self.place(pdu, placement, sent_by).await?;

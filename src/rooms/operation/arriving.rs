@@ -47,7 +47,7 @@ impl Operation<'_> {
         self.has_read(&event.pdu, position, was_joined, thread.clone());
         let room = self.next.view.number;
         let (state, joined) = (self.next.view.root, self.next.view.members.joined_count());
-        let top = self.next.next_rank;
+        let top = self.next.next_place;
         let row = TimelineRow { event: event.number, state, joined, top, thread, totals };
         self.batch.append::<Timeline>(&room, &(room, position), &row);
         self.batch.put::<Arrivals>(&(room, event.number), &position);

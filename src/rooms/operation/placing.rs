@@ -16,7 +16,7 @@ use ruma::OwnedEventId;
 use super::Operation;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
-use crate::rank::Rank;
+use crate::history_place::HistoryPlace;
 use crate::schema::{
     BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, Events, History, Outcome, SentBy,
 };
@@ -29,7 +29,7 @@ pub struct Placement {
     /// The state before the event.
     pub before: Root,
     /// The place in graph order; `None` to stand after all live events. Only an accepted event takes one.
-    pub rank: Option<Rank>,
+    pub place: Option<HistoryPlace>,
     /// The previous events that are not here: where history has a gap.
     pub backward_extremities: Vec<OwnedEventId>,
 }
@@ -89,7 +89,7 @@ impl Operation<'_> {
         placement: Placement,
     ) -> Result<Arc<RoomEvent>, StoreFault> {
         let RoomEvent { number, pdu, facts } = outlier;
-        let Placement { outcome, provisional, before, rank, backward_extremities } = placement;
+        let Placement { outcome, provisional, before, place, backward_extremities } = placement;
         let key = pdu.as_state().filter(|_| outcome != Outcome::Rejected);
         let mut facts = EventFacts { outcome, provisional, before: Some(before), ..facts };
         if let Some(key) = &key {
@@ -102,7 +102,7 @@ impl Operation<'_> {
             self.link(&pdu, number, key).await?;
         }
         if outcome == Outcome::Accepted {
-            facts.rank = Some(self.rank(rank, backward_extremities));
+            facts.place = Some(self.take_place(place, backward_extremities));
         }
         let event = Arc::new(RoomEvent { number, pdu, facts });
         self.write(&event);
@@ -110,26 +110,26 @@ impl Operation<'_> {
     }
 
     /// The place in graph order, with the gap below it.
-    fn rank(&mut self, rank: Option<Rank>, missing: Vec<OwnedEventId>) -> Rank {
-        if let Some(rank) = rank {
+    fn take_place(&mut self, place: Option<HistoryPlace>, missing: Vec<OwnedEventId>) -> HistoryPlace {
+        if let Some(place) = place {
             // The head guards the places above; this one was free when ingest looked.
-            self.batch.expect::<History>(&(self.next.view.number, rank), None);
+            self.batch.expect::<History>(&(self.next.view.number, place), None);
         }
-        let rank = rank.unwrap_or_else(|| {
+        let place = place.unwrap_or_else(|| {
             if !missing.is_empty() {
-                self.next.next_rank = self.next.next_rank.above_gap();
+                self.next.next_place = self.next.next_place.above_gap();
             }
-            let rank = self.next.next_rank;
-            self.next.next_rank = rank.above();
-            rank
+            let place = self.next.next_place;
+            self.next.next_place = place.above();
+            place
         });
         if !missing.is_empty() {
             self.batch.put::<BackwardExtremities>(
-                &(self.next.view.number, rank),
+                &(self.next.view.number, place),
                 &BackwardExtremitiesRow { missing },
             );
         }
-        rank
+        place
     }
 
     /// Adds a state event to the index of auth chains.
@@ -148,8 +148,8 @@ impl Operation<'_> {
     fn write(&mut self, event: &Arc<RoomEvent>) {
         let room = self.next.view.number;
         let number = event.number;
-        if let Some(rank) = event.facts.rank {
-            self.batch.put::<History>(&(room, rank), &number);
+        if let Some(place) = event.facts.place {
+            self.batch.put::<History>(&(room, place), &number);
         }
         let first_new = self.writer.next_event;
         if number < first_new {

@@ -18,9 +18,9 @@ use ruma::{DeviceId, OwnedUserId, RoomId, UserId};
 use crate::event::RoomEvent;
 use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
+use crate::history_place::HistoryPlace;
 use crate::loading::LoadError;
 use crate::parts::Core;
-use crate::rank::Rank;
 use crate::rooms::Rooms;
 use crate::schema::{Membership, UserRooms};
 use crate::view::RoomView;
@@ -82,7 +82,7 @@ pub enum Standing {
     Joined,
     /// Was in the room, whatever the membership is now (left, banned, invited again), until the event at this place, which left
     /// this state behind.
-    Departed { at: Rank, state: Root },
+    Departed { at: HistoryPlace, state: Root },
     /// Was never in the room, or has forgotten it.
     Stranger,
 }
@@ -211,7 +211,7 @@ async fn standing(
         return Ok(Standing::Stranger);
     }
     let departure = departure(core, view, snapshot, member.event).await?;
-    let place = departure.and_then(|event| event.facts.rank.zip(event.state_after()));
+    let place = departure.and_then(|event| event.facts.place.zip(event.state_after()));
     Ok(place.map_or(Standing::Stranger, |(at, state)| Standing::Departed { at, state }))
 }
 

@@ -69,9 +69,9 @@ impl RoomReader<'_> {
         wanted: impl Fn(&RoomEvent) -> bool,
     ) -> Result<Context, StoreFault> {
         let limit = limit.min(MAX_PAGE_EVENTS as u64);
-        // An event that is seen is in the graph and has a rank.
-        let (below, above) = match event.facts.rank {
-            Some(rank) => (HistoryToken::below(rank), HistoryToken::above(rank)),
+        // An event that is seen is in the graph and has a place.
+        let (below, above) = match event.facts.place {
+            Some(place) => (HistoryToken::below(place), HistoryToken::above(place)),
             None => return Err(crate::event_store::EventReadError::Dangling(event.number).into()),
         };
         let page = |from, direction, limit| PageRequest { from: Some(from), to: None, direction, limit };

@@ -17,7 +17,7 @@ use super::access::{ReadRefusal, RoomReader, Standing};
 use super::token::HistoryToken;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
-use crate::rank::Rank;
+use crate::history_place::HistoryPlace;
 use crate::schema::{BackwardExtremities, History, Timeline};
 
 /// Events of a page at most, whatever was asked for.
@@ -66,7 +66,7 @@ impl HistoryPage {
 
 /// What is left of the history to look at.
 struct Walk {
-    range: Range<Rank>,
+    range: Range<HistoryPlace>,
     direction: Direction,
 }
 
@@ -77,10 +77,10 @@ impl Walk {
     }
 
     /// Goes on behind an event.
-    fn pass(&mut self, rank: Rank) {
+    fn pass(&mut self, place: HistoryPlace) {
         match self.direction {
-            Direction::Forward => self.range.start = rank.above(),
-            Direction::Backward => self.range.end = rank,
+            Direction::Forward => self.range.start = place.above(),
+            Direction::Backward => self.range.end = place,
         }
     }
 
@@ -140,12 +140,12 @@ impl RoomReader<'_> {
             let events = self.events_by_number(&numbers).await?;
             examined += events.len();
             let mut rest = rows.rows.len();
-            for (((_, rank), _), event) in rows.rows.into_iter().zip(events) {
+            for (((_, place), _), event) in rows.rows.into_iter().zip(events) {
                 if page.events.len() == limit {
                     break;
                 }
                 rest -= 1;
-                walk.pass(rank);
+                walk.pass(place);
                 if wanted(&event) && self.sees(&event).await? {
                     page.events.push(event);
                 }
@@ -165,11 +165,13 @@ impl RoomReader<'_> {
     /// The part of the history that a request is about.
     async fn walk(&self, request: &PageRequest) -> Result<Walk, StoreFault> {
         let end = self.top().await?;
-        let asked = request.from.map(HistoryToken::rank);
-        let until = request.to.map(HistoryToken::rank);
+        let asked = request.from.map(HistoryToken::place);
+        let until = request.to.map(HistoryToken::place);
         let direction = request.direction;
         let range = match direction {
-            Direction::Backward => until.unwrap_or(Rank::LOWEST)..asked.map_or(end, |from| from.min(end)),
+            Direction::Backward => {
+                until.unwrap_or(HistoryPlace::LOWEST)..asked.map_or(end, |from| from.min(end))
+            }
             Direction::Forward => {
                 let start = match asked {
                     Some(start) => start,
@@ -184,35 +186,35 @@ impl RoomReader<'_> {
     /// Shortens a walk to the nearest gap on its way. Returns what is missing there.
     async fn stop_at_gap(&self, walk: &mut Walk) -> Result<Option<Vec<OwnedEventId>>, StoreFault> {
         let room = self.view.number;
-        // A gap is below the event of its rank. One at the place where the walk begins has been met before.
+        // A gap is right below the event that stands at its place. One where the walk begins has been met before.
         let between = KeyRange::<BackwardExtremities>::prefix(&room)
             .after(&(room, walk.range.start))
             .before(&(room, walk.range.end));
         let found = self.snapshot.scan(between, walk.direction, 1).await?;
-        let Some(((_, rank), gap)) = found.rows.into_iter().next() else { return Ok(None) };
+        let Some(((_, place), gap)) = found.rows.into_iter().next() else { return Ok(None) };
         match walk.direction {
-            Direction::Backward => walk.range.start = rank,
-            Direction::Forward => walk.range.end = rank,
+            Direction::Backward => walk.range.start = place,
+            Direction::Forward => walk.range.end = place,
         }
         Ok(Some(gap.missing))
     }
 
     /// The place above all events in reach. One who left is not led beyond that, unless everyone may read on; and nobody beyond the
     /// picture that says who is in the room, even if the snapshot is newer.
-    pub(super) async fn top(&self) -> Result<Rank, StoreFault> {
+    pub(super) async fn top(&self) -> Result<HistoryPlace, StoreFault> {
         match self.standing() {
             Standing::Departed { at, .. } if !self.is_open_to_all() => Ok(at.above()),
             Standing::Joined | Standing::Departed { .. } | Standing::Stranger => {
-                Ok(self.token_at(self.view.position).await?.rank())
+                Ok(self.token_at(self.view.position).await?.place())
             }
         }
     }
 
     /// The place below all events.
-    async fn bottom(&self) -> Result<Rank, StoreFault> {
+    async fn bottom(&self) -> Result<HistoryPlace, StoreFault> {
         let rows = KeyRange::<History>::prefix(&self.view.number);
         let oldest = self.snapshot.scan(rows, Direction::Forward, 1).await?;
-        Ok(oldest.rows.first().map_or(Rank::FIRST, |((_, rank), _)| *rank))
+        Ok(oldest.rows.first().map_or(HistoryPlace::FIRST, |((_, place), _)| *place))
     }
 
     /// Where a position of the live stream is in graph order: right above every live event up to it. A position from the future is

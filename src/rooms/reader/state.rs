@@ -106,14 +106,14 @@ impl RoomReader<'_> {
     ///
     /// # Errors
     /// [`ReadRefusal::NotInRoom`] also where the user may not see that event.
-    pub async fn state_at(&mut self, place: HistoryToken) -> Result<Root, ReadRefusal> {
+    pub async fn state_at(&mut self, token: HistoryToken) -> Result<Root, ReadRefusal> {
         let in_reach = self.state_in_reach()?;
         let end = self.top().await?;
-        if place.rank() >= end {
+        if token.place() >= end {
             return Ok(in_reach);
         }
         let room = self.view.number;
-        let below = KeyRange::<History>::prefix(&room).before(&(room, place.rank()));
+        let below = KeyRange::<History>::prefix(&room).before(&(room, token.place()));
         let last = self.snapshot.scan(below, Direction::Backward, 1).await?;
         let (_, number) = last.rows.first().ok_or(ReadRefusal::NotInRoom)?;
         let event = self.event_by_number(*number).await?;

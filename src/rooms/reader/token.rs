@@ -10,11 +10,11 @@ use std::str::FromStr;
 
 use plop_db::codec::{decode, encode};
 
-use crate::rank::Rank;
+use crate::history_place::HistoryPlace;
 
-/// A place in the history of a room: right below the event of a rank, whether there is one or not.
+/// A point in the history of a room: right below the event that stands at a place, whether there is one or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HistoryToken(Rank);
+pub struct HistoryToken(HistoryPlace);
 
 /// What every token begins with: the kind of token and the version of its form.
 const PREFIX: &str = "h1_";
@@ -26,17 +26,17 @@ pub struct NoToken;
 
 impl HistoryToken {
     /// The place right below an event.
-    pub fn below(rank: Rank) -> Self {
-        Self(rank)
+    pub fn below(place: HistoryPlace) -> Self {
+        Self(place)
     }
 
     /// The place right above an event.
-    pub fn above(rank: Rank) -> Self {
-        Self(rank.above())
+    pub fn above(place: HistoryPlace) -> Self {
+        Self(place.above())
     }
 
     /// The first place above this one that an event can have.
-    pub(super) fn rank(self) -> Rank {
+    pub(super) fn place(self) -> HistoryPlace {
         self.0
     }
 }
@@ -80,11 +80,11 @@ mod tests {
 
     #[test]
     fn a_token_is_read_back() {
-        let lowest = HistoryToken::below(decode(&encode(&0_u64)).expect("a rank"));
-        let highest = HistoryToken::below(decode(&encode(&u64::MAX)).expect("a rank"));
-        let first = HistoryToken::below(Rank::FIRST);
-        assert!(first < HistoryToken::above(Rank::FIRST));
-        for token in [lowest, first, HistoryToken::above(Rank::FIRST), highest] {
+        let lowest = HistoryToken::below(decode(&encode(&0_u64)).expect("a place"));
+        let highest = HistoryToken::below(decode(&encode(&u64::MAX)).expect("a place"));
+        let first = HistoryToken::below(HistoryPlace::FIRST);
+        assert!(first < HistoryToken::above(HistoryPlace::FIRST));
+        for token in [lowest, first, HistoryToken::above(HistoryPlace::FIRST), highest] {
             assert_eq!(token.to_string().parse(), Ok(token));
         }
     }
@@ -95,7 +95,7 @@ mod tests {
         {
             assert_eq!(text.parse::<HistoryToken>(), Err(NoToken), "{text}");
         }
-        let upper = HistoryToken::below(Rank::FIRST).to_string().to_uppercase();
+        let upper = HistoryToken::below(HistoryPlace::FIRST).to_string().to_uppercase();
         assert_eq!(upper.parse::<HistoryToken>(), Err(NoToken));
         assert_eq!("h1_".to_owned().repeat(10_000).parse::<HistoryToken>(), Err(NoToken));
     }

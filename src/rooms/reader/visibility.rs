@@ -16,7 +16,7 @@ use plop_state_store::tree::Root;
 use super::access::{RoomReader, Standing};
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
-use crate::rank::Rank;
+use crate::history_place::HistoryPlace;
 use crate::schema::{Membership, Outcome};
 
 /// Whether an event may be seen, by the state around it.
@@ -47,10 +47,11 @@ impl RoomReader<'_> {
     /// Whether this user may see an event.
     pub async fn sees(&mut self, event: &RoomEvent) -> Result<bool, StoreFault> {
         let facts = &event.facts;
-        let (Outcome::Accepted, Some(before), Some(rank)) = (facts.outcome, facts.before, facts.rank) else {
+        let (Outcome::Accepted, Some(before), Some(place)) = (facts.outcome, facts.before, facts.place)
+        else {
             return Ok(false);
         };
-        let in_reach = self.reaches(rank);
+        let in_reach = self.reaches(place);
         // An event that changes the visibility is seen by whom it lets in and by whom it shuts out.
         let visibilities =
             [Some(self.visibility_at(before).await?), sets_visibility(&event.pdu)].into_iter().flatten();
@@ -70,10 +71,10 @@ impl RoomReader<'_> {
         }))
     }
 
-    fn reaches(&self, rank: Rank) -> bool {
+    fn reaches(&self, place: HistoryPlace) -> bool {
         match self.standing() {
             Standing::Joined => true,
-            Standing::Departed { at, .. } => rank <= at,
+            Standing::Departed { at, .. } => place <= at,
             Standing::Stranger => false,
         }
     }

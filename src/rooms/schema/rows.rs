@@ -10,7 +10,7 @@ use plop_state_store::{EventNumber, Generation};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 
 use super::membership::Membership;
-use crate::rank::Rank;
+use crate::history_place::HistoryPlace;
 
 tags! {
     /// What became of an event (server-server API, "Checks performed on receipt of a PDU"). Rejected by a rule and soft-failed are final;
@@ -50,7 +50,7 @@ record! {
         pub root: Root,
         pub forward_extremities: Vec<EventNumber>,
         /// Where the next live event stands in graph order.
-        pub next_rank: Rank,
+        pub next_place: HistoryPlace,
         /// Those of the last row of `timeline`.
         pub totals: Totals,
         /// The room was joined without its members, and its state is not complete yet: the servers in it are those of [`PartialServers`](super::PartialServers).
@@ -75,7 +75,7 @@ record! {
         /// Judged under a state that is not complete; judged again at resync.
         pub provisional: bool,
         /// Place in graph order, for events that are in the graph.
-        pub rank: Option<Rank>,
+        pub place: Option<HistoryPlace>,
         /// The state before the event; `None` for outliers.
         pub before: Option<Root>,
         /// The state after it, where it differs from `before`.
@@ -95,7 +95,7 @@ impl EventFacts {
         Self {
             outcome: Outcome::Outlier,
             provisional: false,
-            rank: None,
+            place: None,
             before: None,
             after: None,
             replaces: None,
@@ -123,7 +123,7 @@ record! {
         pub joined: u64,
         /// In graph order right above every live event so far, this one included: whoever reads back from here finds them all. An event that was
         /// missing and came later stands further down itself.
-        pub top: Rank,
+        pub top: HistoryPlace,
         /// The root of the thread that the event is in ([`crate::thread`]).
         pub thread: Option<OwnedEventId>,
         /// With the event.

@@ -3,7 +3,7 @@
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode};
 use plop_db::{Batch, Position};
-use plop_rooms::rank::Rank;
+use plop_rooms::history_place::HistoryPlace;
 use plop_rooms::schema::{
     ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
     BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventRow, Events, HeadRow, Heads,
@@ -71,7 +71,7 @@ fn put_room(rows: &mut Batch) {
         generation: Generation(1),
         root: root(),
         forward_extremities: vec![EventNumber(5), EventNumber(6)],
-        next_rank: Rank::FIRST,
+        next_place: HistoryPlace::FIRST,
         totals: totals(),
         is_partial: false,
     };
@@ -95,7 +95,7 @@ fn put_events(rows: &mut Batch) {
             let placed = EventFacts {
                 outcome,
                 provisional: true,
-                rank: Some(Rank::FIRST),
+                place: Some(HistoryPlace::FIRST),
                 before: Some(Root::EMPTY),
                 after: Some(root()),
                 replaces: Some(EventNumber(5)),
@@ -112,16 +112,16 @@ fn put_events(rows: &mut Batch) {
 
 fn put_orders(rows: &mut Batch) {
     for thread in [None, Some(id())] {
-        let (top, totals) = (Rank::FIRST, totals());
+        let (top, totals) = (HistoryPlace::FIRST, totals());
         let row = TimelineRow { event: EVENT, state: root(), top, joined: 2, thread, totals };
         rows.put::<Timeline>(&(ROOM, position()), &row);
     }
     rows.put::<Arrivals>(&(ROOM, EVENT), &position());
-    for rank in [Rank::LOWEST, Rank::FIRST] {
-        rows.put::<History>(&(ROOM, rank), &EVENT);
+    for place in [HistoryPlace::LOWEST, HistoryPlace::FIRST] {
+        rows.put::<History>(&(ROOM, place), &EVENT);
     }
     let missing = vec![id(), owned_event_id!("$f")];
-    rows.put::<BackwardExtremities>(&(ROOM, Rank::FIRST), &BackwardExtremitiesRow { missing });
+    rows.put::<BackwardExtremities>(&(ROOM, HistoryPlace::FIRST), &BackwardExtremitiesRow { missing });
 }
 
 fn put_members(rows: &mut Batch) {

@@ -37,8 +37,8 @@ async fn all_have_places(scene: &Scene, events: &[&Pdu]) {
     let reading = scene.server.rooms.writer(number).await.expect("the guard").reading();
     for event in events {
         let event = reading.event_by_id(event.event_id()).await.expect("a read").expect("the event");
-        let rank = event.facts.rank.expect("a place");
-        let standing = reading.snapshot().get::<History>(&(number, rank)).await.expect("a read");
+        let place = event.facts.place.expect("a place");
+        let standing = reading.snapshot().get::<History>(&(number, place)).await.expect("a read");
         assert_eq!(standing, Some(event.number), "another event stands at its place");
     }
 }

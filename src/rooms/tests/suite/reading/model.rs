@@ -1,4 +1,4 @@
-//! The specification's rules of history visibility, by the letter, over a room's events one after the other: no state trees, no ranks.
+//! The specification's rules of history visibility, by the letter, over a room's events one after the other: no state trees, no graph order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

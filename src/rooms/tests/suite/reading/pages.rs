@@ -171,7 +171,7 @@ async fn place(operation: &mut Operation<'_>, outcome: Outcome, count: usize) {
         let pdu = builder.build(view.rules, &operation.core().key).expect("an event");
         let before = view.root;
         let placement =
-            Placement { outcome, provisional: false, before, rank: None, backward_extremities: Vec::new() };
+            Placement { outcome, provisional: false, before, place: None, backward_extremities: Vec::new() };
         operation.place(pdu, placement, None).await.expect("an event");
     }
 }
@@ -186,7 +186,7 @@ async fn no_page_crosses_a_gap() {
     let events = room.events().await;
     let all = ids(&events);
     let missing = vec![owned_event_id!("$missing")];
-    let gap = events[all.len() - 3].facts.rank.expect("a rank");
+    let gap = events[all.len() - 3].facts.place.expect("a place");
     let row = BackwardExtremitiesRow { missing: missing.clone() };
     room.write(async |operation: &mut Operation<'_>| {
         operation.batch().put::<BackwardExtremities>(&(room.number, gap), &row);

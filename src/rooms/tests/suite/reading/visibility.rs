@@ -284,7 +284,7 @@ async fn b4_80_an_outlier_is_served_to_nobody_nor_is_what_was_not_accepted() {
                     outcome,
                     provisional: false,
                     before,
-                    rank: None,
+                    place: None,
                     backward_extremities: Vec::new(),
                 };
                 operation.place(pdu, placement, None).await.expect("an event");

@@ -9,32 +9,32 @@ use plop_db::transparent;
 
 /// A place in graph order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rank(u64);
+pub struct HistoryPlace(u64);
 
-transparent! { Rank }
+transparent! { HistoryPlace }
 
 /// Places left free where history is missing: more events than a room will ever have between two that we know.
 const GAP: u64 = 1 << 40;
 
-impl Rank {
+impl HistoryPlace {
     /// Where the first event stands that a server sees of a room. In the middle: history may lie below.
-    pub const FIRST: Rank = Rank(1 << 62);
+    pub const FIRST: HistoryPlace = HistoryPlace(1 << 62);
 
     /// The lower end: below everything.
-    pub const LOWEST: Rank = Rank(0);
+    pub const LOWEST: HistoryPlace = HistoryPlace(0);
 
     /// The place right above.
-    pub fn above(self) -> Rank {
-        Rank(self.0.saturating_add(1))
+    pub fn above(self) -> HistoryPlace {
+        HistoryPlace(self.0.saturating_add(1))
     }
 
     /// The place right below, or `None` at the lower end.
-    pub fn below(self) -> Option<Rank> {
-        self.0.checked_sub(1).map(Rank)
+    pub fn below(self) -> Option<HistoryPlace> {
+        self.0.checked_sub(1).map(HistoryPlace)
     }
 
     /// A place above with room for missing events in between.
-    pub fn above_gap(self) -> Rank {
-        Rank(self.0.saturating_add(GAP))
+    pub fn above_gap(self) -> HistoryPlace {
+        HistoryPlace(self.0.saturating_add(GAP))
     }
 }
