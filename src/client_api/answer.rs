@@ -83,7 +83,7 @@ impl IntoResponse for JsonAnswer {
 }
 
 /// What a list is of.
-pub enum Pages {
+pub enum Listed {
     State(StatePages),
     /// What a filter keeps of a state.
     Filtered(StatePages, Box<EventFilter>),
@@ -91,7 +91,7 @@ pub enum Pages {
     Joined(JoinedPages),
 }
 
-impl Pages {
+impl Listed {
     /// What stands before the entries.
     fn begin(&self) -> TextWriter {
         let mut out = TextWriter::new();
@@ -151,14 +151,14 @@ pub struct RoomList {
     rooms: Rooms,
     actor: Actor,
     view: Arc<RoomView>,
-    pages: Pages,
+    pages: Listed,
     /// What has been written and not sent; `None` once the end is.
     out: Option<TextWriter>,
 }
 
 impl RoomList {
     /// The list that `pages` walk over, in the room as `reader` sees it.
-    pub fn of(rooms: &Rooms, reader: &RoomReader<'_>, actor: &Actor, pages: Pages) -> Self {
+    pub fn of(rooms: &Rooms, reader: &RoomReader<'_>, actor: &Actor, pages: Listed) -> Self {
         Self {
             rooms: rooms.clone(),
             actor: actor.clone(),

@@ -28,7 +28,7 @@ pub struct Asking {
     /// What the device has of member events, where it loads them lazily.
     pub sending: Option<Sending>,
     /// What notifies the user.
-    pub notified: plop_unread::Reader,
+    pub notified: plop_unread::NotifiedUser,
 }
 
 impl Asking {

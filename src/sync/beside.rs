@@ -15,7 +15,7 @@ use crate::frame::Part;
 use crate::news::RoomNews;
 use crate::receipts::{self, RECEIPT};
 use crate::response::Events;
-use crate::scene::Place;
+use crate::scene::RoomRef;
 use crate::typing::{self, TYPING};
 
 /// Receipts and typing.
@@ -28,15 +28,15 @@ pub struct Ephemeral {
 /// Receipts and typing.
 pub async fn ephemeral(
     asking: &Asking,
-    place: &Place<'_>,
+    room_ref: &RoomRef<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<Ephemeral, StoreFault> {
     let filter = &asking.filter.ephemeral;
     let mut events = Events::new();
-    let moved = receipts(asking, place, part, news).await?;
+    let moved = receipts(asking, room_ref, part, news).await?;
     let has_read = moved.iter().any(|receipt| receipt.user == asking.user);
-    if !filter.keeps_room(place.id) {
+    if !filter.keeps_room(room_ref.id) {
         return Ok(Ephemeral { events, has_read });
     }
     if filter.keeps_unsent(RECEIPT) {
@@ -44,7 +44,8 @@ pub async fn ephemeral(
     }
     if filter.keeps_unsent(TYPING) {
         let users =
-            typing::users(place.snapshot, &asking.shared.parts.typing, place.room, &asking.ignored).await?;
+            typing::users(room_ref.snapshot, &asking.shared.parts.typing, room_ref.number, &asking.ignored)
+                .await?;
         // In a room that is new to the client nobody types until somebody does.
         if news.typing || part.since.is_none() && !users.is_empty() {
             events.push(typing::list(&users));
@@ -56,17 +57,17 @@ pub async fn ephemeral(
 /// The receipts that are told of.
 async fn receipts(
     asking: &Asking,
-    place: &Place<'_>,
+    room_ref: &RoomRef<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<Vec<Receipt>, ReadError> {
     // All of them have the user's own that moved, too.
     let Some(since) = part.since else {
-        return receipts::full(place.snapshot, place.room, asking.user(), part.to).await;
+        return receipts::full(room_ref.snapshot, room_ref.number, asking.user(), part.to).await;
     };
     let mut moved = news.private_receipts.clone();
     if news.receipts {
-        moved.extend(receipts::changes(place.snapshot, place.room, since, part.to).await?);
+        moved.extend(receipts::changes(room_ref.snapshot, room_ref.number, since, part.to).await?);
     }
     Ok(moved)
 }
@@ -74,17 +75,17 @@ async fn receipts(
 /// The user's account data of the room: all of it, or what changed.
 pub async fn account_data(
     asking: &Asking,
-    place: &Place<'_>,
+    room_ref: &RoomRef<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<Events, StoreFault> {
     let filter = &asking.filter.room_account_data;
-    if !filter.keeps_room(place.id) {
+    if !filter.keeps_room(room_ref.id) {
         return Ok(Events::new());
     }
     if part.since.is_some() {
         return Ok(account_data::events(&news.account_data, filter));
     }
-    let items = all_account_data(place.snapshot, asking.user(), Some(place.id)).await?;
+    let items = all_account_data(room_ref.snapshot, asking.user(), Some(room_ref.id)).await?;
     Ok(account_data::events(&items, filter))
 }

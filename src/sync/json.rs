@@ -10,7 +10,7 @@ use plop_unread::Counts;
 use ruma::RoomId;
 
 use crate::request::StateAt;
-use crate::response::{JoinedRoom, LeftRoom, Summary, Timeline, UnreadNotifications};
+use crate::response::{JoinedRoom, LeftRoom, RoomTimeline, Summary, UnreadNotifications};
 
 /// The key of a room's state.
 pub fn state_key(at: StateAt) -> &'static str {
@@ -137,7 +137,7 @@ impl Writer {
         self.out.number(value);
     }
 
-    fn timeline(&mut self, timeline: &Timeline) {
+    fn timeline(&mut self, timeline: &RoomTimeline) {
         self.member("timeline");
         self.out.key("events");
         self.out.texts(&timeline.events);

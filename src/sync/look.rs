@@ -200,7 +200,7 @@ impl Look<'_> {
             state_at: self.request.state_at,
             ignored: self.shared.ignored.of(self.user, &self.shared.changes).await?,
             sending: self.sending.clone(),
-            notified: unread.reader(&db.snapshot(), self.user).await?,
+            notified: unread.notified_user(&db.snapshot(), self.user).await?,
         })
     }
 }

@@ -38,7 +38,7 @@ impl Apart {
 
 /// A part of a room's timeline.
 #[derive(Debug, Default)]
-pub struct Timeline {
+pub struct RoomTimeline {
     /// Oldest first.
     pub events: Events,
     /// Whether events before them were left out.
@@ -75,7 +75,7 @@ impl RoomState {
 pub struct JoinedRoom {
     pub summary: Option<Summary>,
     pub state: RoomState,
-    pub timeline: Timeline,
+    pub timeline: RoomTimeline,
     pub ephemeral: Events,
     pub account_data: Events,
     pub unread: Option<UnreadNotifications>,
@@ -92,7 +92,7 @@ pub enum UnreadNotifications {
 #[derive(Debug, Default)]
 pub struct LeftRoom {
     pub state: RoomState,
-    pub timeline: Timeline,
+    pub timeline: RoomTimeline,
     pub account_data: Events,
 }
 

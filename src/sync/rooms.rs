@@ -17,8 +17,8 @@ use crate::beside;
 use crate::frame::{JoinedPart, LeftPart, Part, Shown};
 use crate::news::RoomNews;
 use crate::presence;
-use crate::response::{Events, JoinedRoom, LeftRoom, RoomState, Summary, Timeline};
-use crate::scene::{self, Place, Scene, member};
+use crate::response::{Events, JoinedRoom, LeftRoom, RoomState, RoomTimeline, Summary};
+use crate::scene::{self, RoomRef, Scene, member};
 use crate::state::{self, AboutMembers, Members};
 use crate::timeline::{self, Reach, Stretch, Wanted};
 use crate::unread;
@@ -46,8 +46,8 @@ pub async fn joined(asking: &Asking, to_tell: &ToTell<JoinedPart>) -> Result<Opt
         let Some(mut scene) = asking.scene(*room).await? else { return Ok(None) };
         opened(asking, &mut scene, *told, news).await?
     } else {
-        let place = Place { room: *room, id, snapshot: &asking.shared.parts.db.snapshot() };
-        Found { room: unopened(asking, &place, told.part, news).await?, ..Found::default() }
+        let room_ref = RoomRef { number: *room, id, snapshot: &asking.shared.parts.db.snapshot() };
+        Found { room: unopened(asking, &room_ref, told.part, news).await?, ..Found::default() }
     };
     Ok(Some(found).filter(|found| told.whole || !found.room.is_empty()))
 }
@@ -67,10 +67,10 @@ async fn opened(
         state::about_members(scene, &stretch).await?
     };
     let with_summary = whole || about.concerns_summary;
-    let ephemeral = beside::ephemeral(asking, &scene.place(), part, news).await?;
+    let ephemeral = beside::ephemeral(asking, &scene.room_ref(), part, news).await?;
     let mut room = JoinedRoom {
         ephemeral: ephemeral.events,
-        account_data: beside::account_data(asking, &scene.place(), part, news).await?,
+        account_data: beside::account_data(asking, &scene.room_ref(), part, news).await?,
         summary: with_summary.then(|| Summary::of(&scene.view, asking.user())),
         ..JoinedRoom::default()
     };
@@ -88,20 +88,20 @@ async fn opened(
 /// News of a room that the user is in, of which there are no new events.
 async fn unopened(
     asking: &Asking,
-    place: &Place<'_>,
+    room_ref: &RoomRef<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<JoinedRoom, StoreFault> {
-    let ephemeral = beside::ephemeral(asking, place, part, news).await?;
+    let ephemeral = beside::ephemeral(asking, room_ref, part, news).await?;
     let mut room = JoinedRoom {
         ephemeral: ephemeral.events,
-        account_data: beside::account_data(asking, place, part, news).await?,
+        account_data: beside::account_data(asking, room_ref, part, news).await?,
         ..JoinedRoom::default()
     };
     if ephemeral.has_read
-        && let Some(view) = scene::view(&asking.shared.parts.rooms, place.room).await?
+        && let Some(view) = scene::view(&asking.shared.parts.rooms, room_ref.number).await?
     {
-        room.unread = Some(unread::counts(asking, place.snapshot, &view, part.to).await?);
+        room.unread = Some(unread::counts(asking, room_ref.snapshot, &view, part.to).await?);
     }
     Ok(room)
 }
@@ -118,7 +118,7 @@ pub async fn left(asking: &Asking, to_tell: &ToTell<LeftPart>) -> Result<LeftRoo
     let Some(mut scene) = asking.scene(to_tell.room).await? else { return Ok(LeftRoom::default()) };
     let stretch = asking.stretch(&mut scene, part, reach).await?;
     let mut room = LeftRoom {
-        account_data: beside::account_data(asking, &scene.place(), part, &to_tell.news).await?,
+        account_data: beside::account_data(asking, &scene.room_ref(), part, &to_tell.news).await?,
         ..LeftRoom::default()
     };
     if let Shown::Until { whole, .. } = shown {
@@ -222,9 +222,13 @@ impl Asking {
         }
     }
 
-    async fn timeline(&self, scene: &mut Scene<'_>, stretch: Stretch) -> Result<Timeline, StoreFault> {
+    async fn timeline(&self, scene: &mut Scene<'_>, stretch: Stretch) -> Result<RoomTimeline, StoreFault> {
         let events = self.texts(scene, &stretch.events, Detail::Timeline).await?;
-        Ok(Timeline { events, limited: stretch.limited, prev_batch: Some(stretch.prev_batch.to_string()) })
+        Ok(RoomTimeline {
+            events,
+            limited: stretch.limited,
+            prev_batch: Some(stretch.prev_batch.to_string()),
+        })
     }
 
     async fn texts(

@@ -1,6 +1,6 @@
 //! One room as a request reads it.
 //!
-//! Owns: [`Scene`], the reader with the picture and the snapshot behind it; [`Place`], for what needs no more than the room's id. Does not own: what is read.
+//! Owns: [`Scene`], the reader with the picture and the snapshot behind it; [`RoomRef`], for what needs no more than the room's id. Does not own: what is read.
 //!
 //! Invariants: the snapshot is no older than the picture. Both may be newer than the answer's position: what is read of them is compared with it.
 
@@ -27,8 +27,8 @@ pub fn member(event: &RoomEvent) -> Option<&str> {
 }
 
 /// A room, and where to read what is beside its events.
-pub struct Place<'a> {
-    pub room: RoomNumber,
+pub struct RoomRef<'a> {
+    pub number: RoomNumber,
     pub id: &'a RoomId,
     pub snapshot: &'a Snapshot,
 }
@@ -75,8 +75,8 @@ impl<'a> Scene<'a> {
     }
 
     /// Where to read what is beside the events.
-    pub fn place(&self) -> Place<'_> {
-        Place { room: self.view.number, id: &self.view.id, snapshot: &self.snapshot }
+    pub fn room_ref(&self) -> RoomRef<'_> {
+        RoomRef { number: self.view.number, id: &self.view.id, snapshot: &self.snapshot }
     }
 
     /// Events by number, whether the user may see them or not.

@@ -25,4 +25,4 @@ mod user_rules;
 
 pub use by_rules::MAX_EVALUATED;
 pub use counts::{Counts, RoomCounts};
-pub use unread::{Reader, Unread};
+pub use unread::{NotifiedUser, Unread};

@@ -49,7 +49,7 @@ impl Weighter<(RoomNumber, OwnedUserId), Arc<Settled>> for Bytes {
 
 /// A user with the rules that notify them, to count many rooms with.
 #[derive(Clone)]
-pub struct Reader {
+pub struct NotifiedUser {
     user: OwnedUserId,
     rules: Arc<UserRules>,
 }
@@ -63,7 +63,11 @@ impl Unread {
     }
 
     /// A user's rules as they are in the snapshot: once for each response.
-    pub async fn reader(&self, snapshot: &Snapshot, user: &UserId) -> Result<Reader, StoreFault> {
+    pub async fn notified_user(
+        &self,
+        snapshot: &Snapshot,
+        user: &UserId,
+    ) -> Result<NotifiedUser, StoreFault> {
         let rows = Rows::read(snapshot, user).await?;
         let version = rows.version();
         let cached = self.0.users.get(user).filter(|rules| rules.version == version);
@@ -75,7 +79,7 @@ impl Unread {
                 rules
             }
         };
-        Ok(Reader { user: user.to_owned(), rules })
+        Ok(NotifiedUser { user: user.to_owned(), rules })
     }
 
     /// What the user has not read of a room, up to and with the event at `up_to`: `unread_notifications` for a client that does not use
@@ -85,33 +89,33 @@ impl Unread {
     pub async fn counts(
         &self,
         snapshot: &Snapshot,
-        reader: &Reader,
+        notified: &NotifiedUser,
         view: &RoomView,
         up_to: Position,
     ) -> Result<Counts, StoreFault> {
-        Ok(self.count(snapshot, reader, view, up_to, false).await?.room())
+        Ok(self.count(snapshot, notified, view, up_to, false).await?.room())
     }
 
     /// The same by main timeline and thread: for a client that asks for `unread_thread_notifications`.
     pub async fn counts_by_thread(
         &self,
         snapshot: &Snapshot,
-        reader: &Reader,
+        notified: &NotifiedUser,
         view: &RoomView,
         up_to: Position,
     ) -> Result<RoomCounts, StoreFault> {
-        Ok(self.count(snapshot, reader, view, up_to, true).await?.parts)
+        Ok(self.count(snapshot, notified, view, up_to, true).await?.parts)
     }
 
     async fn count(
         &self,
         snapshot: &Snapshot,
-        reader: &Reader,
+        notified: &NotifiedUser,
         view: &RoomView,
         up_to: Position,
         by_thread: bool,
     ) -> Result<Found, StoreFault> {
-        let Reader { user, rules } = reader;
+        let NotifiedUser { user, rules } = notified;
         let in_room = rules.in_room(view);
         if in_room == InRoom::Silent || view.members.membership(user) != Membership::Join {
             return Ok(Found::default());

@@ -13,7 +13,7 @@ use plop_state::pdu::ClientFormat;
 use ruma::api::client::context::get_context::v3::Request;
 
 use super::senders::members_of_senders;
-use crate::answer::{JsonAnswer, Pages, RoomList};
+use crate::answer::{JsonAnswer, Listed, RoomList};
 use crate::error::ApiError;
 use crate::extract::{Ruma, Session};
 
@@ -50,6 +50,6 @@ pub async fn context(
         let members = members_of_senders(&mut reader, Some(found.state), &events).await?;
         (StatePages::listed(reader.without_members(found.state).await?), members)
     };
-    let state = RoomList::of(&rooms, &reader, actor, Pages::Filtered(pages, Box::new(filter)));
+    let state = RoomList::of(&rooms, &reader, actor, Listed::Filtered(pages, Box::new(filter)));
     state.within(answer, "state", &members).answer().await
 }

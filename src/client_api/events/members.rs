@@ -9,7 +9,7 @@ use ruma::api::client::membership::{get_member_events, joined_members as joined}
 use ruma::events::room::member::MembershipState;
 
 use super::places::place;
-use crate::answer::{Pages, RoomList};
+use crate::answer::{Listed, RoomList};
 use crate::error::ApiError;
 use crate::extract::{Ruma, Session};
 
@@ -25,7 +25,7 @@ pub async fn members(
     };
     let mut reader = rooms.reader(session.actor(), &request.room_id).await?;
     let at = place(&rooms, &reader, request.at.as_deref()).await?;
-    let pages = Pages::Members(reader.members(at, filter).await?);
+    let pages = Listed::Members(reader.members(at, filter).await?);
     RoomList::of(&rooms, &reader, session.actor(), pages).answer().await
 }
 
@@ -36,7 +36,7 @@ pub async fn joined_members(
     Ruma(request): Ruma<joined::v3::Request>,
 ) -> Result<Response, ApiError> {
     let reader = rooms.reader(session.actor(), &request.room_id).await?;
-    let pages = Pages::Joined(reader.joined_members()?);
+    let pages = Listed::Joined(reader.joined_members()?);
     RoomList::of(&rooms, &reader, session.actor(), pages).answer().await
 }
 

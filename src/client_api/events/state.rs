@@ -13,7 +13,7 @@ use ruma::api::client::state::get_state_event_for_key::v3::StateEventFormat;
 use ruma::api::client::state::{get_state_events, send_state_event};
 use serde::Deserialize;
 
-use crate::answer::{Pages, RoomList};
+use crate::answer::{Listed, RoomList};
 use crate::error::ApiError;
 use crate::extract::{ActiveSession, Content, JsonText, Path, Query, Ruma, SendOptions, Session};
 
@@ -77,6 +77,6 @@ pub async fn list(
     Ruma(request): Ruma<get_state_events::v3::Request>,
 ) -> Result<Response, ApiError> {
     let reader = rooms.reader(session.actor(), &request.room_id).await?;
-    let pages = Pages::State(StatePages::of(reader.state_in_reach()?));
+    let pages = Listed::State(StatePages::of(reader.state_in_reach()?));
     RoomList::of(&rooms, &reader, session.actor(), pages).answer().await
 }

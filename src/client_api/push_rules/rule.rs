@@ -15,7 +15,7 @@ use crate::extract::{Json, Path, Query, Ruma, Session};
 
 /// Where a rule goes.
 #[derive(Deserialize)]
-pub struct Place {
+pub struct RulePlace {
     before: Option<String>,
     after: Option<String>,
 }
@@ -44,7 +44,7 @@ pub async fn put(
     State(accounts): State<Accounts>,
     session: Session,
     Path((kind, id)): Path<(RuleKind, String)>,
-    Query(place): Query<Place>,
+    Query(place): Query<RulePlace>,
     Json(body): Json<Body>,
 ) -> Result<Ruma<set_pushrule::v3::Response>, ApiError> {
     let rule = new_rule(&kind, id, body)?;

@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 async fn count(bed: &Bed, unread: &Unread, name: &str, count: u64, by_thread: bool) -> Duration {
     let snapshot = bed.db.snapshot();
     let view = bed.rooms.view_by_id(&bed.room).await.expect("the room");
-    let reader = unread.reader(&snapshot, &id(name)).await.expect("rules");
+    let reader = unread.notified_user(&snapshot, &id(name)).await.expect("rules");
     let up_to = snapshot.position();
     let start = Instant::now();
     for _ in 0..count {

@@ -12,7 +12,7 @@ use plop_ephemeral::{NewReceipt, ReceiptKind, Receipts, Thread};
 use plop_rooms::ops::send::{Redaction, Whose};
 use plop_rooms::schema::Arrivals;
 use plop_state::json::Object;
-use plop_unread::{Counts, Reader, RoomCounts, Unread};
+use plop_unread::{Counts, NotifiedUser, RoomCounts, Unread};
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId};
 use serde_json::{Value, json};
 
@@ -125,8 +125,8 @@ impl Bed {
         self.read(name, event, ReceiptKind::Public, Thread::Unthreaded).await;
     }
 
-    pub async fn reader(&self, snapshot: &Snapshot, name: &str) -> Reader {
-        self.unread.reader(snapshot, &id(name)).await.expect("rules")
+    pub async fn reader(&self, snapshot: &Snapshot, name: &str) -> NotifiedUser {
+        self.unread.notified_user(snapshot, &id(name)).await.expect("rules")
     }
 
     /// Notifications and highlights of a user now.
