@@ -23,7 +23,7 @@ use crate::shared::Parts;
 use crate::turns::take_turns;
 
 const PRESENCE: &str = "m.presence";
-/// Users who are looked at before others get a turn.
+/// Users who are looked at in one go; most rooms have fewer, and give nobody a turn.
 const USERS_AT_ONCE: usize = 256;
 
 /// Whether the filter wants any.
@@ -63,19 +63,20 @@ pub async fn present_in(presence: &Presence, members: &MemberTable) -> BTreeSet<
     if members.local_count() <= presence.known() {
         let joined: Vec<&OwnedUserId> = members.local().filter(|user| members.is_joined(user)).collect();
         for (index, some) in joined.chunks(USERS_AT_ONCE).enumerate() {
-            take_turns(index, 1).await;
+            take_turns(index, 2).await;
             present.extend(presence.known_of(some.iter().copied()));
         }
         return present;
     }
     let mut last = None;
-    loop {
+    for index in 0.. {
+        take_turns(index, 2).await;
         let some = presence.known_after(last.as_deref(), USERS_AT_ONCE);
-        let Some(user) = some.last() else { return present };
+        let Some(user) = some.last() else { break };
         last = Some(user.clone());
         present.extend(some.into_iter().filter(|user| members.is_joined(user)));
-        take_turns(0, 1).await;
     }
+    present
 }
 
 /// The presence of users for whom it changed. Of whom nothing is known any more is offline.

@@ -173,3 +173,39 @@ impl Filed {
         Some(met.into_iter().filter_map(with_user).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plop_ephemeral::ProcessStart;
+
+    use super::*;
+
+    fn at(counter: u64) -> LivePosition {
+        LivePosition { start: ProcessStart(1), counter }
+    }
+
+    fn user(number: u64) -> OwnedUserId {
+        OwnedUserId::try_from(format!("@u{number}:plop.example")).expect("a user id")
+    }
+
+    #[test]
+    fn a_user_is_filed_once_and_the_oldest_are_forgotten_beyond_the_bound() {
+        const ROOMS: usize = 5_000;
+        let rooms: Vec<RoomNumber> = (0..5_000).map(RoomNumber).collect();
+        let most = (MAX_PLACES / ROOMS) as u64;
+        let mut filed = Filed::new(at(0));
+        for counter in 1..=most {
+            filed.file(user(counter), at(counter), rooms.clone());
+        }
+        assert_eq!((filed.floor, filed.places.len()), (at(0), MAX_PLACES));
+        // One who changes again takes no more.
+        filed.file(user(2), at(most + 1), rooms.clone());
+        assert_eq!((filed.floor, filed.places.len()), (at(0), MAX_PLACES));
+        filed.file(user(most + 1), at(most + 2), rooms.clone());
+        assert_eq!((filed.floor, filed.places.len()), (at(1), MAX_PLACES));
+        assert!(!filed.users.contains_key(&user(1)) && filed.users.contains_key(&user(2)));
+        filed.file(user(most + 1), at(most + 3), Vec::new());
+        assert_eq!(filed.places.len(), MAX_PLACES - ROOMS);
+        assert_eq!((filed.users.len(), filed.changes.len(), filed.reached), (80, 80, at(most + 3)));
+    }
+}
