@@ -3,7 +3,8 @@
 //! Owns: [`Ingest`], and the stages that an event of another server passes before it is part of a room (server-server API, "Checks performed on
 //! receipt of a PDU"), from [`receive`] on: [`verifying`] (size, JSON, format, signatures, content hash), [`outliers`] (its auth events, fetched where they are
 //! missing), [`before`] (the state before it), [`judging`] (the rules by that state), [`place`] (the rules by the current one, its place in the room);
-//! [`missing`] and [`backfill`] for what lies between and below, [`waiting`] for what cannot be judged yet, [`join`] for rooms of other servers.
+//! [`missing`] and [`backfill`] for what lies between and below, [`waiting`] for what cannot be judged yet, [`join`] for rooms of other
+//! servers, [`intake`] for answers as large as a room.
 //!
 //! Does not own: transport ([`crate::remote`]), the rules ([`plop_state`]), who may hand over what beyond them.
 //!
@@ -18,6 +19,7 @@ mod checking;
 mod extremities;
 mod fairness;
 mod gate;
+mod intake;
 mod join;
 mod judging;
 mod missing;
@@ -27,6 +29,7 @@ mod outrun;
 mod place;
 mod receive;
 mod site;
+mod staging;
 mod turns;
 mod verifying;
 mod waiting;

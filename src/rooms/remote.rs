@@ -3,7 +3,8 @@
 //! Owns: [`Remote`], implemented by the federation client and, in tests, by a simulated network. Does not own: transport,
 //! authentication of requests, retries, back-off; or what an answer is worth ([`crate::ingest`] trusts nothing of it).
 //!
-//! Invariants: an answer is raw: every event in it passes all checks, as if it had been sent.
+//! Invariants: an answer is raw: every event in it passes all checks, as if it had been sent. One that may be as large as a room is handed over in
+//! parts ([`RoomParts`]); of the others each says how many events it has at most.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
@@ -40,12 +41,31 @@ pub struct StateIds {
     pub auth_chain: Vec<OwnedEventId>,
 }
 
-/// A state with its auth chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StateEvents {
-    pub state: Vec<RawPdu>,
-    pub auth_chain: Vec<RawPdu>,
+/// A part of an answer that may be as large as a room. Parts come in any number and in any order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomPart {
+    /// Events of the state.
+    State(Vec<RawPdu>),
+    /// Events of the auth chain.
+    AuthChain(Vec<RawPdu>),
+    /// The join with the signature of the server that let it in, where it gave one (`/send_join` only).
+    Join(RawPdu),
 }
+
+/// Such an answer while it comes. Whoever implements it has no more of it in memory than a part of about [`PART_BYTES`] and what is being read.
+pub trait RoomParts: Send {
+    /// The next part; `None` at the end of a whole answer.
+    ///
+    /// # Errors
+    /// The answer broke off, or is none. What has come so far is not the whole.
+    fn next(&mut self) -> Answer<'_, Option<RoomPart>>;
+}
+
+/// Such an answer.
+pub type RoomAnswer = Box<dyn RoomParts>;
+
+/// The text of the events in one part that is aimed at.
+pub const PART_BYTES: usize = 1 << 20;
 
 /// Which events between two places of the graph are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,16 +84,6 @@ pub struct JoinTemplate {
     pub version: RoomVersionId,
     /// The members of the event to be made.
     pub event: Object,
-}
-
-/// The room, for whoever has joined.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JoinAnswer {
-    /// The join with the signature of the server that let it in, where it gave one.
-    pub event: Option<RawPdu>,
-    /// The state before the join.
-    pub state: Vec<RawPdu>,
-    pub auth_chain: Vec<RawPdu>,
 }
 
 /// Requests to other servers (server-server API). Each has its own time limit; answers are limited in size.
@@ -95,7 +105,7 @@ pub trait Remote: Send + Sync {
         server: &'a ServerName,
         room: &'a RoomId,
         event: &'a EventId,
-    ) -> Answer<'a, Vec<RawPdu>>;
+    ) -> Answer<'a, RoomAnswer>;
 
     /// The state before an event, by ids (`/state_ids`).
     fn state_ids<'a>(
@@ -105,13 +115,13 @@ pub trait Remote: Send + Sync {
         event: &'a EventId,
     ) -> Answer<'a, StateIds>;
 
-    /// The state before an event (`/state`), for when most of it is not here.
+    /// The state before an event with its auth chain (`/state`), for when most of it is not here.
     fn state<'a>(
         &'a self,
         server: &'a ServerName,
         room: &'a RoomId,
         event: &'a EventId,
-    ) -> Answer<'a, StateEvents>;
+    ) -> Answer<'a, RoomAnswer>;
 
     /// Events between two places of the graph (`/get_missing_events`).
     fn missing_events<'a>(
@@ -139,11 +149,11 @@ pub trait Remote: Send + Sync {
         versions: &'a [RoomVersionId],
     ) -> Answer<'a, JoinTemplate>;
 
-    /// Hands over a join (`/send_join`).
+    /// Hands over a join, for the state before it with its auth chain (`/send_join`).
     fn send_join<'a>(
         &'a self,
         server: &'a ServerName,
         room: &'a RoomId,
         join: &'a Pdu,
-    ) -> Answer<'a, JoinAnswer>;
+    ) -> Answer<'a, RoomAnswer>;
 }

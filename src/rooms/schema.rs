@@ -108,6 +108,11 @@ plop_db::keyspaces! {
     /// received. Written and deleted by ingest. A redaction of one waits in `waiting_redactions`.
     pub WaitingEvents = 117 "waiting_events" Queue { (RoomNumber, OwnedEventId) => WaitingRow }
 
+    /// Texts of events from an answer as large as a room, by the answer and the order in which they were named, until all that they cite has come.
+    /// Written and read by ingest while it takes the answer in; deleted at its end, or at the next start. A redaction does not reach it:
+    /// none of them is an event of the room yet.
+    pub StagedEvents = 134 "staged_events" Queue { (RoomNumber, u64, u32) => Tail<String> }
+
     /// The signing keys of this server, by key id. Written once at the first start; read at start. Never deleted.
     pub SigningKeys = 118 "signing_keys" Point { String => SigningKeyRow }
 

@@ -79,7 +79,7 @@ impl Ingest {
         let mut raw = answer.unwrap_or_default();
         raw.truncate(limit);
         let mut events = Vec::new();
-        for event in self.verify_all(site, &raw).await.fit {
+        for event in self.verify_all(site, &raw).await {
             if placed(&reading, event.event_id()).await?.is_none() {
                 events.push(event);
             }

@@ -17,17 +17,13 @@ use plop_state_store::{EventNumber, Grove};
 use ruma::OwnedEventId;
 
 use super::gate::Ingest;
-use super::order::parents_first;
+use super::intake::{Intake, IntakeError, MAX_STATE};
 use super::site::Site;
-use super::verifying::Verdicts;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
 use crate::reading::RoomReading;
-use crate::remote::StateIds;
+use crate::remote::{RemoteError, StateIds};
 use crate::schema::Outcome;
-
-/// Events of a state and its auth chain that are looked at. Ten times the largest rooms that there are.
-const MAX_STATE: usize = 1_000_000;
 
 /// Missing events that are asked for one by one; for more, the whole state is.
 const MAX_SINGLE: usize = 50;
@@ -152,45 +148,37 @@ impl Ingest {
                 }
             }
         }
-        let mut verdicts = Verdicts::default();
+        let mut intake = self.intake(site, MAX_STATE);
+        match self.take_wanted(site, event, wanted, &mut intake).await {
+            Ok(()) => Ok(Some(intake.finish().await?.unfit)),
+            Err(IntakeError::Load(error)) => Err(error),
+            Err(IntakeError::TooLarge | IntakeError::Remote(_)) => Ok(None),
+        }
+    }
+
+    /// Takes in what is wanted of a state: all of it, or one by one.
+    async fn take_wanted(
+        &self,
+        site: &Site,
+        event: &Pdu,
+        mut wanted: BTreeSet<OwnedEventId>,
+        intake: &mut Intake<'_>,
+    ) -> Result<(), IntakeError> {
         if wanted.len() > MAX_SINGLE {
-            let Ok(whole) = self.remote.state(&site.from, &site.id, event.event_id()).await else {
-                return Ok(None);
-            };
-            let mut raw = whole.state;
-            raw.extend(whole.auth_chain);
-            raw.truncate(MAX_STATE);
-            verdicts = self.verify_all(site, &raw).await;
-            let shown: BTreeSet<_> = verdicts.fit.iter().map(|event| event.event_id()).collect();
-            wanted.retain(|id| {
-                !shown.contains(&**id) && !verdicts.unfit.contains(id) && !verdicts.undecided.contains(id)
-            });
+            intake.take(self.remote.state(&site.from, &site.id, event.event_id()).await?).await?;
+            wanted.retain(|id| !intake.has(id));
         }
         if wanted.len() > MAX_SINGLE {
             // The server does not show what it tells of.
-            return Ok(None);
+            return Err(RemoteError::Unreachable.into());
         }
         for id in wanted {
-            match self.fetch_event(site, &id).await {
-                Ok(Ok(event)) => verdicts.fit.push(event),
-                Ok(Err(reason)) => verdicts.unfit(id, &reason),
-                Err(_) => return Ok(None),
+            match self.fetch_event(site, &id).await? {
+                Ok(event) => intake.take_event(&event).await?,
+                Err(reason) => intake.refuse(&id, &reason),
             }
         }
-        let Verdicts { fit, mut unfit, undecided } = verdicts;
-        if site.has_waited {
-            unfit.extend(undecided);
-        }
-        if !unfit.is_empty() {
-            // What rests on one of them is no event of the room, either.
-            for event in parents_first(fit.iter().cloned(), Pdu::auth_events) {
-                if event.auth_events().iter().any(|cited| unfit.contains(cited)) {
-                    unfit.insert(event.event_id_owned().clone());
-                }
-            }
-        }
-        self.keep_outliers(site, fit).await?;
-        Ok(Some(unfit))
+        Ok(())
     }
 
     /// Writes a state that nothing points at yet, in batches.

@@ -3,6 +3,7 @@
 //! Owns: [`Ingest`] and what keeps its calls apart. Does not own: what it does, which is in the files of the stages.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use plop_base::Tasks;
 use plop_state_store::RoomNumber;
@@ -31,6 +32,8 @@ pub struct Ingest {
     pub(super) placing: Turns<RoomNumber>,
     /// Events that are tried again soon.
     pub(super) outrun: Outrun,
+    /// The number of the next answer that is as large as a room.
+    pub(super) answers: Arc<AtomicU64>,
 }
 
 impl Ingest {
@@ -45,6 +48,7 @@ impl Ingest {
             joins,
             placing: Turns::default(),
             outrun: Outrun::default(),
+            answers: Arc::default(),
         }
     }
 

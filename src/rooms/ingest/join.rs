@@ -25,12 +25,13 @@ use tokio::sync::oneshot;
 
 use super::checking::check_in;
 use super::gate::Ingest;
+use super::intake::{IntakeError, MAX_STATE};
 use super::site::Site;
 use crate::fault::StoreFault;
 use crate::loading::{LoadError, load_unjoined};
 use crate::operation::{Advance, Placement};
 use crate::reading::Changes;
-use crate::remote::{JoinAnswer, JoinTemplate, RemoteError};
+use crate::remote::{JoinTemplate, RawPdu, RemoteError, RoomAnswer};
 use crate::rooms::settle;
 use crate::schema::{Outcome, RoomIds, RoomRecords, RoomRow};
 use crate::slot::RoomSlot;
@@ -62,6 +63,9 @@ pub enum JoinError {
     Build(#[from] BuildError),
     #[error("the room's state does not hold: {0}")]
     State(&'static str),
+    /// More events, or more of what they cite, than are taken in.
+    #[error("the room is too large")]
+    TooLarge,
     #[error("the room does not allow the join: {0}")]
     Forbidden(AuthError),
     #[error("the server stops")]
@@ -73,6 +77,16 @@ pub enum JoinError {
 impl From<StoreFault> for JoinError {
     fn from(fault: StoreFault) -> Self {
         Self::Load(fault.into())
+    }
+}
+
+impl From<IntakeError> for JoinError {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::TooLarge => Self::TooLarge,
+            IntakeError::Remote(error) => Self::Remote(error),
+            IntakeError::Load(error) => Self::Load(error),
+        }
     }
 }
 
@@ -145,7 +159,6 @@ impl Ingest {
         let join = self.join_event(user, room, rules, &template).await?;
         let site = self.joining_site(server, room, rules).await?;
         let answer = self.remote.send_join(server, room, &join).await?;
-        let join = self.with_signature(&site, join, &answer).await;
         self.adopt(&site, join, answer).await
     }
 
@@ -235,23 +248,22 @@ impl Ingest {
     }
 
     /// The join as the resident server signed it, if that is still our event.
-    async fn with_signature(&self, site: &Site, join: Pdu, answer: &JoinAnswer) -> Pdu {
-        let Some(raw) = &answer.event else { return join };
-        match self.verify(site, raw).await {
+    async fn with_signature(&self, site: &Site, join: Pdu, signed: Option<RawPdu>) -> Pdu {
+        let Some(raw) = signed else { return join };
+        match self.verify(site, &raw).await {
             Ok(signed) if signed.event_id() == join.event_id() && same_content(&signed, &join) => signed,
             _ => join,
         }
     }
 
     /// Takes in the room and the join on top of it.
-    async fn adopt(&self, site: &Site, join: Pdu, answer: JoinAnswer) -> Result<OwnedEventId, JoinError> {
+    async fn adopt(&self, site: &Site, join: Pdu, answer: RoomAnswer) -> Result<OwnedEventId, JoinError> {
         let slot = Arc::clone(self.read(site).await?.slot());
-        let state = self.verify_all(site, &answer.state).await.fit;
-        let ids: Vec<_> = state.iter().map(|event| event.event_id_owned().clone()).collect();
-        let chain = self.verify_all(site, &answer.auth_chain).await.fit;
-        drop(answer);
-        self.keep_outliers(site, state.into_iter().chain(chain)).await?;
-        let state = self.told_entries(site, &ids).await?;
+        let mut intake = self.intake(site, MAX_STATE);
+        let signed = intake.take(answer).await?;
+        let state = intake.finish().await?.state;
+        let join = self.with_signature(site, join, signed).await;
+        let state = self.told_entries(site, &state).await?;
         match self.check_by_auth_events(site, &join).await? {
             Ok(()) => {}
             Err(NotAuthorised::Rejected(error)) => return Err(JoinError::Forbidden(error)),

@@ -45,7 +45,7 @@ impl Ingest {
             let mut raw = answer.unwrap_or_default();
             raw.truncate(LIMIT);
             let before = found.len();
-            for fetched in self.verify_all(site, &raw).await.fit {
+            for fetched in self.verify_all(site, &raw).await {
                 let is_here = placed(&reading, fetched.event_id()).await?.is_some();
                 if !is_here && fetched.depth() >= min_depth && fetched.event_id() != event.event_id() {
                     found.insert(fetched.event_id_owned().clone(), fetched);

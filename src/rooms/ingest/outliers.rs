@@ -5,14 +5,14 @@
 //! Invariants: an event becomes an outlier only when all that it cites is here, so an auth chain that could not be fetched to its end leaves
 //! nothing behind that looks complete. Walks are bounded in events and rounds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use plop_state::auth::{self, AuthError, Cited, NotAuthorised};
 use plop_state::{Pdu, Rules};
 use ruma::OwnedEventId;
 
 use super::gate::Ingest;
-use super::order::parents_first;
+use super::intake::IntakeError;
 use super::site::Site;
 use super::verifying::Unfit;
 use crate::event::RoomEvent;
@@ -59,26 +59,23 @@ impl Ingest {
 
     /// Asks for the auth chain of an event and keeps what of it can be judged.
     async fn fetch_auth_events(&self, site: &Site, event: &Pdu) -> Result<(), LoadError> {
-        let chain = self.remote.event_auth(&site.from, &site.id, event.event_id()).await;
-        let mut chain = chain.unwrap_or_default();
-        chain.truncate(MAX_CHAIN);
-        let mut fetched: BTreeMap<OwnedEventId, Pdu> = by_id(self.verify_all(site, &chain).await.fit);
+        let mut intake = self.intake(site, MAX_CHAIN);
+        if let Ok(chain) = self.remote.event_auth(&site.from, &site.id, event.event_id()).await {
+            // What has come before it broke off may do.
+            loaded(intake.take(chain).await)?;
+        }
         for _ in 0..ROUNDS {
-            let wanted = self.unknown_cited(site, event, &fetched).await?;
-            if wanted.is_empty() {
-                break;
-            }
-            let before = fetched.len();
-            for id in wanted.iter().take(EVENTS_IN_ROUND) {
-                if let Ok(Ok(event)) = self.fetch_event(site, id).await {
-                    fetched.insert(event.event_id_owned().clone(), event);
+            let mut has_found = false;
+            for id in intake.unknown(event, EVENTS_IN_ROUND).await? {
+                if let Ok(Ok(event)) = self.fetch_event(site, &id).await {
+                    has_found |= loaded(intake.take_event(&event).await)?.is_some();
                 }
             }
-            if fetched.len() == before {
+            if !has_found {
                 break;
             }
         }
-        self.keep_outliers(site, fetched.into_values()).await
+        intake.finish().await.map(drop)
     }
 
     /// One event by its id, verified; no event if nobody can be asked.
@@ -95,32 +92,10 @@ impl Ingest {
         Ok(event.and_then(|event| if event.event_id() == id { Ok(event) } else { Err(Unfit::OtherEvent) }))
     }
 
-    /// What an event and the fetched ones cite that is neither here nor fetched.
-    async fn unknown_cited(
-        &self,
-        site: &Site,
-        event: &Pdu,
-        fetched: &BTreeMap<OwnedEventId, Pdu>,
-    ) -> Result<BTreeSet<OwnedEventId>, LoadError> {
-        let reading = self.read(site).await?;
-        let mut unknown = BTreeSet::new();
-        let cited: BTreeSet<_> =
-            fetched.values().chain([event]).flat_map(|event| event.auth_events()).collect();
-        for id in cited {
-            if !fetched.contains_key(id) && reading.event_by_id(id).await?.is_none() {
-                unknown.insert(id.clone());
-            }
-        }
-        Ok(unknown)
-    }
-
-    /// Judges events by what they cite and keeps them as outliers, or as rejected. Those whose auth events are missing are left out.
-    pub(super) async fn keep_outliers(
-        &self,
-        site: &Site,
-        events: impl IntoIterator<Item = Pdu>,
-    ) -> Result<(), LoadError> {
-        let mut left = parents_first(events, Pdu::auth_events).into_iter().peekable();
+    /// Judges events by what they cite and keeps them as outliers, or as rejected. They come after those among them that they cite; those whose auth
+    /// events are missing are left out.
+    pub(super) async fn keep_in_order(&self, site: &Site, events: Vec<Pdu>) -> Result<(), LoadError> {
+        let mut left = events.into_iter().peekable();
         while left.peek().is_some() {
             let mut writer = self.guard(site).await?;
             let mut operation = writer.begin();
@@ -196,6 +171,11 @@ fn by_cited(
     auth::check_by_auth_events(event, site.rules, |id| known.get(id).cloned().unwrap_or(Cited::Missing))
 }
 
-fn by_id(events: Vec<Pdu>) -> BTreeMap<OwnedEventId, Pdu> {
-    events.into_iter().map(|event| (event.event_id_owned().clone(), event)).collect()
+/// What was taken of an answer, however it ended, unless it is the store that failed.
+fn loaded<T>(taken: Result<T, IntakeError>) -> Result<Option<T>, LoadError> {
+    match taken {
+        Ok(taken) => Ok(Some(taken)),
+        Err(IntakeError::TooLarge | IntakeError::Remote(_)) => Ok(None),
+        Err(IntakeError::Load(error)) => Err(error),
+    }
 }

@@ -122,7 +122,7 @@ impl Ingest {
         if is_here || !self.needs_number(reading, event).await? {
             return Ok(false);
         }
-        self.keep_outliers(site, [event.clone()]).await?;
+        self.keep_in_order(site, vec![event.clone()]).await?;
         Ok(true)
     }
 

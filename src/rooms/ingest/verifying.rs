@@ -2,17 +2,17 @@
 //!
 //! Owns: from raw bytes to an event that its server made. Does not own: whether the room lets it in.
 //!
-//! Invariants: keys are asked for once for all events of an answer; our own key is never asked for. An event whose content hash does not fit goes
+//! Invariants: keys are asked for once for all events of an answer ([`Claims`]); our own key is never asked for. An event whose content hash does not fit goes
 //! on redacted, and in no other form.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use plop_base::clock::UnixMillis;
-use plop_state::Pdu;
 use plop_state::pdu::FormatError;
 use plop_state::sign::{self, KeyId, SignatureError, Verified, VerifyKeys};
-use ruma::OwnedEventId;
+use plop_state::{Pdu, Rules};
+use ruma::OwnedServerName;
 
 use super::gate::Ingest;
 use super::site::Site;
@@ -25,7 +25,7 @@ const MAX_KEYS_OF_SERVER: usize = 16;
 const MAX_KEYS_OF_EVENT: usize = 2;
 
 /// Signatures checked before others get the thread.
-const AT_A_TIME: usize = 32;
+pub(super) const AT_A_TIME: usize = 32;
 
 /// Why what was handed over is no event of the room.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,20 +56,19 @@ impl Unfit {
     }
 }
 
-/// The events of an answer.
+/// By which keys some events claim to be signed, each key with how many of them.
 #[derive(Debug, Default)]
-pub(super) struct Verdicts {
-    pub fit: Vec<Pdu>,
-    /// Those that are no events of their servers, whatever is learnt yet.
-    pub unfit: BTreeSet<OwnedEventId>,
-    /// Those of which nothing can be said without further keys.
-    pub undecided: BTreeSet<OwnedEventId>,
-}
+pub(super) struct Claims(BTreeMap<OwnedServerName, BTreeMap<KeyId, usize>>);
 
-impl Verdicts {
-    pub fn unfit(&mut self, event: OwnedEventId, reason: &Unfit) {
-        let ids = if reason.is_final() { &mut self.unfit } else { &mut self.undecided };
-        ids.insert(event);
+impl Claims {
+    /// Adds those of an event. One that nobody can have signed has none, and is refused by the check.
+    pub fn note(&mut self, event: &Pdu, rules: &Rules) {
+        for (server, ids) in sign::keys_wanted(event, rules).unwrap_or_default() {
+            let of_server = self.0.entry(server).or_default();
+            for id in ids.into_iter().take(MAX_KEYS_OF_EVENT) {
+                *of_server.entry(id).or_default() += 1;
+            }
+        }
     }
 }
 
@@ -77,42 +76,32 @@ impl Ingest {
     /// Verifies one event.
     pub(super) async fn verify(&self, site: &Site, raw: &RawPdu) -> Result<Pdu, Unfit> {
         let event = parse(site, raw)?;
-        let keys = self.keys_for(site, std::slice::from_ref(&event)).await?;
+        let mut claims = Claims::default();
+        claims.note(&event, site.rules);
+        let keys = self.keys_for(claims).await?;
         check(site, event, &keys)
     }
 
-    /// Verifies the events of an answer, each on its own. What cannot be parsed has no id by which it could be named.
-    pub(super) async fn verify_all(&self, site: &Site, raw: &[RawPdu]) -> Verdicts {
+    /// Those events of a small answer that are events of their servers, each verified on its own.
+    pub(super) async fn verify_all(&self, site: &Site, raw: &[RawPdu]) -> Vec<Pdu> {
         let parsed: Vec<Pdu> = raw.iter().filter_map(|raw| parse(site, raw).ok()).collect();
-        let keys = self.keys_for(site, &parsed).await.unwrap_or_default();
-        let mut verdicts = Verdicts::default();
+        let mut claims = Claims::default();
+        parsed.iter().for_each(|event| claims.note(event, site.rules));
+        let keys = self.keys_for(claims).await.unwrap_or_default();
+        let mut fit = Vec::with_capacity(parsed.len());
         for (index, event) in parsed.into_iter().enumerate() {
             if index % AT_A_TIME == AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
             }
-            let id = event.event_id_owned().clone();
-            match check(site, event, &keys) {
-                Ok(event) => verdicts.fit.push(event),
-                Err(reason) => verdicts.unfit(id, &reason),
-            }
+            fit.extend(check(site, event, &keys));
         }
-        verdicts
+        fit
     }
 
-    /// The keys by which the events claim to be signed.
-    async fn keys_for(&self, site: &Site, events: &[Pdu]) -> Result<VerifyKeys, RemoteError> {
-        let mut claims = BTreeMap::<_, BTreeMap<KeyId, usize>>::new();
-        for event in events {
-            // An event that nobody can have signed is refused by the check.
-            for (server, ids) in sign::keys_wanted(event, site.rules).unwrap_or_default() {
-                let of_server = claims.entry(server).or_default();
-                for id in ids.into_iter().take(MAX_KEYS_OF_EVENT) {
-                    *of_server.entry(id).or_default() += 1;
-                }
-            }
-        }
+    /// The keys by which events claim to be signed.
+    pub(super) async fn keys_for(&self, claims: Claims) -> Result<VerifyKeys, RemoteError> {
         let mut wanted: KeysWanted =
-            claims.into_iter().map(|(server, ids)| (server, most_claimed(ids))).collect();
+            claims.0.into_iter().map(|(server, ids)| (server, most_claimed(ids))).collect();
         let core = self.rooms.core();
         let ours = wanted.remove(&core.server).is_some();
         let mut keys = if wanted.is_empty() { VerifyKeys::new() } else { self.remote.keys(&wanted).await? };
@@ -133,12 +122,14 @@ fn most_claimed(ids: BTreeMap<KeyId, usize>) -> BTreeSet<KeyId> {
     ids.into_iter().take(MAX_KEYS_OF_SERVER).map(|(id, _)| id).collect()
 }
 
-fn parse(site: &Site, raw: &RawPdu) -> Result<Pdu, Unfit> {
+/// An event of the room, from whoever it is.
+pub(super) fn parse(site: &Site, raw: &RawPdu) -> Result<Pdu, Unfit> {
     let event = Pdu::parse(raw.as_bytes(), site.rules)?;
     if event.room_id() == site.id { Ok(event) } else { Err(Unfit::OtherRoom) }
 }
 
-fn check(site: &Site, event: Pdu, keys: &VerifyKeys) -> Result<Pdu, Unfit> {
+/// The event as its server made it, or redacted.
+pub(super) fn check(site: &Site, event: Pdu, keys: &VerifyKeys) -> Result<Pdu, Unfit> {
     match sign::verify(&event, keys, site.rules)? {
         Verified::All => Ok(event),
         Verified::HashMismatch => Ok(event.redacted(site.rules)),

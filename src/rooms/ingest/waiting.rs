@@ -1,7 +1,7 @@
 //! Events that cannot be judged yet.
 //!
 //! Owns: the queue of a room, and another try: for all of it when something changes elsewhere ([`Ingest::retry_waiting`]), after a start
-//! ([`Ingest::retry_all_waiting`]), and by a task of the room for what was only outrun. Does not own: the stages.
+//! ([`Ingest::resume`]), and by a task of the room for what was only outrun. Does not own: the stages.
 //!
 //! Invariants: a waiting event is on disk before anybody is told so, and stays until it has its place or is no event of the room. The queue of a room
 //! is bounded, and a server that fills it gives up its own.
@@ -115,8 +115,10 @@ impl Ingest {
         Ok(judged)
     }
 
-    /// Judges again what waits in all rooms, and asks whoever handed it over: to be called once after a start. How many events wait no more.
-    pub async fn retry_all_waiting(&self) -> Result<usize, LoadError> {
+    /// Goes on where the process before has ended: to be called once after a start, before anything is taken in. Judges again what waits in all
+    /// rooms, and asks whoever handed it over. How many events wait no more.
+    pub async fn resume(&self) -> Result<usize, LoadError> {
+        self.forget_staged().await?;
         let mut judged = 0;
         let mut pages = Pages::new(KeyRange::<WaitingEvents>::all(), PAGE);
         while let Some(rows) = pages.next(&self.rooms.core().db.snapshot()).await? {

@@ -9,9 +9,9 @@ use plop_rooms::schema::{
     BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventRow, Events, HeadRow, Heads,
     History, JoinedSince, KEYSPACES, LastSent, MemberRow, Members, Membership, MentionRow, Mentions,
     Originals, Outcome, PartialServers, Projecting, ProjectingRow, PublishedRooms, RoomAliases, RoomIds,
-    RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StrippedState, StrippedStateRow,
-    Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey, TransactionRow,
-    Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
+    RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StagedEvents, StrippedState,
+    StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey,
+    TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
 };
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, KeyHash, RoomNumber};
@@ -166,6 +166,7 @@ fn put_waiting(rows: &mut Batch) {
     rows.put::<WaitingRedactions>(&(ROOM, id(), EVENT), &());
     let waiting = WaitingRow { from: "d.e".to_owned(), since: NOW, pdu: Tail("{}".to_owned()) };
     rows.put::<WaitingEvents>(&(ROOM, id()), &waiting);
+    rows.put::<StagedEvents>(&(ROOM, 5, 7), &Tail("{}".to_owned()));
 }
 
 fn put_server(rows: &mut Batch) {

@@ -112,9 +112,9 @@ async fn what_waits_is_tried_again_after_a_start() {
     let event = scene.on(&[gone], &scene.evil, "m.room.message", None, r#"{"body":"x"}"#).await;
     assert_eq!(scene.receive(&event).await, Verdict::Waiting, "nobody knows the state before it");
     let restarted = scene.restarted().await;
-    assert_eq!(restarted.ingest.retry_all_waiting().await.expect("the store works"), 0);
+    assert_eq!(restarted.ingest.resume().await.expect("the store works"), 0);
     scene.tells_state(&event, &[]).await;
-    assert_eq!(restarted.ingest.retry_all_waiting().await.expect("the store works"), 1);
+    assert_eq!(restarted.ingest.resume().await.expect("the store works"), 1);
     let number = view(&restarted, &scene.room).await.number;
     assert_eq!(outcome(&restarted, number, event.event_id_owned()).await, Some(Outcome::Accepted));
     assert_eq!(waiting(&scene).await, 0);

@@ -2,7 +2,7 @@
 
 use plop_rooms::ingest::JoinError;
 use plop_rooms::loading::LoadError;
-use plop_rooms::remote::{JoinAnswer, JoinTemplate, RawPdu};
+use plop_rooms::remote::{JoinTemplate, RawPdu};
 use plop_rooms::serve::ServeJoinError;
 use plop_state::Pdu;
 use plop_state::builder::EventBuilder;
@@ -13,7 +13,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, Server
 use crate::bed::json;
 use crate::sim_network::key;
 use crate::sim_room::{actor, create, picture, send};
-use crate::sim_scene::{EVIL, Scene};
+use crate::sim_scene::{EVIL, Scene, Told};
 
 pub fn evil_key() -> SigningKey {
     key(<&ServerName>::try_from(EVIL).expect("a name"), 66)
@@ -70,8 +70,7 @@ pub fn raw<'a>(events: impl IntoIterator<Item = &'a Pdu>) -> Vec<RawPdu> {
 pub fn offers(scene: &Scene, version: &str, event: Object, state: Vec<RawPdu>) {
     let version = RoomVersionId::try_from(version).expect("a version");
     *scene.puppet.template.lock().expect("not poisoned") = Some(JoinTemplate { version, event });
-    let answer = JoinAnswer { event: None, auth_chain: Vec::new(), state };
-    *scene.puppet.room.lock().expect("not poisoned") = answer;
+    *scene.puppet.room.lock().expect("not poisoned") = Told { state, ..Told::default() };
 }
 
 pub async fn join(scene: &Scene) -> Result<OwnedEventId, JoinError> {
@@ -160,6 +159,23 @@ async fn b3_64_a_join_without_what_it_rests_on_fails_and_can_be_tried_again() {
     let view = scene.server.rooms.view_by_id(&room_id()).await.expect("the room");
     assert!(view.members.is_joined(&scene.admin()));
     assert_eq!(picture(&scene.server, &room_id()).await.state.len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_parts_of_a_room_may_come_in_any_order() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let state = founded();
+    let cited: Vec<&Pdu> = state.iter().collect();
+    let invite = |number| {
+        let user = format!("@guest{number}:{EVIL}");
+        event(&cited, "m.room.member", &user, r#"{"membership":"invite"}"#, &evil_key())
+    };
+    let invites: Vec<Pdu> = (0..20).map(invite).collect();
+    offers(&scene, "11", template(&state, &scene.admin()), raw(invites.iter().chain(&state).rev()));
+    // Some of it comes a second time, as the auth chain.
+    scene.puppet.room.lock().expect("not poisoned").auth_chain = raw(state.iter().rev());
+    join(&scene).await.expect("joined");
+    assert_eq!(picture(&scene.server, &room_id()).await.state.len(), state.len() + invites.len() + 1);
 }
 
 /// The other server has the join when the request ends; the room would have a member that its own server does not know.

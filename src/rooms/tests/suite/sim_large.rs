@@ -1,10 +1,13 @@
 //! Changes of a room's state that are too large for one batch: joining, joining again, a state that resolves to another one.
 
-use plop_db::{Batch, KeyRange, Pages};
+use std::time::Duration;
+
+use plop_db::codec::Tail;
+use plop_db::{Batch, Direction, KeyRange, Pages};
 use plop_rooms::draft::EventDraft;
-use plop_rooms::ingest::Verdict;
-use plop_rooms::remote::StateEvents;
-use plop_rooms::schema::{MemberRow, Members, Projecting, ProjectingRow, UserRooms};
+use plop_rooms::ingest::{JoinError, Verdict};
+use plop_rooms::loading::LoadError;
+use plop_rooms::schema::{MemberRow, Members, Projecting, ProjectingRow, StagedEvents, UserRooms};
 use plop_state::Pdu;
 use plop_state::json::Value;
 use plop_state_store::RoomNumber;
@@ -15,7 +18,7 @@ use crate::bed::json;
 use crate::sim_joining::{event, evil_key, founded, join, offers, raw, room_id, template};
 use crate::sim_network::Server;
 use crate::sim_room::{picture, send, view};
-use crate::sim_scene::{EVIL, Scene};
+use crate::sim_scene::{EVIL, Scene, Told};
 
 /// Their rows take 9 MB, and a batch has 8.
 const MANY: usize = 150;
@@ -64,6 +67,14 @@ async fn is_behind(server: &Server, room: RoomNumber) -> bool {
     server.rooms.core().db.snapshot().get::<Projecting>(&room).await.expect("a read").is_some()
 }
 
+/// No answer that has been taken in, or was not, leaves anything behind.
+pub async fn nothing_is_staged(server: &Server) {
+    let core = server.rooms.core();
+    core.clock.sleep(Duration::from_secs(1)).await;
+    let rows = core.db.snapshot().scan(KeyRange::<StagedEvents>::all(), Direction::Forward, 1).await;
+    assert!(rows.expect("rows").rows.is_empty());
+}
+
 /// The rows are those of the state, and agree with each other.
 async fn is_whole(server: &Server, room: &OwnedRoomId, members: usize) {
     picture(server, room).await;
@@ -82,6 +93,7 @@ async fn a_room_of_any_size_is_joined_and_joined_again() {
     is_large(&scene, 5, "guest");
     join(&scene).await.expect("joined");
     is_whole(&scene.server, &room_id(), MANY + 2).await;
+    nothing_is_staged(&scene.server).await;
     let leave = crate::sim_room::member(scene.admin(), &scene.admin(), "leave");
     send(&scene.server, &room_id(), leave).await.expect("left");
     is_large(&scene, 6, "other");
@@ -107,10 +119,36 @@ async fn a_resolution_may_change_more_than_a_batch_takes() {
     }
     let last = scene.on(&missing, &scene.evil, "m.room.message", None, "{}").await;
     scene.tells_state(&last, &invites.iter().collect::<Vec<_>>()).await;
-    let whole = StateEvents { state: raw(&invites), auth_chain: Vec::new() };
+    let whole = Told { state: raw(&invites), ..Told::default() };
     scene.puppet.whole.lock().expect("not poisoned").insert(last.event_id_owned().clone(), whole);
     assert_eq!(scene.receive(&last).await, Verdict::Accepted);
     is_whole(&scene.server, &scene.room, before + MANY).await;
+}
+
+/// More of it than is kept in memory has come by then.
+#[tokio::test(start_paused = true)]
+async fn a_large_answer_that_breaks_off_leaves_nothing_behind() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    is_large(&scene, 5, "guest");
+    scene.puppet.room.lock().expect("not poisoned").breaks_off = true;
+    assert!(matches!(join(&scene).await, Err(JoinError::Remote(_))));
+    assert!(matches!(scene.server.rooms.view_by_id(&room_id()).await, Err(LoadError::NotHere)));
+    nothing_is_staged(&scene.server).await;
+    scene.puppet.room.lock().expect("not poisoned").breaks_off = false;
+    join(&scene).await.expect("joined");
+    is_whole(&scene.server, &room_id(), MANY + 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_process_that_died_has_staged_is_deleted_after_the_restart() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let number = view(&scene.server, &scene.room).await.number;
+    let mut batch = Batch::durable();
+    batch.put::<StagedEvents>(&(number, 0, 1), &Tail("{}".to_owned()));
+    scene.server.rooms.core().db.commit(batch).await.expect("a commit");
+    let restarted = scene.restarted().await;
+    assert_eq!(restarted.ingest.resume().await.expect("the store works"), 0);
+    nothing_is_staged(&restarted).await;
 }
 
 /// A crash right after the batch of the join: the rows that were to follow are not there.

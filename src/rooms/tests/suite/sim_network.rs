@@ -13,11 +13,11 @@ use plop_db::Db;
 use plop_rooms::event::RoomEvent;
 use plop_rooms::ingest::Ingest;
 use plop_rooms::remote::{
-    Answer, JoinAnswer, JoinTemplate, KeysWanted, MissingEvents, RawPdu, Remote, RemoteError, StateEvents,
-    StateIds,
+    Answer, JoinTemplate, KeysWanted, MissingEvents, RawPdu, Remote, RemoteError, RoomAnswer, RoomPart,
+    RoomParts, StateIds,
 };
 use plop_rooms::rooms::Rooms;
-use plop_rooms::serve::{Part, ServeError, ServedPages};
+use plop_rooms::serve::{Part, ServeError, ServeJoinError, ServedPages};
 use plop_state::Pdu;
 use plop_state::sign::VerifyKeys;
 use ruma::{EventId, OwnedEventId, OwnedServerName, RoomId, RoomVersionId, ServerName, UserId};
@@ -137,19 +137,34 @@ fn raw(events: Vec<Arc<RoomEvent>>) -> Vec<RawPdu> {
     events.iter().map(|event| event.pdu.canonical().into()).collect()
 }
 
-/// A state with its auth chain, or with an empty state an auth chain.
-pub async fn whole(mut served: ServedPages) -> Result<StateEvents, ServeError> {
-    let mut whole = StateEvents::default();
-    while let Some((part, events)) = served.events().await? {
-        match part {
-            Part::State => whole.state.extend(raw(events)),
-            Part::AuthChain => whole.auth_chain.extend(raw(events)),
-        }
-    }
-    Ok(whole)
+/// What another server gives, read while it is taken in.
+struct Given {
+    join: Option<RawPdu>,
+    pages: ServedPages,
 }
 
-/// The ids of the same.
+impl Given {
+    fn pages(pages: ServedPages) -> RoomAnswer {
+        Box::new(Self { join: None, pages })
+    }
+}
+
+impl RoomParts for Given {
+    fn next(&mut self) -> Answer<'_, Option<RoomPart>> {
+        Box::pin(async move {
+            if let Some(join) = self.join.take() {
+                return Ok(Some(RoomPart::Join(join)));
+            }
+            let page = self.pages.events().await.map_err(|error| RemoteError::Refused(error.to_string()))?;
+            Ok(page.map(|(part, events)| match part {
+                Part::State => RoomPart::State(raw(events)),
+                Part::AuthChain => RoomPart::AuthChain(raw(events)),
+            }))
+        })
+    }
+}
+
+/// The ids of a state and its auth chain.
 pub async fn whole_ids(mut served: ServedPages) -> Result<StateIds, ServeError> {
     let mut whole = StateIds::default();
     while let Some((part, ids)) = served.ids().await? {
@@ -190,10 +205,9 @@ impl Remote for Link {
         server: &'a ServerName,
         room: &'a RoomId,
         event: &'a EventId,
-    ) -> Answer<'a, Vec<RawPdu>> {
+    ) -> Answer<'a, RoomAnswer> {
         Box::pin(self.ask(server, async move |server: Server| {
-            let served = server.rooms.serve_event_auth(&self.from, room, event).await?;
-            Ok::<_, ServeError>(whole(served).await?.auth_chain)
+            server.rooms.serve_event_auth(&self.from, room, event).await.map(Given::pages)
         }))
     }
 
@@ -213,9 +227,9 @@ impl Remote for Link {
         server: &'a ServerName,
         room: &'a RoomId,
         event: &'a EventId,
-    ) -> Answer<'a, StateEvents> {
+    ) -> Answer<'a, RoomAnswer> {
         Box::pin(self.ask(server, async move |server: Server| {
-            whole(server.rooms.serve_state(&self.from, room, event).await?).await
+            server.rooms.serve_state(&self.from, room, event).await.map(Given::pages)
         }))
     }
 
@@ -259,13 +273,12 @@ impl Remote for Link {
         server: &'a ServerName,
         room: &'a RoomId,
         join: &'a Pdu,
-    ) -> Answer<'a, JoinAnswer> {
+    ) -> Answer<'a, RoomAnswer> {
         Box::pin(self.ask(server, async move |server: Server| {
             let given = join.canonical().into();
             let served = server.ingest.serve_send_join(&self.from, room, join.event_id(), &given).await?;
-            let event = Some(served.event.canonical().into());
-            let StateEvents { state, auth_chain } = whole(served.state).await?;
-            Ok::<_, plop_rooms::serve::ServeJoinError>(JoinAnswer { event, state, auth_chain })
+            let given = Given { join: Some(served.event.canonical().into()), pages: served.state };
+            Ok::<RoomAnswer, ServeJoinError>(Box::new(given))
         }))
     }
 }

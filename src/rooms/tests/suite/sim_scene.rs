@@ -1,6 +1,6 @@
 //! One honest server and one that says whatever a test wants it to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use plop_base::Random;
@@ -8,8 +8,8 @@ use plop_base::clock::UnixMillis;
 use plop_db::{Db, Hooks, MemoryDisk};
 use plop_rooms::ingest::Verdict;
 use plop_rooms::remote::{
-    Answer, JoinAnswer, JoinTemplate, KeysWanted, MissingEvents, RawPdu, Remote, RemoteError, StateEvents,
-    StateIds,
+    Answer, JoinTemplate, KeysWanted, MissingEvents, RawPdu, Remote, RemoteError, RoomAnswer, RoomPart,
+    RoomParts, StateIds,
 };
 use plop_rooms::schema::Outcome;
 use plop_state::builder::EventBuilder;
@@ -33,13 +33,42 @@ pub struct Puppet {
     pub missing: Mutex<Vec<RawPdu>>,
     pub history: Mutex<Vec<RawPdu>>,
     /// Whole states, by the event that they come before.
-    pub whole: Mutex<BTreeMap<OwnedEventId, StateEvents>>,
+    pub whole: Mutex<BTreeMap<OwnedEventId, Told>>,
     /// Keys of further servers, given by id.
     pub keys: Mutex<VerifyKeys>,
     pub template: Mutex<Option<JoinTemplate>>,
-    pub room: Mutex<JoinAnswer>,
+    pub room: Mutex<Told>,
     /// The joins that it was given.
     pub joins: Mutex<Vec<Pdu>>,
+}
+
+/// A state with its auth chain, told in small parts.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    pub state: Vec<RawPdu>,
+    pub auth_chain: Vec<RawPdu>,
+    /// It ends before its end.
+    pub breaks_off: bool,
+}
+
+/// What is left of it.
+struct Telling(VecDeque<Result<RoomPart, RemoteError>>);
+
+impl Told {
+    fn answer(self) -> RoomAnswer {
+        const PART: usize = 7;
+        let state = self.state.chunks(PART).map(|events| Ok(RoomPart::State(events.to_vec())));
+        let chain = self.auth_chain.chunks(PART).map(|events| Ok(RoomPart::AuthChain(events.to_vec())));
+        let end = self.breaks_off.then_some(Err(RemoteError::Unreachable));
+        Box::new(Telling(state.chain(chain).chain(end).collect()))
+    }
+}
+
+impl RoomParts for Telling {
+    fn next(&mut self) -> Answer<'_, Option<RoomPart>> {
+        let part = self.0.pop_front().transpose();
+        Box::pin(async move { part })
+    }
 }
 
 pub const EVIL: &str = "evil.example";
@@ -77,7 +106,7 @@ impl Remote for Puppet {
         given(self.events.lock().expect("not poisoned").get(event).cloned())
     }
 
-    fn event_auth<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, _: &'a EventId) -> Answer<'a, Vec<RawPdu>> {
+    fn event_auth<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, _: &'a EventId) -> Answer<'a, RoomAnswer> {
         given(None)
     }
 
@@ -85,8 +114,8 @@ impl Remote for Puppet {
         given(self.states.lock().expect("not poisoned").get(event).cloned())
     }
 
-    fn state<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, event: &'a EventId) -> Answer<'a, StateEvents> {
-        given(self.whole.lock().expect("not poisoned").get(event).cloned())
+    fn state<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, event: &'a EventId) -> Answer<'a, RoomAnswer> {
+        given(self.whole.lock().expect("not poisoned").get(event).cloned().map(Told::answer))
     }
 
     fn missing_events<'a>(
@@ -118,9 +147,9 @@ impl Remote for Puppet {
         given(self.template.lock().expect("not poisoned").clone())
     }
 
-    fn send_join<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, join: &'a Pdu) -> Answer<'a, JoinAnswer> {
+    fn send_join<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, join: &'a Pdu) -> Answer<'a, RoomAnswer> {
         self.joins.lock().expect("not poisoned").push(join.clone());
-        given(Some(self.room.lock().expect("not poisoned").clone()))
+        given(Some(self.room.lock().expect("not poisoned").clone().answer()))
     }
 }
 

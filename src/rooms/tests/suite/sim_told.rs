@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plop_rooms::ingest::Verdict;
-use plop_rooms::remote::{RawPdu, StateEvents};
+use plop_rooms::remote::RawPdu;
 use plop_rooms::schema::Outcome;
 use plop_state::Pdu;
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomVersionId};
@@ -11,7 +11,7 @@ use ruma::{EventId, OwnedEventId, OwnedUserId, RoomVersionId};
 use crate::bed::redaction;
 use crate::sim_network::key;
 use crate::sim_room::{actor, picture, timeline, view};
-use crate::sim_scene::{Scene, third_name};
+use crate::sim_scene::{Scene, Told, third_name};
 
 /// More events than are asked for one by one.
 const MANY: usize = 60;
@@ -38,7 +38,7 @@ async fn after_a_gap(scene: &Scene, joins: &[Pdu]) -> Pdu {
 
 /// The other server shows these as the state before an event.
 fn shows_whole(scene: &Scene, event: &Pdu, state: Vec<RawPdu>) {
-    let whole = StateEvents { state, auth_chain: Vec::new() };
+    let whole = Told { state, ..Told::default() };
     scene.puppet.whole.lock().expect("not poisoned").insert(event.event_id_owned().clone(), whole);
 }
 
