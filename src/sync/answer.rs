@@ -233,7 +233,7 @@ impl SyncAnswer {
             let Asking { user, filter, shared, .. } = &rooms.asking;
             self.met.remove(user);
             let met = self.met.difference(&self.presences);
-            presence.extend(presence::of_met(&shared.parts, met, &filter.presence).await?);
+            presence.extend(presence::of_met(shared, met, &filter.presence).await?);
         }
         self.writer.events("presence", &presence);
         self.writer.close();

@@ -30,6 +30,7 @@ mod outside;
 mod page_token;
 mod past;
 mod presence;
+mod presence_profiles;
 mod presence_rooms;
 mod receipts;
 pub mod request;

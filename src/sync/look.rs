@@ -77,7 +77,7 @@ impl Look<'_> {
         let mut apart = Apart {
             to_device,
             account_data: account_data::events(&account_data, &self.filter.account_data),
-            presence: presence::of_changed(&shared.parts, &presence, &self.filter.presence).await?,
+            presence: presence::of_changed(shared, &presence, &self.filter.presence).await?,
             ..Apart::default()
         };
         let rooms = self.rooms(frame, rooms, &mut apart).await?;

@@ -3,11 +3,11 @@
 //! Owns: whose presence is given, and its form. Does not own: what is known of it.
 //!
 //! Invariants: only users who share a room with the reader are told of, and never the reader. Those who are not there cost a read
-//! only when that is what changed. The name and the picture are read for those who are told of. What is new costs what changed in the reader's rooms.
+//! only when that is what changed. The name and the picture are read once for all who are told. What is new costs what changed in the reader's rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plop_accounts::profile::{MemberProfile, member_profiles};
+use plop_accounts::profile::MemberProfile;
 use plop_base::UnixMillis;
 use plop_db::ReadError;
 use plop_ephemeral::{LivePosition, Presence, PresenceSnapshot, PresenceState};
@@ -19,7 +19,7 @@ use ruma::{OwnedUserId, UserId};
 use crate::memberships::UserRoomSet;
 use crate::presence_rooms::{PresenceRooms, Sources};
 use crate::response::Events;
-use crate::shared::Parts;
+use crate::shared::Shared;
 use crate::turns::take_turns;
 
 const PRESENCE: &str = "m.presence";
@@ -81,7 +81,7 @@ pub async fn present_in(presence: &Presence, members: &MemberTable) -> BTreeSet<
 
 /// The presence of users for whom it changed. Of whom nothing is known any more is offline.
 pub async fn of_changed(
-    parts: &Parts,
+    shared: &Shared,
     changed: &BTreeSet<OwnedUserId>,
     filter: &EventFilter,
 ) -> Result<Events, ReadError> {
@@ -90,13 +90,13 @@ pub async fn of_changed(
     if changed.is_empty() {
         return Ok(Events::new());
     }
-    let known = parts.presence.get_many(&changed).await?;
-    events(parts, changed, known).await
+    let known = shared.parts.presence.get_many(&changed).await?;
+    events(shared, changed, known).await
 }
 
 /// The presence of users whom one has met, as far as they are there.
 pub async fn of_met<'u>(
-    parts: &Parts,
+    shared: &Shared,
     met: impl Iterator<Item = &'u OwnedUserId>,
     filter: &EventFilter,
 ) -> Result<Events, ReadError> {
@@ -104,14 +104,14 @@ pub async fn of_met<'u>(
         return Ok(Events::new());
     }
     let met: Vec<OwnedUserId> = met.filter(|user| filter.keeps_sender(user)).cloned().collect();
-    let known = parts.presence.get_present(&met);
+    let known = shared.parts.presence.get_present(&met);
     let there = known.iter().map(|known| known.user.clone()).collect();
-    events(parts, there, known).await
+    events(shared, there, known).await
 }
 
 /// The events of these users, of whom this is known.
 async fn events(
-    parts: &Parts,
+    shared: &Shared,
     users: Vec<OwnedUserId>,
     known: Vec<PresenceSnapshot>,
 ) -> Result<Events, ReadError> {
@@ -120,7 +120,8 @@ async fn events(
     }
     let known: BTreeMap<OwnedUserId, PresenceSnapshot> =
         known.into_iter().map(|known| (known.user.clone(), known)).collect();
-    let profiles = member_profiles(&parts.db.snapshot(), &users).await?;
+    let Shared { parts, presence_profiles, presence_rooms, .. } = shared;
+    let profiles = presence_profiles.of(&parts.db, presence_rooms, &users).await?;
     let (users, now) = (users.iter().zip(&profiles), parts.clock.now());
     Ok(users.map(|(user, profile)| event(user, known.get(user), profile, now)).collect())
 }

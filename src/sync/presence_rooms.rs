@@ -77,6 +77,12 @@ impl PresenceRooms {
         Ok(Some(changed))
     }
 
+    /// Where each of some users changed last, as far as that is filed.
+    pub fn last_changes(&self, users: &[OwnedUserId]) -> Vec<Option<LivePosition>> {
+        let filed = self.filed();
+        users.iter().map(|user| filed.users.get(user).copied()).collect()
+    }
+
     async fn catch_up(&self, sources: Sources<'_>) -> Result<(), ReadError> {
         let Sources { presence, memberships, changes } = sources;
         if self.filed().reached == presence.position() {

@@ -20,6 +20,7 @@ use crate::ids::RoomIds;
 use crate::ignored::IgnoredUsers;
 use crate::last_changes::LastChanges;
 use crate::memberships::Memberships;
+use crate::presence_profiles::PresenceProfiles;
 use crate::presence_rooms::{PresenceRooms, Sources};
 use crate::sent_members::SentMembers;
 use crate::tails::Tails;
@@ -45,6 +46,7 @@ pub struct Shared {
     pub changes: SharedChanges,
     pub memberships: Memberships,
     pub presence_rooms: PresenceRooms,
+    pub presence_profiles: PresenceProfiles,
     pub filters: SyncFilters,
     pub ignored: IgnoredUsers,
     /// Of rooms, where the changes do not reach back.
@@ -63,6 +65,7 @@ impl Shared {
             changes: SharedChanges::new(&parts.db, parts.rooms.core().server.clone()),
             memberships: Memberships::new(parts.db.clone()),
             presence_rooms: PresenceRooms::new(LivePosition { counter: 0, ..parts.presence.position() }),
+            presence_profiles: PresenceProfiles::default(),
             filters: SyncFilters::new(parts.accounts.clone()),
             ignored: IgnoredUsers::new(parts.db.clone()),
             last_events: LastChanges::default(),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use plop_db::Position;
+use plop_accounts::schema::Profiles;
+use plop_db::{Batch, Position};
 use plop_ephemeral::receipts::{NewReceipt, Receipts};
 use plop_ephemeral::{PresenceState, ReceiptKind, Thread};
 use plop_rooms::schema::Arrivals;
@@ -246,6 +247,36 @@ async fn a_new_name_comes_with_the_presence_of_its_user() {
     assert!(content.remove("last_active_ago").is_some());
     assert_eq!(content.remove("currently_active"), Some(value!(true)));
     assert_eq!(Value::Object(content.clone()), shown("online"));
+}
+
+/// The rows are gone, and nobody notices until they are told: what a thousand readers get is read once.
+#[tokio::test(start_paused = true)]
+async fn a_name_is_read_once_for_all_who_get_it_with_a_presence() {
+    let bed = Bed::new().await;
+    let room = bed.room("alice").await;
+    let (actor, bob) = (user("bob"), id("bob"));
+    bed.register("bob").await;
+    bed.accounts.set_profile_field(&actor, &bob, "displayname", &value!("Bob")).await.expect("a name");
+    let mut clients = Vec::new();
+    for name in ["bob", "carol", "dave"] {
+        bed.join(name, &room).await;
+        let mut client = bed.client(name);
+        client.sync().await;
+        clients.push(client);
+    }
+    let [_, carol, dave] = clients.as_mut_slice() else { panic!("three clients") };
+    let named = |answer: &Value| answer["presence"]["events"][0]["content"]["displayname"].clone();
+    bed.presence.set(&actor, &bob, PresenceState::Online, None).expect("a presence");
+    assert_eq!(named(&carol.sync().await), "Bob");
+    let mut batch = Batch::durable();
+    batch.delete::<Profiles>(&(bob.clone(), "displayname".to_owned()));
+    bed.db.commit(batch).await.expect("a commit");
+    assert_eq!(named(&dave.sync().await), "Bob");
+    bed.presence.profile_changed(&actor, &bob).expect("announced");
+    for client in [carol, dave] {
+        let answer = client.sync().await;
+        assert_eq!((presence(&answer).len(), named(&answer)), (1, Value::Null));
+    }
 }
 
 #[tokio::test(start_paused = true)]
