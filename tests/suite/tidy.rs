@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// The path crates with their ranks. A crate imports from ranks below its own; the crates of one rank that may import
 /// others of it name them. What tests build servers with stands above all: only tests may use it. So do the fuzz
 /// targets, and the load generator, which imports nobody.
-const RANKS: [(&str, &str, u8, &[&str]); 17] = [
+const RANKS: [(&str, &str, u8, &[&str]); 18] = [
     ("plop-base", "src/base", 0, &[]),
     ("plop-config", "src/config", 0, &[]),
     ("plop-db", "src/db", 1, &[]),
@@ -30,6 +30,7 @@ const RANKS: [(&str, &str, u8, &[&str]); 17] = [
     ("plop-bed", "tests/bed", 7, &[]),
     ("plop-bed-rooms", "tests/bed/rooms", 7, &["plop-bed"]),
     ("plop-bed-server", "tests/bed/server", 7, &["plop-bed", "plop-bed-rooms"]),
+    ("plop-fuzz", "fuzz", 7, &[]),
     (LOAD_GENERATOR, "bench", 7, &[]),
 ];
 
@@ -37,7 +38,7 @@ const RANKS: [(&str, &str, u8, &[&str]); 17] = [
 const LOAD_GENERATOR: &str = "plop-bench";
 
 /// Where this tree has Rust.
-const FOLDERS: [&str; 3] = ["src", "bench", "tests"];
+const FOLDERS: [&str; 4] = ["src", "bench", "fuzz", "tests"];
 
 /// A source file.
 struct Source {
