@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use plop_db::Position;
 use plop_db::codec::{Codec, Tail, decode, encode};
-use plop_rooms::rank::Rank;
+use plop_rooms::history_place::HistoryPlace;
 use plop_state_store::{EventNumber, RoomNumber};
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
@@ -28,7 +28,7 @@ const TYPES: [Check; 15] = [
     holds_for::<(OwnedUserId, OwnedDeviceId)>,
     holds_for::<(RoomNumber, Position)>,
     holds_for::<(RoomNumber, OwnedEventId, EventNumber)>,
-    holds_for::<(RoomNumber, Rank, Tail<String>)>,
+    holds_for::<(RoomNumber, HistoryPlace, Tail<String>)>,
     holds_for::<(OwnedServerName, OwnedRoomId)>,
 ];
 
