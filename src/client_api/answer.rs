@@ -14,14 +14,12 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use plop_base::Actor;
-use plop_rooms::fault::StoreFault;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::client_event::Detail;
 use plop_rooms::reader::filter::EventFilter;
 use plop_rooms::reader::members::{JoinedMember, JoinedPages, MemberPages};
 use plop_rooms::reader::state::StatePages;
-use plop_rooms::rooms::Rooms;
-use plop_rooms::view::RoomView;
+use plop_rooms::{RoomView, Rooms, StoreFault};
 use plop_state::json::TextWriter;
 use plop_state::pdu::ClientFormat;
 use tracing::{Instrument as _, Span};
@@ -213,9 +211,9 @@ impl RoomList {
     async fn page(&mut self, out: &mut TextWriter) -> Result<bool, StoreFault> {
         // Lists are read for users: `Rooms::reader` gives them to nobody else.
         let Some(user) = self.actor.user_id() else { return Ok(false) };
-        let (core, device) = (self.rooms.core(), self.actor.device_id());
-        let snapshot = core.db.snapshot();
-        let mut reader = RoomReader::new(core, Arc::clone(&self.view), snapshot, user, device).await?;
+        let device = self.actor.device_id();
+        let snapshot = self.rooms.db().snapshot();
+        let mut reader = RoomReader::new(&self.rooms, Arc::clone(&self.view), snapshot, user, device).await?;
         self.pages.next(&mut reader, out).await
     }
 }

@@ -9,7 +9,7 @@ use plop_accounts::Accounts;
 use plop_base::Clock;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
-use plop_rooms::rooms::Rooms;
+use plop_rooms::Rooms;
 use plop_sync::Syncing;
 use ruma::RoomVersionId;
 

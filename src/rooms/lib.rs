@@ -10,21 +10,21 @@
 //! of [`schema`].
 
 pub mod check;
-pub mod draft;
-pub mod event;
-pub mod event_store;
-pub mod fault;
+mod draft;
+mod event;
+mod event_store;
+mod fault;
 mod founding;
-pub mod history_place;
+mod history_place;
 pub mod identity;
 pub mod ingest;
-pub mod loading;
+mod loading;
 mod member_changes;
-pub mod members;
-pub mod operation;
+mod members;
+mod operation;
 pub mod ops;
-pub mod parameters;
-pub mod parts;
+mod parameters;
+mod parts;
 mod projection;
 pub mod reader;
 mod reading;
@@ -32,15 +32,35 @@ pub mod redaction;
 mod registry;
 pub mod remote;
 mod restricted_join;
-pub mod rooms;
+mod rooms;
 pub mod schema;
 pub mod serve;
 mod slot;
 mod state_change;
 mod state_lists;
 pub mod summary;
-pub mod thread;
+mod thread;
 mod totals;
 pub mod upkeep;
-pub mod view;
+mod view;
 mod writer;
+
+pub use event::RoomEvent;
+pub use event_store::{EventReadError, EventStore};
+pub use fault::StoreFault;
+pub use history_place::HistoryPlace;
+pub use loading::LoadError;
+pub use members::MemberTable;
+pub use parameters::RoomParameters;
+pub use rooms::Rooms;
+pub use thread::MAX_THREAD_HOPS;
+pub use view::RoomView;
+
+// Reachable, as what it shares with the suites of other crates is not all needed here.
+#[cfg(test)]
+#[path = "tests/suite/main.rs"]
+pub mod suite;
+
+// What is shared with the suites of other crates sees this crate by its name.
+#[cfg(test)]
+extern crate self as plop_rooms;

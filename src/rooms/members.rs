@@ -11,7 +11,6 @@ use plop_state_store::EventNumber;
 use ruma::{OwnedServerName, OwnedUserId, ServerName, UserId};
 
 use self::earliest::Earliest;
-pub use self::earliest::FIRST_MEMBERS;
 use crate::schema::Membership;
 
 /// How a user stands to the room, and the event that says so.
@@ -59,7 +58,7 @@ impl MemberTable {
         self.invited
     }
 
-    /// The first of those who are in the room or invited, in the order of their member events: [`FIRST_MEMBERS`] of them, or all.
+    /// The first of those who are in the room or invited, in the order of their member events: [`FIRST_MEMBERS`](earliest::FIRST_MEMBERS) of them, or all.
     pub fn first_present(&self) -> impl Iterator<Item = &OwnedUserId> {
         self.first_present.users()
     }
@@ -169,6 +168,7 @@ fn is_gone(member: &Member) -> bool {
 mod tests {
     use ruma::{owned_user_id, server_name, user_id};
 
+    use super::earliest::FIRST_MEMBERS;
     use super::*;
 
     fn member(membership: Membership) -> Option<Member> {

@@ -10,8 +10,9 @@ use futures_util::future::BoxFuture;
 use plop_base::{Clock, Random};
 use plop_db::{CommitError, Committed, Db, ReadError, Receipt};
 use plop_state::sign::SigningKey;
+use plop_state_store::tree::Tree;
 use plop_state_store::{RoomNumber, StateStore};
-use ruma::RoomId;
+use ruma::{RoomId, ServerName};
 use tokio::sync::Semaphore;
 
 use crate::event_store::EventStore;
@@ -71,8 +72,28 @@ impl Rooms {
         Ok(Self { core, registry, whole_states: Arc::new(Semaphore::new(STATES_AT_ONCE)) })
     }
 
+    /// The name of the server whose rooms they are.
+    pub fn server(&self) -> &ServerName {
+        &self.core.server
+    }
+
+    /// The database that they are in. Its rows are this crate's to write.
+    pub fn db(&self) -> &Db {
+        &self.core.db
+    }
+
+    /// Events by number and by id.
+    pub fn events(&self) -> &EventStore {
+        &self.core.events
+    }
+
+    /// Their states.
+    pub fn states(&self) -> &Tree {
+        &self.core.state.tree
+    }
+
     /// The parts below.
-    pub fn core(&self) -> &Core {
+    pub(crate) fn core(&self) -> &Core {
         &self.core
     }
 
@@ -119,7 +140,7 @@ impl Rooms {
     ///
     /// # Errors
     /// What `work` refuses; the room is then as it was.
-    pub async fn write<C, T, E>(
+    pub(crate) async fn write<C, T, E>(
         &self,
         number: RoomNumber,
         request: &C,
@@ -158,7 +179,7 @@ impl Rooms {
     }
 
     /// The guard of a room.
-    pub async fn writer(&self, number: RoomNumber) -> Result<RoomWriter, LoadError> {
+    pub(crate) async fn writer(&self, number: RoomNumber) -> Result<RoomWriter, LoadError> {
         RoomWriter::take(&self.core, &self.registry, number).await
     }
 }

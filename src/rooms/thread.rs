@@ -2,7 +2,7 @@
 //!
 //! Owns: the walk along relations. Does not own: reading events; whoever walks lends them.
 //!
-//! Invariants: at most [`MAX_HOPS`] events are looked at, so neither long chains nor cycles cost more. An event whose parent is not here is in
+//! Invariants: at most [`MAX_THREAD_HOPS`] events are looked at, so neither long chains nor cycles cost more. An event whose parent is not here is in
 //! the main timeline, and stays there.
 
 use plop_state::Pdu;
@@ -10,7 +10,7 @@ use plop_state::relation::Relation;
 use ruma::OwnedEventId;
 
 /// Relations that are followed, as the specification recommends.
-pub const MAX_HOPS: u32 = 3;
+pub const MAX_THREAD_HOPS: u32 = 3;
 
 /// Where a walk stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl ThreadWalk {
         self.hops += 1;
         if relation.is_thread() {
             Step::Found(Some(relation.event))
-        } else if self.hops < MAX_HOPS {
+        } else if self.hops < MAX_THREAD_HOPS {
             Step::Parent(relation.event)
         } else {
             Step::Found(None)

@@ -16,7 +16,6 @@ use crate::parts::Core;
 use crate::reading::RoomReading;
 use crate::registry::Registry;
 use crate::slot::{Ahead, RoomSlot};
-use crate::view::RoomView;
 
 /// The one guard of a room.
 pub struct RoomWriter {
@@ -42,11 +41,6 @@ impl RoomWriter {
     pub(crate) async fn of_slot(core: &Arc<Core>, slot: Arc<RoomSlot>) -> Self {
         let ahead = Arc::clone(slot.ahead()).lock_owned().await;
         Self { core: Arc::clone(core), slot, ahead }
-    }
-
-    /// The room as the next event will find it.
-    pub fn view(&self) -> &RoomView {
-        &self.ahead.view
     }
 
     /// The room as it is now, for work that must not hold the guard.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use plop_rooms::fault::StoreFault;
+use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, OwnedUserId};
 

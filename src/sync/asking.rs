@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plop_base::Actor;
-use plop_rooms::fault::StoreFault;
+use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
 

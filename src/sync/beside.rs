@@ -7,7 +7,7 @@
 use plop_accounts::account_data::all_account_data;
 use plop_db::ReadError;
 use plop_ephemeral::receipts::Receipt;
-use plop_rooms::fault::StoreFault;
+use plop_rooms::StoreFault;
 
 use crate::account_data;
 use crate::asking::Asking;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use plop_accounts::ignored_users;
 use plop_base::Actor;
 use plop_db::Position;
-use plop_rooms::fault::StoreFault;
+use plop_rooms::StoreFault;
 use plop_rooms::schema::Membership;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, UserId};

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use plop_db::Db;
-use plop_rooms::fault::StoreFault;
+use plop_rooms::StoreFault;
 use plop_rooms::reader::stripped::{stripped, stripped_state};
 use plop_rooms::schema::StrippedState;
 use plop_state_store::RoomNumber;

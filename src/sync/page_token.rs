@@ -7,7 +7,7 @@
 use std::str::FromStr;
 
 use plop_db::Identity;
-use plop_rooms::fault::StoreFault;
+use plop_rooms::StoreFault;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::token::HistoryToken;
 

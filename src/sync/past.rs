@@ -8,10 +8,8 @@
 use std::sync::Arc;
 
 use plop_db::Position;
-use plop_rooms::event::RoomEvent;
-use plop_rooms::event_store::EventReadError;
-use plop_rooms::fault::StoreFault;
 use plop_rooms::schema::{Arrivals, Membership};
+use plop_rooms::{EventReadError, RoomEvent, StoreFault};
 use plop_state::StateKey;
 use plop_state_store::EventNumber;
 use ruma::UserId;
@@ -129,5 +127,5 @@ async fn member_event_at(
 ) -> Result<Option<EventNumber>, StoreFault> {
     let Some(state) = timeline::state_at(scene, position).await? else { return Ok(None) };
     let key = StateKey::member(user.as_str());
-    Ok(scene.core.state.tree.get(&scene.snapshot, scene.view.grove(), state, &key).await?)
+    Ok(scene.rooms.states().get(&scene.snapshot, scene.view.grove(), state, &key).await?)
 }

@@ -11,7 +11,7 @@ use plop_accounts::profile::MemberProfile;
 use plop_base::UnixMillis;
 use plop_db::ReadError;
 use plop_ephemeral::{LivePosition, Presence, PresenceSnapshot, PresenceState};
-use plop_rooms::members::MemberTable;
+use plop_rooms::MemberTable;
 use plop_rooms::reader::filter::EventFilter;
 use plop_state::json::TextWriter;
 use ruma::{OwnedUserId, UserId};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plop_db::ReadError;
 use plop_ephemeral::{PresenceReadError, PresenceState};
-use plop_rooms::fault::StoreFault;
+use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 
 use crate::filter::FilterRefusal;

@@ -5,9 +5,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plop_rooms::event::RoomEvent;
-use plop_rooms::fault::StoreFault;
 use plop_rooms::reader::client_event::Detail;
+use plop_rooms::{RoomEvent, StoreFault};
 use plop_state_store::RoomNumber;
 use ruma::api::client::filter::LazyLoadOptions;
 use ruma::{OwnedRoomId, OwnedUserId};

@@ -8,14 +8,8 @@ use std::sync::Arc;
 
 use plop_base::Actor;
 use plop_db::Snapshot;
-use plop_rooms::event::RoomEvent;
-use plop_rooms::event_store::EventReadError;
-use plop_rooms::fault::StoreFault;
-use plop_rooms::loading::LoadError;
-use plop_rooms::parts::Core;
 use plop_rooms::reader::access::RoomReader;
-use plop_rooms::rooms::Rooms;
-use plop_rooms::view::RoomView;
+use plop_rooms::{EventReadError, LoadError, RoomEvent, RoomView, Rooms, StoreFault};
 use plop_state_store::tree::Difference;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, RoomNumber};
@@ -48,7 +42,7 @@ pub async fn view(rooms: &Rooms, number: RoomNumber) -> Result<Option<Arc<RoomVi
 
 /// A room, read for one user.
 pub struct Scene<'a> {
-    pub core: &'a Core,
+    pub rooms: &'a Rooms,
     pub view: Arc<RoomView>,
     pub snapshot: Snapshot,
     pub reader: RoomReader<'a>,
@@ -62,12 +56,11 @@ impl<'a> Scene<'a> {
         user: &'a UserId,
         number: RoomNumber,
     ) -> Result<Option<Self>, StoreFault> {
-        let core = rooms.core();
         let Some(view) = view(rooms, number).await? else { return Ok(None) };
-        let snapshot = core.db.snapshot();
+        let snapshot = rooms.db().snapshot();
         let reader =
-            RoomReader::new(core, Arc::clone(&view), snapshot.clone(), user, actor.device_id()).await?;
-        Ok(Some(Self { core, view, snapshot, reader }))
+            RoomReader::new(rooms, Arc::clone(&view), snapshot.clone(), user, actor.device_id()).await?;
+        Ok(Some(Self { rooms, view, snapshot, reader }))
     }
 
     pub fn number(&self) -> RoomNumber {
@@ -81,7 +74,7 @@ impl<'a> Scene<'a> {
 
     /// Events by number, whether the user may see them or not.
     pub async fn events(&self, numbers: &[EventNumber]) -> Result<Vec<Arc<RoomEvent>>, EventReadError> {
-        self.core.events.get_many(&self.snapshot, self.view.number, self.view.rules, numbers).await
+        self.rooms.events().get_many(&self.snapshot, self.view.number, self.view.rules, numbers).await
     }
 
     /// What is different in another state.
@@ -89,6 +82,6 @@ impl<'a> Scene<'a> {
         if before == after {
             return Ok(Vec::new());
         }
-        Ok(self.core.state.tree.diff(&self.snapshot, self.view.grove(), before, after).await?)
+        Ok(self.rooms.states().diff(&self.snapshot, self.view.grove(), before, after).await?)
     }
 }

@@ -10,7 +10,7 @@ use plop_db::Db;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::schema::ReceiptChanges;
 use plop_ephemeral::{LivePosition, Presence, Typing};
-use plop_rooms::rooms::Rooms;
+use plop_rooms::Rooms;
 use plop_rooms::schema::Timeline;
 use plop_unread::Unread;
 
@@ -62,7 +62,7 @@ impl Shared {
     /// From here on changes are remembered.
     pub fn new(parts: Parts) -> Self {
         Self {
-            changes: SharedChanges::new(&parts.db, parts.rooms.core().server.clone()),
+            changes: SharedChanges::new(&parts.db, parts.rooms.server().to_owned()),
             memberships: Memberships::new(parts.db.clone()),
             presence_rooms: PresenceRooms::new(LivePosition { counter: 0, ..parts.presence.position() }),
             presence_profiles: PresenceProfiles::default(),

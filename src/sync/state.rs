@@ -9,9 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use plop_rooms::event::RoomEvent;
-use plop_rooms::fault::StoreFault;
 use plop_rooms::reader::state::StatePages;
+use plop_rooms::{RoomEvent, StoreFault};
 use plop_state::StateKey;
 use plop_state_store::tree::{Difference, Root};
 use plop_state_store::{EventNumber, KeyHash};
@@ -104,7 +103,7 @@ pub async fn changes(
     let mut needed = Vec::new();
     if let Members::Of { users, sent } = members {
         let mut keys = member_keys(users);
-        keys.retain(|key| !changed.contains_key(&scene.core.state.tree.key_hash(key)));
+        keys.retain(|key| !changed.contains_key(&scene.rooms.states().key_hash(key)));
         needed = member_events(scene, root, &keys).await?;
         needed.retain(|number| sent.is_none_or(|sent| !sent.has(scene.number(), *number)));
     }
@@ -141,7 +140,7 @@ async fn member_events(
     state: Root,
     keys: &[StateKey],
 ) -> Result<Vec<EventNumber>, StoreFault> {
-    let (tree, grove) = (&scene.core.state.tree, scene.view.grove());
+    let (tree, grove) = (scene.rooms.states(), scene.view.grove());
     let numbers = tree.get_many(&scene.snapshot, grove, state, keys).await?;
     Ok(numbers.into_iter().flatten().collect())
 }

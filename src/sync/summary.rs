@@ -5,9 +5,8 @@
 //! Invariants: taken from the picture of the room, so it may be newer than the answer's position; it then comes again with the change. Its cost does not
 //! follow the number of members.
 
-use plop_rooms::members::MemberTable;
 use plop_rooms::summary::is_named;
-use plop_rooms::view::RoomView;
+use plop_rooms::{MemberTable, RoomView};
 use ruma::{OwnedUserId, UserId};
 
 use crate::response::Summary;

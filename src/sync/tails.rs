@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange, Position, ReadError, Snapshot};
-use plop_rooms::history_place::HistoryPlace;
+use plop_rooms::HistoryPlace;
 use plop_rooms::schema::{Timeline, TimelineRow};
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, RoomNumber};

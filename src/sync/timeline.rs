@@ -10,12 +10,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange, Position};
-use plop_rooms::event::RoomEvent;
-use plop_rooms::fault::StoreFault;
-use plop_rooms::history_place::HistoryPlace;
 use plop_rooms::reader::filter::EventFilter;
 use plop_rooms::reader::token::HistoryToken;
 use plop_rooms::schema::{BackwardExtremities, History, Timeline};
+use plop_rooms::{HistoryPlace, RoomEvent, StoreFault};
 use plop_state_store::EventNumber;
 use plop_state_store::tree::Root;
 use ruma::{OwnedUserId, UserId};

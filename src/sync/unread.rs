@@ -5,8 +5,7 @@
 //! Invariants: a count is exact at the answer's position, so it fits the events that the answer shows.
 
 use plop_db::{Position, Snapshot};
-use plop_rooms::fault::StoreFault;
-use plop_rooms::view::RoomView;
+use plop_rooms::{RoomView, StoreFault};
 
 use crate::asking::Asking;
 use crate::response::UnreadNotifications;

@@ -8,10 +8,8 @@
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange, Position};
-use plop_rooms::event::RoomEvent;
-use plop_rooms::fault::StoreFault;
-use plop_rooms::parts::Core;
 use plop_rooms::schema::{Timeline, TimelineRow};
+use plop_rooms::{RoomEvent, Rooms, StoreFault};
 use plop_state::push::{PushEvent, Reader, evaluate};
 use plop_state_store::EventNumber;
 use ruma::OwnedEventId;
@@ -72,7 +70,7 @@ impl Settled {
 
 /// Asks the rules about what came since they were asked last, and forgets what has been read or redacted.
 pub async fn settle(
-    core: &Core,
+    rooms: &Rooms,
     question: &Question<'_>,
     rules: &UserRules,
     known: Option<Arc<Settled>>,
@@ -80,7 +78,7 @@ pub async fn settle(
     let known = known.filter(|known| known.version == rules.version);
     let unread_from = unread_from(question).await?;
     let from = known.as_ref().map_or(unread_from, |known| known.through.max(unread_from));
-    let fresh = if from < question.up_to { ask(core, question, rules, from).await? } else { Vec::new() };
+    let fresh = if from < question.up_to { ask(rooms, question, rules, from).await? } else { Vec::new() };
     let through = known.as_ref().map_or(question.up_to, |known| known.through.max(question.up_to));
     let mut hits = known.as_ref().map_or_else(Vec::new, |known| known.hits.clone());
     hits.extend(fresh);
@@ -107,7 +105,7 @@ async fn unread_from(question: &Question<'_>) -> Result<Position, StoreFault> {
 
 /// What the rules say about the unread events after a position: those that notify, oldest first.
 async fn ask(
-    core: &Core,
+    rooms: &Rooms,
     question: &Question<'_>,
     rules: &UserRules,
     from: Position,
@@ -122,12 +120,12 @@ async fn ask(
     let mut setting = None;
     for chunk in unread.chunks(CHUNK) {
         let numbers: Vec<EventNumber> = chunk.iter().map(|(_, row)| row.event).collect();
-        let events = core.events.get_many(question.snapshot, room, question.view.rules, &numbers).await?;
+        let events = rooms.events().get_many(question.snapshot, room, question.view.rules, &numbers).await?;
         for ((position, row), event) in chunk.iter().zip(events) {
             if !may_notify(question, rules, &event) {
                 continue;
             }
-            let here = Setting::of(core, question, rules.asks_name, row.state, setting.take()).await?;
+            let here = Setting::of(rooms, question, rules.asks_name, row.state, setting.take()).await?;
             let reader = Reader { user: question.user, display_name: here.display_name.as_deref() };
             let context = here.context(question, row.joined);
             let said = evaluate(&rules.rules, &PushEvent::new(&event.pdu), &context, &reader);

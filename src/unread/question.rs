@@ -3,8 +3,8 @@
 //! Owns: the reads of the room's rows that both ways of counting need. Does not own: what they come to.
 
 use plop_db::{Direction, KeyRange, Position, ReadError, Snapshot};
+use plop_rooms::RoomView;
 use plop_rooms::schema::{MentionRow, Mentions, Timeline, TimelineRow, Totals};
-use plop_rooms::view::RoomView;
 use ruma::UserId;
 
 use crate::marks::Marks;

@@ -3,8 +3,7 @@
 //! Owns: the powers and the reader's name in a state. Invariants: of a run of events with the same state it is read once, and of the current
 //! state mostly not at all.
 
-use plop_rooms::fault::StoreFault;
-use plop_rooms::parts::Core;
+use plop_rooms::{Rooms, StoreFault};
 use plop_state::StateKey;
 use plop_state::auth::Authority;
 use plop_state::json::Value;
@@ -31,7 +30,7 @@ enum Powers {
 impl Setting {
     /// The facts of a state; `before`, those of the event looked at before.
     pub async fn of(
-        core: &Core,
+        rooms: &Rooms,
         question: &Question<'_>,
         asks_name: bool,
         state: Root,
@@ -44,13 +43,13 @@ impl Setting {
             Powers::Current
         } else {
             let levels = StateKey::new("m.room.power_levels", "");
-            powers(core, question, number(core, question, state, &levels).await?).await?
+            powers(rooms, question, number(rooms, question, state, &levels).await?).await?
         };
         let mut display_name = None;
         if asks_name {
             let member = StateKey::new("m.room.member", question.user.as_str());
-            if let Some(member) = number(core, question, state, &member).await? {
-                display_name = name(core, question, member).await?;
+            if let Some(member) = number(rooms, question, state, &member).await? {
+                display_name = name(rooms, question, member).await?;
             }
         }
         Ok(Self { state, powers, display_name })
@@ -68,17 +67,17 @@ impl Setting {
 
 /// The event under a key of a state.
 async fn number(
-    core: &Core,
+    rooms: &Rooms,
     question: &Question<'_>,
     state: Root,
     key: &StateKey,
 ) -> Result<Option<EventNumber>, StoreFault> {
-    Ok(core.state.tree.get(question.snapshot, question.view.grove(), state, key).await?)
+    Ok(rooms.states().get(question.snapshot, question.view.grove(), state, key).await?)
 }
 
 /// The powers in a state with this power levels event. The create event is that of the room for ever.
 async fn powers(
-    core: &Core,
+    rooms: &Rooms,
     question: &Question<'_>,
     levels: Option<EventNumber>,
 ) -> Result<Powers, StoreFault> {
@@ -88,7 +87,7 @@ async fn powers(
     }
     let Some(create) = view.kept_type("m.room.create") else { return Ok(Powers::Other(None)) };
     let levels = match levels {
-        Some(levels) => Some(core.events.get(question.snapshot, view.number, view.rules, levels).await?),
+        Some(levels) => Some(rooms.events().get(question.snapshot, view.number, view.rules, levels).await?),
         None => None,
     };
     let authority = Authority::new(&create.pdu, levels.as_ref().map(|levels| &levels.pdu), view.rules);
@@ -96,11 +95,11 @@ async fn powers(
 }
 
 async fn name(
-    core: &Core,
+    rooms: &Rooms,
     question: &Question<'_>,
     member: EventNumber,
 ) -> Result<Option<String>, StoreFault> {
     let view = question.view;
-    let member = core.events.get(question.snapshot, view.number, view.rules, member).await?;
+    let member = rooms.events().get(question.snapshot, view.number, view.rules, member).await?;
     Ok(member.pdu.content_object().get("displayname").and_then(Value::as_str).map(ToOwned::to_owned))
 }

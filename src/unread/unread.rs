@@ -5,10 +5,8 @@
 use std::sync::Arc;
 
 use plop_db::{Position, Snapshot};
-use plop_rooms::fault::StoreFault;
-use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::Membership;
-use plop_rooms::view::RoomView;
+use plop_rooms::{RoomView, Rooms, StoreFault};
 use plop_state::push::InRoom;
 use plop_state_store::RoomNumber;
 use quick_cache::Weighter;
@@ -133,7 +131,7 @@ impl Unread {
             InRoom::Own => {
                 let key = (view.number, user.clone());
                 let known = self.0.settled.get(&key);
-                let settled = by_rules::settle(self.0.rooms.core(), &question, rules, known.clone()).await?;
+                let settled = by_rules::settle(&self.0.rooms, &question, rules, known.clone()).await?;
                 if !known.is_some_and(|known| Arc::ptr_eq(&known, &settled)) {
                     self.0.settled.insert(key, Arc::clone(&settled));
                 }

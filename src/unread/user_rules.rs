@@ -8,7 +8,7 @@ use plop_accounts::ignored_users::{self, IgnoredUsers};
 use plop_accounts::push_rules::{self, PushRules};
 use plop_accounts::schema::{AccountData, AccountDataRow};
 use plop_db::{Position, ReadError, Snapshot};
-use plop_rooms::view::RoomView;
+use plop_rooms::RoomView;
 use plop_state::push::{InRoom, RulesByRoom};
 use ruma::push::{AnyPushRuleRef, PushCondition, Ruleset};
 use ruma::{OwnedUserId, UserId};

@@ -3,7 +3,7 @@
 //! Invariant: a room that is not here and one that is none of the user's business are answered alike, and so are an event that is not there and one that
 //! may not be seen.
 
-use plop_rooms::loading::LoadError;
+use plop_rooms::LoadError;
 use plop_rooms::reader::access::ReadRefusal;
 use plop_rooms::reader::filter::TooManyPatterns;
 use plop_rooms::reader::receipt::NotRead;

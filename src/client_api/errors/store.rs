@@ -6,8 +6,7 @@ use plop_accounts::StoreError;
 use plop_accounts::attempts::Limited;
 use plop_accounts::passwords::Busy;
 use plop_db::{CommitError, ReadError};
-use plop_rooms::event_store::EventReadError;
-use plop_rooms::fault::StoreFault;
+use plop_rooms::{EventReadError, StoreFault};
 
 use crate::error::ApiError;
 

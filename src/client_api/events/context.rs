@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use plop_rooms::event::RoomEvent;
 use plop_rooms::reader::client_event::Detail;
 use plop_rooms::reader::filter::EventFilter;
 use plop_rooms::reader::state::StatePages;
-use plop_rooms::rooms::Rooms;
+use plop_rooms::{RoomEvent, Rooms};
 use plop_state::pdu::ClientFormat;
 use ruma::api::client::context::get_context::v3::Request;
 

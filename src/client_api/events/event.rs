@@ -1,8 +1,8 @@
 //! `GET /_matrix/client/v3/rooms/{roomId}/event/{eventId}`.
 
 use axum::extract::State;
+use plop_rooms::Rooms;
 use plop_rooms::reader::client_event::Detail;
-use plop_rooms::rooms::Rooms;
 use plop_state::pdu::ClientFormat;
 use ruma::api::client::room::get_room_event::v3::Request;
 

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use plop_rooms::Rooms;
 use plop_rooms::reader::members::MemberFilter;
-use plop_rooms::rooms::Rooms;
 use plop_rooms::schema::Membership;
 use ruma::api::client::membership::{get_member_events, joined_members as joined};
 use ruma::events::room::member::MembershipState;

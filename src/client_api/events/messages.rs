@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use plop_db::Direction;
+use plop_rooms::Rooms;
 use plop_rooms::reader::client_event::Detail;
 use plop_rooms::reader::filter::EventFilter;
 use plop_rooms::reader::history::PageRequest;
-use plop_rooms::rooms::Rooms;
 use plop_state::pdu::ClientFormat;
 use ruma::api::client::filter::{LazyLoadOptions, RoomEventFilter};
 use ruma::{OwnedRoomId, UInt, api};

@@ -2,9 +2,9 @@
 //!
 //! Invariant: what a token stands for is looked up for those alone who may look at the room: also an error would tell a stranger something.
 
+use plop_rooms::Rooms;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::token::HistoryToken;
-use plop_rooms::rooms::Rooms;
 use plop_sync::PageToken;
 
 use crate::error::ApiError;
@@ -19,5 +19,5 @@ pub async fn place(
     let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
     reader.admitted()?;
     let token: PageToken = token.parse().map_err(|_| ApiError::invalid_param("There is no such token."))?;
-    Ok(Some(token.place(reader, rooms.core().db.identity()).await?))
+    Ok(Some(token.place(reader, rooms.db().identity()).await?))
 }

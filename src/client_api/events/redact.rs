@@ -1,8 +1,8 @@
 //! `PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}`.
 
 use axum::extract::State;
+use plop_rooms::Rooms;
 use plop_rooms::ops::send::{Redaction, Whose};
-use plop_rooms::rooms::Rooms;
 use ruma::api::client::redact::redact_event::v3::{Request, Response};
 
 use crate::error::ApiError;

@@ -1,8 +1,8 @@
 //! `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`, and the same without a transaction id.
 
 use axum::extract::State;
+use plop_rooms::Rooms;
 use plop_rooms::ops::send::SendEvent;
-use plop_rooms::rooms::Rooms;
 use ruma::OwnedRoomId;
 use ruma::api::client::message::send_message_event::v3::Response;
 

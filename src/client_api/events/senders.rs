@@ -5,10 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plop_rooms::event::RoomEvent;
-use plop_rooms::fault::StoreFault;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::client_event::Detail;
+use plop_rooms::{RoomEvent, StoreFault};
 use plop_state::StateKey;
 use plop_state::pdu::ClientFormat;
 use plop_state_store::tree::Root;

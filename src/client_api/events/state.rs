@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use plop_rooms::Rooms;
 use plop_rooms::ops::send::SendEvent;
 use plop_rooms::reader::client_event::Detail;
 use plop_rooms::reader::state::StatePages;
-use plop_rooms::rooms::Rooms;
 use plop_state::StateKey;
 use plop_state::pdu::ClientFormat;
 use ruma::OwnedRoomId;

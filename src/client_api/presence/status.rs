@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use plop_base::Clock;
 use plop_ephemeral::{Presence, PresenceState};
-use plop_rooms::rooms::Rooms;
+use plop_rooms::Rooms;
 use ruma::api::client::presence::{get_presence, set_presence};
 use ruma::presence::PresenceState as Wire;
 

@@ -1,7 +1,7 @@
 //! Aliases of this server: `/directory/room/{roomAlias}`, `/rooms/{roomId}/aliases`.
 
 use axum::extract::State;
-use plop_rooms::rooms::Rooms;
+use plop_rooms::Rooms;
 use ruma::api::client::alias::{create_alias, delete_alias, get_alias};
 use ruma::api::client::room::aliases;
 

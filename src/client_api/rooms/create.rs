@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::State;
+use plop_rooms::Rooms;
 use plop_rooms::ops::create::{CreateRoom, InitialState, Preset};
-use plop_rooms::rooms::Rooms;
 use plop_state::json::{Object, Value};
 use ruma::api::client::room::Visibility;
 use ruma::api::client::room::create_room::v3::{Request, Response, RoomPreset};

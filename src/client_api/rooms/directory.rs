@@ -1,9 +1,9 @@
 //! The directory of published rooms: `/directory/list/room/{roomId}`, `/publicRooms`.
 
 use axum::extract::State;
+use plop_rooms::Rooms;
 use plop_rooms::ops::directory::{DirectoryPage, DirectoryQuery};
 use plop_rooms::ops::refusal::Refusal;
-use plop_rooms::rooms::Rooms;
 use plop_rooms::summary::RoomSummary;
 use ruma::api::client::directory::{
     get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
@@ -105,7 +105,7 @@ fn query(limit: Option<UInt>, since: Option<&str>) -> Result<DirectoryQuery, Api
 
 fn check_server(rooms: &Rooms, server: Option<&ServerName>) -> Result<(), ApiError> {
     match server {
-        Some(server) if *server != rooms.core().server => {
+        Some(server) if server != rooms.server() => {
             Err(ApiError::invalid_param("The directories of other servers cannot be asked."))
         }
         _ => Ok(()),

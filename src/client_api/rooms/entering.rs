@@ -3,8 +3,8 @@
 //! What a client sends in the body goes into the member event, as other servers do it.
 
 use axum::extract::State;
+use plop_rooms::Rooms;
 use plop_rooms::ops::refusal::Refusal;
-use plop_rooms::rooms::Rooms;
 use plop_state::json::{Object, Value};
 use ruma::api::client::knock::knock_room;
 use ruma::api::client::membership::{join_room_by_id, join_room_by_id_or_alias};

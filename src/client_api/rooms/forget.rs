@@ -1,7 +1,7 @@
 //! `POST /_matrix/client/v3/rooms/{roomId}/forget`.
 
 use axum::extract::State;
-use plop_rooms::rooms::Rooms;
+use plop_rooms::Rooms;
 use ruma::api::client::membership::forget_room::v3::{Request, Response};
 
 use crate::error::ApiError;

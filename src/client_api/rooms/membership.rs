@@ -1,7 +1,7 @@
 //! Inviting, leaving, removing and banning (client-server API, "Room membership").
 
 use axum::extract::State;
-use plop_rooms::rooms::Rooms;
+use plop_rooms::Rooms;
 use plop_state::json::Object;
 use ruma::api::client::membership::invite_user::v3::InvitationRecipient;
 use ruma::api::client::membership::{

@@ -1,8 +1,8 @@
 //! `POST /_matrix/client/v3/rooms/{roomId}/upgrade`.
 
 use axum::extract::State;
+use plop_rooms::Rooms;
 use plop_rooms::ops::upgrade::UpgradeRoom;
-use plop_rooms::rooms::Rooms;
 use ruma::api::client::room::upgrade_room::v3::{Request, Response};
 
 use crate::error::ApiError;

@@ -112,19 +112,20 @@ impl Rooms {
         let user = reading_user(actor)?;
         let view = self.view_by_id(room).await?;
         let snapshot = self.core().db.snapshot();
-        Ok(RoomReader::new(self.core(), view, snapshot, user, actor.device_id()).await?)
+        Ok(RoomReader::new(self, view, snapshot, user, actor.device_id()).await?)
     }
 }
 
 impl<'a> RoomReader<'a> {
     /// `snapshot` is no older than `view`. The device is the one that gets its transaction ids back.
     pub async fn new(
-        core: &'a Core,
+        rooms: &'a Rooms,
         view: Arc<RoomView>,
         snapshot: Snapshot,
         user: &'a UserId,
         device: Option<&'a DeviceId>,
     ) -> Result<Self, StoreFault> {
+        let core = rooms.core();
         let standing = standing(core, &view, &snapshot, user).await?;
         Ok(Self {
             core,

@@ -2,7 +2,7 @@
 //!
 //! Owns: whether a user can have read up to an event, in a thread or not, and where that is in the live stream. Does not own: receipts.
 //!
-//! Invariants: only a member reads up to somewhere. At most [`MAX_HOPS`] relations are followed.
+//! Invariants: only a member reads up to somewhere. At most [`MAX_THREAD_HOPS`] relations are followed.
 
 use plop_db::Position;
 use plop_state::relation::Relation;
@@ -12,7 +12,7 @@ use ruma::EventId;
 use super::access::{ReadRefusal, RoomReader, Standing};
 use crate::fault::StoreFault;
 use crate::schema::Arrivals;
-use crate::thread::MAX_HOPS;
+use crate::thread::MAX_THREAD_HOPS;
 
 /// What part of a room has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl RoomReader<'_> {
     /// Whether an event is the root of a thread, in the thread, or relates to one that is.
     async fn belongs_to(&mut self, event: &EventId, root: &EventId) -> Result<bool, StoreFault> {
         let mut id = event.to_owned();
-        for _ in 0..=MAX_HOPS {
+        for _ in 0..=MAX_THREAD_HOPS {
             if id == root {
                 return Ok(true);
             }

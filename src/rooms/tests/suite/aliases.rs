@@ -6,7 +6,7 @@ use plop_rooms::ops::send::SendEvent;
 use plop_state::json::Object;
 use ruma::{OwnedRoomAliasId, RoomAliasId, RoomId, RoomVersionId, room_id};
 
-use crate::bed::{Bed, json, private_room, user};
+use crate::suite::bed::{Bed, json, private_room, user};
 
 const PUBLIC: Option<&str> = Some(r#"{"join_rule":"public"}"#);
 

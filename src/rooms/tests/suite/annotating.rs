@@ -4,7 +4,7 @@ use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomVersionId, owned_event_id};
 
-use crate::bed::{Bed, json, redaction, user};
+use crate::suite::bed::{Bed, json, redaction, user};
 
 fn annotation(kind: &str, rel_type: &str, target: &EventId, key: &str) -> SendEvent {
     let relation = format!(r#"{{"rel_type":"{rel_type}","event_id":"{target}","key":"{key}"}}"#);

@@ -3,13 +3,14 @@
 use std::ops::Deref;
 
 pub use plop_bed::{Ground, id, json, user};
-use plop_bed_rooms::RoomBed;
-pub use plop_bed_rooms::{keyspaces, private_room};
 use plop_rooms::ops::create::{CreateRoom, InitialState};
 use plop_rooms::ops::send::{Redaction, Whose};
 use plop_rooms::schema::{HeadRow, Heads, Membership};
 use plop_state::StateKey;
 use ruma::{OwnedRoomId, RoomId, RoomVersionId};
+
+use crate::suite::bed_rooms::RoomBed;
+pub use crate::suite::bed_rooms::{keyspaces, private_room};
 
 /// A server without anything around its rooms.
 pub struct Bed(RoomBed);

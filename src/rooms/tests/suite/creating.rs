@@ -5,7 +5,7 @@ use plop_rooms::ops::create::{CreateError, CreateRoom, InitialState, Preset};
 use plop_rooms::schema::{self, Aliases, Membership, Timeline};
 use ruma::{RoomId, RoomVersionId};
 
-use crate::bed::{Bed, id, json, private_room, user};
+use crate::suite::bed::{Bed, id, json, private_room, user};
 
 /// The types of a room's events in the order of arrival.
 async fn timeline(bed: &Bed, room: &RoomId) -> Vec<String> {

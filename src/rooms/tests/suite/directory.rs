@@ -9,7 +9,7 @@ use plop_rooms::summary::RoomSummary;
 use plop_state::json::Object;
 use ruma::{RoomVersionId, room_id};
 
-use crate::bed::{Bed, json, private_room, user};
+use crate::suite::bed::{Bed, json, private_room, user};
 
 async fn published(bed: &Bed, name: &str, kind: Option<&str>) {
     let creation_content = kind.map(|kind| json(&format!(r#"{{"type":"{kind}"}}"#))).unwrap_or_default();

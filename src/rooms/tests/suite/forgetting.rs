@@ -5,7 +5,7 @@ use plop_rooms::schema::UserRooms;
 use plop_state::json::Object;
 use ruma::{RoomId, RoomVersionId, room_id};
 
-use crate::bed::{Bed, id, user};
+use crate::suite::bed::{Bed, id, user};
 
 async fn is_forgotten(bed: &Bed, room: &RoomId, name: &str) -> bool {
     let number = bed.rooms.number(room).await.expect("a read").expect("a room");

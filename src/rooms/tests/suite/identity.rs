@@ -8,7 +8,7 @@ use plop_rooms::identity::{IdentityError, claim, load_or_make};
 use plop_rooms::schema::{ServerName, SigningKeys};
 use ruma::{OwnedServerName, OwnedUserId, RoomVersionId};
 
-use crate::bed::{Bed, keyspaces};
+use crate::suite::bed::{Bed, keyspaces};
 
 fn name(text: &str) -> OwnedServerName {
     text.try_into().expect("a server name")

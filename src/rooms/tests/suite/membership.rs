@@ -11,7 +11,7 @@ use plop_state::auth::AuthError;
 use plop_state::json::Object;
 use ruma::{OwnedRoomId, RoomId, RoomVersionId, owned_device_id, room_id, user_id};
 
-use crate::bed::{Bed, id, json, private_room, user};
+use crate::suite::bed::{Bed, id, json, private_room, user};
 
 const PUBLIC: Option<&str> = Some(r#"{"join_rule":"public"}"#);
 const KNOCK: Option<&str> = Some(r#"{"join_rule":"knock"}"#);

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use futures_util::poll;
 use plop_db::{Batch, CommitError, MemoryDisk};
 use plop_rooms::draft::EventDraft;
-use plop_rooms::fault::StoreFault;
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use plop_rooms::schema::{StrippedState, StrippedStateRow};
-use plop_rooms::view::RoomView;
+use plop_rooms::{RoomView, StoreFault};
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, RoomVersionId};
 
-use crate::bed::{Bed, Ground, id, json, keyspaces, private_room, user};
+use crate::suite::bed::{Bed, Ground, id, json, keyspaces, private_room, user};
 
 fn message(text: &str) -> SendEvent {
     SendEvent {

@@ -3,7 +3,7 @@
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode};
 use plop_db::{Batch, Position};
-use plop_rooms::history_place::HistoryPlace;
+use plop_rooms::HistoryPlace;
 use plop_rooms::schema::{
     ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
     BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventRow, Events, HeadRow, Heads,

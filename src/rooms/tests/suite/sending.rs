@@ -11,7 +11,7 @@ use plop_rooms::ops::send::SendEvent;
 use plop_state::json::Object;
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, owned_device_id};
 
-use crate::bed::{Bed, Ground, id, json, keyspaces, private_room, redaction, user};
+use crate::suite::bed::{Bed, Ground, id, json, keyspaces, private_room, redaction, user};
 
 fn message(text: &str, transaction: Option<&str>) -> SendEvent {
     SendEvent {
@@ -54,7 +54,8 @@ async fn b8_138_a_transaction_id_makes_one_event_also_at_once_and_after_a_restar
     assert_eq!(first, second.expect("an event"));
     let later = bed.restarted().await.rooms.send(&alice, &room, &hello).await.expect("an event");
     assert_eq!(first, later);
-    let other_device = plop_base::Actor::User { user: crate::bed::id("alice"), device: "TABLET".into() };
+    let other_device =
+        plop_base::Actor::User { user: crate::suite::bed::id("alice"), device: "TABLET".into() };
     let other = bed.restarted().await.rooms.send(&other_device, &room, &hello).await.expect("an event");
     assert_ne!(first, other);
 }
@@ -269,9 +270,9 @@ async fn rows_agree_with_each_other() {
 #[test]
 fn operations_can_be_spawned() {
     fn is_send<T: Send>(_: &T) {}
-    fn check(rooms: plop_rooms::rooms::Rooms, room: OwnedRoomId) {
+    fn check(rooms: plop_rooms::Rooms, room: OwnedRoomId) {
         let work = async move { rooms.send(&user("alice"), &room, &message("hello", None)).await };
         is_send(&work);
     }
-    let _: fn(plop_rooms::rooms::Rooms, OwnedRoomId) = check;
+    let _: fn(plop_rooms::Rooms, OwnedRoomId) = check;
 }

@@ -7,10 +7,10 @@ use plop_rooms::ingest::Verdict;
 use plop_rooms::serve::{Part, ServeError};
 use ruma::{OwnedEventId, RoomVersionId};
 
-use crate::bed::json;
-use crate::sim_network::whole_ids;
-use crate::sim_room::{message, picture, send};
-use crate::sim_scene::Scene;
+use crate::suite::bed::json;
+use crate::suite::sim_network::whole_ids;
+use crate::suite::sim_room::{message, picture, send};
+use crate::suite::sim_scene::Scene;
 
 /// More entries than a page has.
 const ENTRIES: usize = 450;

@@ -9,7 +9,7 @@ use plop_rooms::schema::{HeadRow, Membership};
 use plop_state::json::Object;
 use ruma::{OwnedRoomId, RoomVersionId, owned_device_id};
 
-use crate::bed::{Bed, id, json, private_room, redaction, user};
+use crate::suite::bed::{Bed, id, json, private_room, redaction, user};
 
 fn banned(name: &str) -> Actor {
     Actor::ShadowBanned { user: id(name), device: owned_device_id!("DEVICE") }

@@ -1,8 +1,8 @@
 //! Events of one room that come at the same time: each sees what those before it have written, also while that is in flight.
 
 use plop_db::{Direction, KeyRange, MemoryDisk};
+use plop_rooms::RoomEvent;
 use plop_rooms::draft::EventDraft;
-use plop_rooms::event::RoomEvent;
 use plop_rooms::ingest::Verdict;
 use plop_rooms::remote::RawPdu;
 use plop_rooms::schema::{BackwardExtremities, History, Outcome};
@@ -11,8 +11,8 @@ use plop_state::Pdu;
 use plop_state::json::{Object, Value};
 use ruma::{OwnedEventId, OwnedUserId, RoomVersionId};
 
-use crate::sim_room::{outcome, picture, timeline, view};
-use crate::sim_scene::Scene;
+use crate::suite::sim_room::{outcome, picture, timeline, view};
+use crate::suite::sim_scene::Scene;
 
 async fn forward_extremities(scene: &Scene) -> Vec<OwnedEventId> {
     picture(&scene.server, &scene.room).await.forward_extremities.into_iter().collect()
@@ -159,7 +159,7 @@ async fn other_servers_are_told_only_what_is_on_disk() {
     let before = forward_extremities(&scene).await;
     let mut writer = rooms.writer(number).await.expect("the guard");
     let mut operation = writer.begin();
-    let text = crate::sim_room::message(scene.admin(), "in flight");
+    let text = crate::suite::sim_room::message(scene.admin(), "in flight");
     let event = operation.append(text).await.expect("allowed");
     let receipt = operation.submit().await.expect("submitted");
     let user = OwnedUserId::try_from("@new:evil.example").expect("a user id");

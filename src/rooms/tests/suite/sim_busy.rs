@@ -9,9 +9,9 @@ use plop_rooms::ingest::Verdict;
 use plop_rooms::schema::{Outcome, WaitingEvents};
 use ruma::{EventId, OwnedEventId, RoomVersionId};
 
-use crate::bed::json;
-use crate::sim_room::{message, outcome, picture, view};
-use crate::sim_scene::Scene;
+use crate::suite::bed::json;
+use crate::suite::sim_room::{message, outcome, picture, view};
+use crate::suite::sim_scene::Scene;
 
 /// Does some work while local events are written, at least one between any two times that the work has the guard.
 async fn in_a_busy_room<T>(

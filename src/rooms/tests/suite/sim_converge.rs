@@ -9,8 +9,8 @@ use plop_rooms::schema::Outcome;
 use ruma::{OwnedRoomId, RoomVersionId};
 use tokio::task::JoinSet;
 
-use crate::sim_network::{Network, Server};
-use crate::sim_room::{
+use crate::suite::sim_network::{Network, Server};
+use crate::suite::sim_room::{
     act, actor, admin, create, deliver, message, nothing_is_lost, outcome, picture, send, timeline, view,
 };
 

@@ -9,9 +9,9 @@ use plop_state::auth::AuthError;
 use plop_state::sign::SignatureError;
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomVersionId};
 
-use crate::bed::json;
-use crate::sim_room::{create, member, message, picture, send, timeline, view};
-use crate::sim_scene::{Scene, third_name};
+use crate::suite::bed::json;
+use crate::suite::sim_room::{create, member, message, picture, send, timeline, view};
+use crate::suite::sim_scene::{Scene, third_name};
 
 async fn scene() -> Scene {
     Scene::new(RoomVersionId::V11).await

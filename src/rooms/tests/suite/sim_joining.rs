@@ -1,7 +1,7 @@
 //! Joining a room of a server that lies, and letting its users in. The names carry the rows of the catalogue of hostile input.
 
+use plop_rooms::LoadError;
 use plop_rooms::ingest::JoinError;
-use plop_rooms::loading::LoadError;
 use plop_rooms::remote::{JoinTemplate, RawPdu};
 use plop_rooms::serve::ServeJoinError;
 use plop_state::Pdu;
@@ -10,10 +10,10 @@ use plop_state::json::{Object, Value};
 use plop_state::sign::SigningKey;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, ServerName};
 
-use crate::bed::json;
-use crate::sim_network::key;
-use crate::sim_room::{actor, create, picture, send};
-use crate::sim_scene::{EVIL, Scene, Told};
+use crate::suite::bed::json;
+use crate::suite::sim_network::key;
+use crate::suite::sim_room::{actor, create, picture, send};
+use crate::suite::sim_scene::{EVIL, Scene, Told};
 
 pub fn evil_key() -> SigningKey {
     key(<&ServerName>::try_from(EVIL).expect("a name"), 66)

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use plop_db::codec::Tail;
 use plop_db::{Batch, Direction, KeyRange, Pages};
+use plop_rooms::LoadError;
 use plop_rooms::draft::EventDraft;
 use plop_rooms::ingest::{JoinError, Verdict};
-use plop_rooms::loading::LoadError;
 use plop_rooms::schema::{MemberRow, Members, Projecting, ProjectingRow, StagedEvents, UserRooms};
 use plop_state::Pdu;
 use plop_state::json::Value;
@@ -14,11 +14,11 @@ use plop_state_store::RoomNumber;
 use plop_state_store::tree::Root;
 use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomVersionId};
 
-use crate::bed::json;
-use crate::sim_joining::{event, evil_key, founded, join, offers, raw, room_id, template};
-use crate::sim_network::Server;
-use crate::sim_room::{picture, send, view};
-use crate::sim_scene::{EVIL, Scene, Told};
+use crate::suite::bed::json;
+use crate::suite::sim_joining::{event, evil_key, founded, join, offers, raw, room_id, template};
+use crate::suite::sim_network::Server;
+use crate::suite::sim_room::{picture, send, view};
+use crate::suite::sim_scene::{EVIL, Scene, Told};
 
 /// Their rows take 9 MB, and a batch has 8.
 const MANY: usize = 150;
@@ -94,7 +94,7 @@ async fn a_room_of_any_size_is_joined_and_joined_again() {
     join(&scene).await.expect("joined");
     is_whole(&scene.server, &room_id(), MANY + 2).await;
     nothing_is_staged(&scene.server).await;
-    let leave = crate::sim_room::member(scene.admin(), &scene.admin(), "leave");
+    let leave = crate::suite::sim_room::member(scene.admin(), &scene.admin(), "leave");
     send(&scene.server, &room_id(), leave).await.expect("left");
     is_large(&scene, 6, "other");
     join(&scene).await.expect("joined again");

@@ -7,20 +7,20 @@ use std::time::Duration;
 use plop_base::clock::{Clock, UnixMillis};
 use plop_base::{Random, Tasks};
 use plop_bed::{Ground, START};
-pub use plop_bed_rooms::key;
-use plop_bed_rooms::{keyspaces, rooms};
 use plop_db::Db;
-use plop_rooms::event::RoomEvent;
 use plop_rooms::ingest::Ingest;
 use plop_rooms::remote::{
     Answer, JoinTemplate, KeysWanted, MissingEvents, RawPdu, Remote, RemoteError, RoomAnswer, RoomPart,
     RoomParts, StateIds,
 };
-use plop_rooms::rooms::Rooms;
 use plop_rooms::serve::{Part, ServeError, ServeJoinError, ServedPages};
+use plop_rooms::{RoomEvent, Rooms};
 use plop_state::Pdu;
 use plop_state::sign::VerifyKeys;
 use ruma::{EventId, OwnedEventId, OwnedServerName, RoomId, RoomVersionId, ServerName, UserId};
+
+pub use crate::suite::bed_rooms::key;
+use crate::suite::bed_rooms::{keyspaces, rooms};
 
 /// A server.
 #[derive(Clone)]

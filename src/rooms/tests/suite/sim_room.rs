@@ -7,20 +7,19 @@ use std::time::Duration;
 use plop_base::{Actor, Random};
 use plop_db::{Direction, KeyRange};
 use plop_rooms::draft::EventDraft;
-use plop_rooms::event::RoomEvent;
 use plop_rooms::ingest::Verdict;
 use plop_rooms::operation::AppendError;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::remote::RawPdu;
 use plop_rooms::schema::{Outcome, Timeline};
-use plop_rooms::view::RoomView;
+use plop_rooms::{RoomEvent, RoomView};
 use plop_state::StateKey;
 use plop_state::json::{Object, Value};
 use plop_state_store::RoomNumber;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, owned_device_id};
 
-use crate::bed::{json, private_room};
-use crate::sim_network::{Network, Server};
+use crate::suite::bed::{json, private_room};
+use crate::suite::sim_network::{Network, Server};
 
 /// A user of a server.
 pub fn user(server: &Server, name: &str) -> OwnedUserId {

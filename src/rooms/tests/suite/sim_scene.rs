@@ -21,9 +21,9 @@ use ruma::{
     UserId,
 };
 
-use crate::bed::{json, keyspaces};
-use crate::sim_network::{Server, key};
-use crate::sim_room::{admin, create, outcome, picture, view};
+use crate::suite::bed::{json, keyspaces};
+use crate::suite::sim_network::{Server, key};
+use crate::suite::sim_room::{admin, create, outcome, picture, view};
 
 /// The other server: what it answers.
 #[derive(Default)]

@@ -8,10 +8,10 @@ use plop_rooms::schema::Outcome;
 use plop_state::Pdu;
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomVersionId};
 
-use crate::bed::redaction;
-use crate::sim_network::key;
-use crate::sim_room::{actor, picture, timeline, view};
-use crate::sim_scene::{Scene, Told, third_name};
+use crate::suite::bed::redaction;
+use crate::suite::sim_network::key;
+use crate::suite::sim_room::{actor, picture, timeline, view};
+use crate::suite::sim_scene::{Scene, Told, third_name};
 
 /// More events than are asked for one by one.
 const MANY: usize = 60;

@@ -8,8 +8,8 @@ use plop_rooms::serve::ServeError;
 use plop_state::json::Object;
 use ruma::{OwnedEventId, RoomVersionId};
 
-use crate::sim_room::{create, member, message, send};
-use crate::sim_scene::Scene;
+use crate::suite::sim_room::{create, member, message, send};
+use crate::suite::sim_scene::Scene;
 
 /// A room with that visibility, and its messages: from before the other server had to do with it, from after the invite of its user, from after
 /// the join.

@@ -10,7 +10,7 @@ use plop_state::json::Object;
 use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomVersionId};
 use serde_json::{Value, json as value};
 
-use crate::bed::{Bed, id, json, private_room, user};
+use crate::suite::bed::{Bed, id, json, private_room, user};
 
 fn to(version: RoomVersionId) -> UpgradeRoom {
     UpgradeRoom { version, additional_creators: Vec::new() }

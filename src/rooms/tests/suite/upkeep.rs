@@ -10,7 +10,7 @@ use plop_state::json::Object;
 use ruma::{OwnedRoomId, RoomVersionId};
 use serde_json::json;
 
-use crate::bed::{Bed, id, user};
+use crate::suite::bed::{Bed, id, user};
 
 /// Rooms and accounts on one database.
 struct Server {

@@ -18,9 +18,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The user has read a room up to an event.
 pub async fn read(bed: &Bed, name: &str, room: &RoomId, event: &EventId, kind: ReceiptKind, thread: Thread) {
     let number = bed.rooms.number(room).await.expect("a read").expect("a room");
-    let core = bed.rooms.core();
     let snapshot = bed.db.snapshot();
-    let found = core.events.number(&snapshot, number, event).await.expect("a read").expect("the event");
+    let found =
+        bed.rooms.events().number(&snapshot, number, event).await.expect("a read").expect("the event");
     let arrival: Position =
         snapshot.get::<Arrivals>(&(number, found)).await.expect("a read").expect("a place");
     let new =

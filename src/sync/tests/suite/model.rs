@@ -140,12 +140,12 @@ async fn arrivals(bed: &Bed, room: &RoomId) -> Vec<String> {
     use plop_db::{Direction, KeyRange};
     use plop_rooms::schema::Timeline;
     let view = bed.rooms.view_by_id(room).await.expect("a room");
-    let core = bed.rooms.core();
     let snapshot = bed.db.snapshot();
     let rows = KeyRange::<Timeline>::prefix(&view.number);
     let page = snapshot.scan(rows, Direction::Forward, 10_000).await.expect("rows");
     let numbers: Vec<_> = page.rows.iter().map(|(_, row)| row.event).collect();
-    let events = core.events.get_many(&snapshot, view.number, view.rules, &numbers).await.expect("events");
+    let events =
+        bed.rooms.events().get_many(&snapshot, view.number, view.rules, &numbers).await.expect("events");
     events.iter().map(|event| event.pdu.event_id().to_string()).collect()
 }
 

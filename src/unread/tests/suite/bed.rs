@@ -108,10 +108,9 @@ impl Bed {
 
     /// Reads up to an event.
     pub async fn read(&self, name: &str, event: &EventId, kind: ReceiptKind, thread: Thread) {
-        let core = self.rooms.core();
         let view = self.rooms.view_by_id(&self.room).await.expect("the room");
         let snapshot = self.db.snapshot();
-        let number = core.events.number(&snapshot, view.number, event).await.expect("a read");
+        let number = self.rooms.events().number(&snapshot, view.number, event).await.expect("a read");
         let number = number.expect("the event");
         let arrival = snapshot.get::<Arrivals>(&(view.number, number)).await.expect("a read");
         let arrival = arrival.expect("a live event");

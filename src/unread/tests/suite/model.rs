@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plop_accounts::push_rules::push_rules;
 use plop_ephemeral::{ReceiptKind, Thread};
-use plop_rooms::thread::MAX_HOPS;
+use plop_rooms::MAX_THREAD_HOPS;
 use plop_state::Pdu;
 use plop_state::push::{PushEvent, Reader, RoomContext, evaluate};
 use plop_unread::{Counts, RoomCounts};
@@ -79,7 +79,7 @@ struct Model {
 impl Model {
     fn thread_of(&self, related: Option<(Relation, usize)>) -> Option<usize> {
         let mut related = related;
-        for _ in 0..MAX_HOPS {
+        for _ in 0..MAX_THREAD_HOPS {
             match related? {
                 (Relation::Thread, root) => return Some(root),
                 (_, parent) => related = self.sent.get(parent)?.related,
@@ -148,10 +148,9 @@ async fn say(bed: &Bed, model: &mut Model, step: &Step) {
     let types = ["m.room.message", "m.room.message", "m.reaction", "m.room.encrypted"];
     let sent = bed.send_event(USERS[*by], types[*kind], content).await;
     let view = bed.rooms.view_by_id(&bed.room).await.expect("the room");
-    let (core, snapshot) = (bed.rooms.core(), bed.db.snapshot());
-    let number = core.events.number(&snapshot, view.number, &sent).await.expect("a read").expect("a number");
-    let pdu =
-        core.events.get(&snapshot, view.number, view.rules, number).await.expect("the event").pdu.clone();
+    let (events, snapshot) = (bed.rooms.events(), bed.db.snapshot());
+    let number = events.number(&snapshot, view.number, &sent).await.expect("a read").expect("a number");
+    let pdu = events.get(&snapshot, view.number, view.rules, number).await.expect("the event").pdu.clone();
     model.place += 1;
     let thread = model.thread_of(related);
     let members = view.members.joined_count();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use plop_accounts::schema::{DeactivationRow, UserKind, UserRow, Users};
 use plop_base::clock::UnixMillis;
 use plop_db::{Batch, Direction};
+use plop_rooms::RoomEvent;
 use plop_rooms::draft::EventDraft;
-use plop_rooms::event::RoomEvent;
 use plop_rooms::reader::client_event::Detail;
 use plop_rooms::reader::history::PageRequest;
 use plop_state::pdu::ClientFormat;
@@ -15,7 +15,7 @@ use ruma::{OwnedEventId, RoomVersionId};
 use serde_json::Value;
 
 use super::script::Room;
-use crate::bed::{Bed, id, json, user};
+use crate::suite::bed::{Bed, id, json, user};
 
 /// The account of a user has ended.
 async fn end(bed: &Bed, name: &str, erase: bool) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use plop_base::Actor;
 use plop_db::Direction;
+use plop_rooms::RoomEvent;
 use plop_rooms::draft::EventDraft;
-use plop_rooms::event::RoomEvent;
 use plop_rooms::ops::send::SendEvent;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::client_event::Detail;
@@ -18,7 +18,7 @@ use ruma::{RoomVersionId, owned_device_id};
 use serde_json::Value;
 
 use super::script::Room;
-use crate::bed::{Bed, id, json, redaction, user};
+use crate::suite::bed::{Bed, id, json, redaction, user};
 
 async fn shown(reader: &mut RoomReader<'_>, events: &[Arc<RoomEvent>], detail: Detail) -> Vec<Value> {
     let texts = reader.client_events(events, ClientFormat::Full, detail).await.expect("texts");

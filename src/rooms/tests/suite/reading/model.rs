@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plop_rooms::event::RoomEvent;
+use plop_rooms::RoomEvent;
 use ruma::UserId;
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ use plop_state::builder::EventBuilder;
 use ruma::{RoomVersionId, owned_event_id};
 
 use super::script::{Room, ids};
-use crate::bed::{Bed, id, json, user};
+use crate::suite::bed::{Bed, id, json, user};
 
 async fn page(
     reader: &mut RoomReader<'_>,

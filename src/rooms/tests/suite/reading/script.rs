@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use plop_db::{Direction, KeyRange};
+use plop_rooms::RoomEvent;
 use plop_rooms::draft::EventDraft;
-use plop_rooms::event::RoomEvent;
 use plop_rooms::operation::Operation;
 use plop_rooms::schema::Timeline;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
 
-use crate::bed::{Bed, id, json};
+use crate::suite::bed::{Bed, id, json};
 
 /// A room of alice's that everybody may join.
 pub struct Room<'a> {

@@ -16,7 +16,7 @@ use ruma::RoomVersionId;
 use serde_json::Value;
 
 use super::script::Room;
-use crate::bed::{Bed, id, user};
+use crate::suite::bed::{Bed, id, user};
 
 #[tokio::test]
 async fn a_state_comes_whole_in_pages() {
@@ -92,7 +92,7 @@ async fn a_reader_whose_picture_is_older_than_the_list_that_is_kept() {
     let now = newer.view().root;
     let found = newer.without_members(now).await.expect("a list");
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), no_members(&newer, now).await);
-    let older = RoomReader::new(bed.rooms.core(), view, snapshot, &alice, None).await.expect("a reader");
+    let older = RoomReader::new(&bed.rooms, view, snapshot, &alice, None).await.expect("a reader");
     let then = older.view().root;
     let found = older.without_members(then).await.expect("a list");
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), no_members(&older, then).await);

@@ -12,7 +12,7 @@ use ruma::{OwnedEventId, RoomVersionId, owned_device_id};
 
 use super::model::Model;
 use super::script::{Room, ids};
-use crate::bed::{Bed, id, json, user};
+use crate::suite::bed::{Bed, id, json, user};
 
 const VISIBILITIES: [&str; 4] = ["world_readable", "shared", "invited", "joined"];
 
