@@ -23,12 +23,20 @@ use crate::slot::RoomSlot;
 /// The loaded rooms.
 pub struct Registry {
     core: Arc<Core>,
-    rooms: Mutex<BTreeMap<RoomNumber, Entry>>,
+    loaded: Mutex<Loaded>,
+    next_number: AtomicU64,
+}
+
+struct Loaded {
+    rooms: BTreeMap<RoomNumber, Entry>,
     /// Bytes that views may take in memory before idle ones are forgotten.
     budget: usize,
     /// Rises with every use of a room: the age of an entry.
-    uses: AtomicU64,
-    next_number: AtomicU64,
+    uses: u64,
+    /// When they were last weighed, in uses.
+    weighed: u64,
+    /// Rooms taken in since then.
+    taken_in: usize,
 }
 
 struct Entry {
@@ -57,16 +65,16 @@ impl Entry {
     }
 }
 
-/// Uses between two looks at the budget: a look reads every entry.
-const SWEEP_EVERY: u64 = 256;
+/// Rooms taken in between two weighings: a weighing reads every entry, which is little beside loading so many rooms.
+const WEIGHED_AFTER: usize = 64;
 
 impl Registry {
     /// Reads the highest room number given out.
     pub async fn open(core: Arc<Core>, budget: usize) -> Result<Self, ReadError> {
         let last = core.db.snapshot().scan(KeyRange::<RoomRecords>::all(), Direction::Backward, 1).await?;
         let next = last.rows.first().map_or(1, |(number, _)| number.0 + 1);
-        let rooms = Mutex::new(BTreeMap::new());
-        Ok(Self { core, rooms, budget, uses: AtomicU64::new(0), next_number: AtomicU64::new(next) })
+        let loaded = Loaded { rooms: BTreeMap::new(), budget, uses: 0, weighed: 0, taken_in: 0 };
+        Ok(Self { core, loaded: Mutex::new(loaded), next_number: AtomicU64::new(next) })
     }
 
     /// A number that no room has had. It is taken once a batch with its `rooms` row is committed; until then a restart may give it again.
@@ -107,7 +115,7 @@ impl Registry {
 
     /// The slot of a room that is in memory and fit for use; nothing is loaded or waited for.
     pub fn loaded(&self, number: RoomNumber) -> Option<Arc<RoomSlot>> {
-        let shared = Arc::clone(&self.lock().get(&number)?.slot);
+        let shared = Arc::clone(&self.lock().rooms.get(&number)?.slot);
         let slot = shared.try_lock().ok()?.clone();
         slot.filter(|slot| !slot.has_failed())
     }
@@ -115,40 +123,25 @@ impl Registry {
     /// Takes in a room that is about to be committed for the first time, before anybody can find it on disk and load it.
     pub fn introduce(&self, number: RoomNumber, slot: Arc<RoomSlot>) -> Introduced<'_> {
         let slot = Arc::new(AsyncMutex::new(Some(slot)));
-        let (used, mut rooms) = self.next_use();
-        rooms.insert(number, Entry { slot: Arc::clone(&slot), used });
-        drop(rooms);
+        self.lock().take_in(number, Arc::clone(&slot));
         Introduced { registry: self, number, slot, stays: false }
     }
 
     fn shared(&self, number: RoomNumber) -> SharedSlot {
-        let (used, mut rooms) = self.next_use();
-        let entry = rooms.entry(number).or_insert_with(|| Entry { slot: SharedSlot::default(), used });
-        entry.used = used;
-        Arc::clone(&entry.slot)
-    }
-
-    /// Every so many uses, of rooms that are new too, makes room.
-    fn next_use(&self) -> (u64, MutexGuard<'_, BTreeMap<RoomNumber, Entry>>) {
-        let used = self.uses.fetch_add(1, Ordering::Relaxed);
-        let mut rooms = self.lock();
-        if used.is_multiple_of(SWEEP_EVERY) {
-            sweep(&mut rooms, self.budget);
-        }
-        (used, rooms)
+        self.lock().shared(number)
     }
 
     /// Drops an entry, unless another one has taken its place.
     fn forget(&self, number: RoomNumber, shared: &SharedSlot) {
-        let mut rooms = self.lock();
+        let rooms = &mut self.lock().rooms;
         if rooms.get(&number).is_some_and(|entry| Arc::ptr_eq(&entry.slot, shared)) {
             rooms.remove(&number);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RoomNumber, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Loaded> {
         // The map is whole at every await and panic point: nothing in between touches it.
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -176,23 +169,59 @@ impl Drop for Introduced<'_> {
     }
 }
 
-/// Forgets the rooms that have not been used for longest until the rest fits.
-fn sweep(rooms: &mut BTreeMap<RoomNumber, Entry>, budget: usize) {
-    let mut total: usize = rooms.values().map(Entry::weight).sum();
-    if total <= budget {
-        return;
-    }
-    let mut idle: Vec<(u64, RoomNumber, usize)> = rooms
-        .iter()
-        .filter(|(_, entry)| entry.is_idle())
-        .map(|(number, entry)| (entry.used, *number, entry.weight()))
-        .collect();
-    idle.sort_unstable();
-    for (_, number, weight) in idle {
-        if total <= budget {
-            break;
+impl Loaded {
+    /// The place of a room, a new one if it has none.
+    fn shared(&mut self, number: RoomNumber) -> SharedSlot {
+        let used = self.next_use();
+        if let Some(entry) = self.rooms.get_mut(&number) {
+            entry.used = used;
+            return Arc::clone(&entry.slot);
         }
-        rooms.remove(&number);
-        total = total.saturating_sub(weight);
+        let slot = SharedSlot::default();
+        self.insert(number, Entry { slot: Arc::clone(&slot), used });
+        slot
+    }
+
+    fn take_in(&mut self, number: RoomNumber, slot: SharedSlot) {
+        let used = self.next_use();
+        self.insert(number, Entry { slot, used });
+    }
+
+    fn insert(&mut self, number: RoomNumber, entry: Entry) {
+        self.taken_in += 1;
+        self.rooms.insert(number, entry);
+    }
+
+    /// Makes room now and then: after some rooms were taken in, and for those that grow as often as weighing all of them is one look for each use.
+    fn next_use(&mut self) -> u64 {
+        self.uses += 1;
+        let uses = self.uses - self.weighed;
+        if self.taken_in >= WEIGHED_AFTER || uses > self.rooms.len().max(WEIGHED_AFTER) as u64 {
+            (self.weighed, self.taken_in) = (self.uses, 0);
+            self.sweep();
+        }
+        self.uses
+    }
+
+    /// Forgets the rooms that have not been used for longest until the rest fits.
+    fn sweep(&mut self) {
+        let mut total: usize = self.rooms.values().map(Entry::weight).sum();
+        if total <= self.budget {
+            return;
+        }
+        let mut idle: Vec<(u64, RoomNumber, usize)> = self
+            .rooms
+            .iter()
+            .filter(|(_, entry)| entry.is_idle())
+            .map(|(number, entry)| (entry.used, *number, entry.weight()))
+            .collect();
+        idle.sort_unstable();
+        for (_, number, weight) in idle {
+            if total <= self.budget {
+                break;
+            }
+            self.rooms.remove(&number);
+            total = total.saturating_sub(weight);
+        }
     }
 }

@@ -16,8 +16,6 @@ const MIB: usize = 1 << 20;
 
 /// Log in use before the memtables that need its oldest part are flushed.
 pub(super) const LOG_BYTES: u64 = 40 << 20;
-/// Levels of a column family; RocksDB's default.
-const LEVELS: usize = 7;
 
 /// What bounds the memory; it has to live as long as the database.
 pub(super) struct Memory {
@@ -98,10 +96,8 @@ fn family_options(profile: Profile, cache: &Cache) -> Options {
     });
     options.set_max_write_buffer_number(3);
     options.set_level_compaction_dynamic_level_bytes(true);
-    // Level 0 is short-lived and read the most: left as it is. All others are compressed.
-    let mut levels = [DBCompressionType::Zstd; LEVELS];
-    levels[0] = DBCompressionType::None;
-    options.set_compression_per_level(&levels);
+    // Level 0 too: in a small server most of what there is lies there, and what is read often lies in the cache as it was.
+    options.set_compression_type(DBCompressionType::Zstd);
     if profile == Profile::Point {
         // A look-up of a key that was not written lately does not search the memtable.
         options.set_memtable_prefix_bloom_ratio(0.02);
