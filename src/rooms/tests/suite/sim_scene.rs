@@ -260,7 +260,7 @@ impl Scene {
         let mut builder = EventBuilder::new(Some(room), kind, sender.to_owned(), content);
         builder.state_key = state_key.map(ToOwned::to_owned);
         (builder.prev_events, builder.auth_events) = (prev.to_vec(), cited.to_vec());
-        (builder.depth, builder.origin_server_ts) = (100, 1_700_000_000_000);
+        (builder.depth, builder.origin_server_ts) = (100, self.server.rooms.core().clock.now().0);
         if self.rules.spec.event_format.require_event_id {
             let name = self.server.rooms.core().random.token(18);
             builder.event_id = EventId::parse(format!("${name}:{EVIL}")).ok();
