@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use plop_db::Position;
 use plop_db::codec::{Codec, Tail, decode, encode};
-use plop_rooms::history_place::HistoryPlace;
+use plop_rooms::HistoryPlace;
 use plop_state_store::{EventNumber, RoomNumber};
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
