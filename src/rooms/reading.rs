@@ -22,10 +22,11 @@ use crate::fault::StoreFault;
 use crate::parts::Core;
 use crate::schema::{Heads, Outcome};
 use crate::slot::{Ahead, RoomSlot};
+use crate::state_change::Changes;
 use crate::view::RoomView;
 
-/// How one state differs from another one: the keys, with the events that the other one has.
-pub type Changes = Vec<(StateKey, Option<Arc<RoomEvent>>)>;
+/// Events of a difference that are read at once.
+const PAGE: usize = 200;
 
 /// A room at one moment.
 pub struct RoomReading {
@@ -164,18 +165,22 @@ impl RoomReading {
         Ok(events)
     }
 
-    /// What is different in another state of the room, with the events that it has.
+    /// What is different in another state of the room.
     pub async fn differences(&self, from: Root, to: Root) -> Result<Changes, StoreFault> {
         let found = self.core.state.tree.diff(&self.snapshot, self.view().grove(), from, to).await?;
-        // One of the two has the key, and what it has is a state event.
-        let numbers: Vec<EventNumber> =
-            found.iter().filter_map(|found| found.after.or(found.before)).collect();
-        let events = self.events(&numbers).await?;
-        let changes = found.iter().zip(events).filter_map(|(found, event)| {
-            let key = event.pdu.as_state()?;
-            Some((key, found.after.map(|_| event)))
-        });
-        Ok(changes.collect())
+        let mut changes = Changes::default();
+        for page in found.chunks(PAGE) {
+            // One of the two has the key, and what it has is a state event.
+            let numbers: Vec<EventNumber> =
+                page.iter().filter_map(|found| found.after.or(found.before)).collect();
+            for (found, event) in page.iter().zip(self.events(&numbers).await?) {
+                if let Some(key) = event.pdu.as_state() {
+                    let current = found.after.map(|_| event);
+                    changes.push(key, current, self.view().rules, &self.core.server);
+                }
+            }
+        }
+        Ok(changes)
     }
 }
 

@@ -25,8 +25,9 @@ use crate::fault::StoreFault;
 use crate::history_place::HistoryPlace;
 use crate::loading::LoadError;
 use crate::operation::{Advance, Operation};
-use crate::reading::{Changes, RoomReading};
+use crate::reading::RoomReading;
 use crate::schema::{BackwardExtremities, BackwardExtremitiesRow, History, Outcome};
+use crate::state_change::Changes;
 
 /// Rejected and soft-failed events that are walked through in search of forward extremities.
 const MAX_WALK: usize = 1_000;
@@ -152,14 +153,14 @@ impl Plan {
         let around = Around::of(event, operation.forward_extremities(), &self.followed, self.fills_gap);
         let states: BTreeSet<Root> = around.states().into_iter().collect();
         let holds = states == self.beside && around.staying.is_empty() == self.own_on_top;
-        if !holds || !is_same && self.differences.len() > MAX_READ_AGAIN {
+        if !holds || !is_same && self.differences.events() > MAX_READ_AGAIN {
             return Ok(None);
         }
         let mut differences = self.differences.clone();
         if !is_same {
             // One of them may have been redacted.
-            for current in differences.iter_mut().filter_map(|(_, current)| current.as_mut()) {
-                *current = operation.event(current.number).await?;
+            for event in differences.events_mut() {
+                *event = operation.event(event.number).await?;
             }
         }
         Ok(Some(Present { around, differences }))
@@ -168,16 +169,11 @@ impl Plan {
     /// What the event, which has its place now, makes of the live room. `root` is that of the planned state.
     pub fn advance(&self, present: Present, mut root: Root, event: &Arc<RoomEvent>) -> Advance {
         let Present { around, differences: mut changes } = present;
-        let own = event.pdu.as_state();
-        for current in changes.iter_mut().filter_map(|(_, current)| current.as_mut()) {
-            if current.number == event.number {
-                *current = Arc::clone(event);
-            }
-        }
         if self.own_on_top {
             root = event.facts.after.unwrap_or(root);
-            changes.retain(|(key, _)| Some(key) != own.as_ref());
-            changes.extend(own.map(|key| (key, Some(Arc::clone(event)))));
+            changes.put(event);
+        } else {
+            changes.put_placed(event);
         }
         let own = around.becomes_extremity.then(|| Arc::clone(event));
         let forward_extremities = around.staying.into_iter().chain(own).collect();

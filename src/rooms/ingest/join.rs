@@ -30,11 +30,11 @@ use super::site::Site;
 use crate::fault::StoreFault;
 use crate::loading::{LoadError, load_unjoined};
 use crate::operation::{Advance, Placement};
-use crate::reading::Changes;
 use crate::remote::{JoinTemplate, RawPdu, RemoteError, RoomAnswer};
 use crate::rooms::settle;
 use crate::schema::{Outcome, RoomIds, RoomRecords, RoomRow};
 use crate::slot::RoomSlot;
+use crate::state_change::Changes;
 use crate::view::RoomView;
 
 /// Servers that are asked to let a user in.
@@ -327,9 +327,7 @@ impl Ingest {
             backward_extremities,
         };
         let event = operation.place(join, placement, None).await?;
-        let key = event.pdu.as_state();
-        changes.retain(|(changed, _)| Some(changed) != key.as_ref());
-        changes.extend(key.map(|key| (key, Some(Arc::clone(&event)))));
+        changes.put(&event);
         let root = event.state_after().unwrap_or(before);
         operation
             .accept(&event, Advance { forward_extremities: vec![Arc::clone(&event)], root, changes })

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use plop_db::Position;
-use plop_state::StateKey;
 use plop_state_store::tree::Root;
 
 use super::Operation;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
+use crate::state_change::Changes;
 
 /// What an accepted live event makes of the room.
 #[derive(Debug, Clone)]
@@ -20,8 +20,8 @@ pub struct Advance {
     pub forward_extremities: Vec<Arc<RoomEvent>>,
     /// The current state after it.
     pub root: Root,
-    /// What differs from the current state before it, with the events that are current now.
-    pub changes: Vec<(StateKey, Option<Arc<RoomEvent>>)>,
+    /// What differs from the current state before it.
+    pub changes: Changes,
 }
 
 impl Operation<'_> {

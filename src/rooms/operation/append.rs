@@ -19,6 +19,7 @@ use crate::draft::{Authorising, EventDraft};
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::schema::{Outcome, SentBy};
+use crate::state_change::Changes;
 
 /// Why an event was not appended.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +63,8 @@ impl Operation<'_> {
         let unreferenced = self.forward_extremities().iter().skip(MAX_PREV_EVENTS).cloned();
         let forward_extremities = unreferenced.chain([Arc::clone(&event)]).collect();
         let root = event.state_after().unwrap_or(before);
-        let changes = event.pdu.as_state().map(|key| (key, Some(Arc::clone(&event)))).into_iter().collect();
+        let mut changes = Changes::default();
+        changes.put(&event);
         self.accept(&event, Advance { forward_extremities, root, changes }).await?;
         self.apply_redaction(&event).await?;
         Ok(event)

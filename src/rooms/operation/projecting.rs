@@ -6,37 +6,23 @@
 //! Invariants: the rows of a change that is too large for the event's batch follow in batches of their own, local users' first; from the event's
 //! batch to the last of these [`Projecting`] says that the rows of members are behind. There is one such change at a time.
 
-use std::sync::Arc;
-
 use plop_db::Position;
-use plop_state::StateKey;
-use ruma::{OwnedUserId, ServerName, UserId};
+use ruma::OwnedUserId;
 
 use super::Operation;
-use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::members::Member;
 use crate::schema::{Members, Membership, Projecting, ProjectingRow};
-use crate::state_change::{MemberChange, put_member, show};
-
-/// Bytes of members' rows in one batch: as much as a batch aims at.
-const BATCH_BYTES: usize = 1 << 20;
+use crate::state_change::{BATCH_BYTES, Changes, Current, MemberChange, put_member, show};
 
 /// Members whose rows are written in one batch; the event of each is read under the guard.
 const BATCH_MEMBERS: usize = 1_000;
 
-/// What the rows of one member take besides the names in the event, roughly.
-const MEMBER_BYTES: usize = 512;
-
 impl Operation<'_> {
     /// Puts what has changed in the current state into the picture, and the rows that follow from it into the batch as far as they fit. The
     /// picture still names the root before.
-    pub(super) fn apply(
-        &mut self,
-        changes: &[(StateKey, Option<Arc<RoomEvent>>)],
-        position: Position,
-    ) -> Result<(), StoreFault> {
-        let fits = bytes_of_rows(changes) <= BATCH_BYTES;
+    pub(super) fn apply(&mut self, changes: &Changes, position: Position) -> Result<(), StoreFault> {
+        let fits = changes.fit();
         if !fits {
             self.fall_behind()?;
         }
@@ -44,12 +30,17 @@ impl Operation<'_> {
         let server = &self.core.server;
         // The rows are not those of the picture then: who was joined in that may have none yet.
         let is_behind = self.is_behind();
-        for (key, event) in changes {
-            let writes = fits || self.batch.size() < BATCH_BYTES && is_user_of(key, server);
-            let member = show(&mut self.next.view, key, event.as_ref(), server);
-            if let Some(mut member) = member.filter(|_| writes) {
+        for (key, current) in changes.iter() {
+            let Some(mut member) = show(&mut self.next.view, key, current, server) else { continue };
+            let event = match current {
+                Some(Current::Event(event)) => Some(&**event),
+                // Too many for one batch: its row follows.
+                Some(Current::Brief(_)) => continue,
+                None => None,
+            };
+            if fits || self.batch.size() < BATCH_BYTES && member.user.server_name() == server {
                 member.was_joined &= !is_behind;
-                put_member(&mut self.batch, room, member, event.as_deref(), position, server);
+                put_member(&mut self.batch, room, member, event, position, server);
             }
         }
         Ok(())
@@ -109,16 +100,4 @@ impl Operation<'_> {
         self.next.projecting = Some(behind);
         Ok(())
     }
-}
-
-/// What the rows of a change take, roughly.
-fn bytes_of_rows(changes: &[(StateKey, Option<Arc<RoomEvent>>)]) -> usize {
-    let members = changes.iter().filter(|(key, _)| key.kind() == "m.room.member");
-    let names = |event: &Arc<RoomEvent>| event.pdu.content_text().len();
-    members.map(|(_, event)| MEMBER_BYTES + event.as_ref().map_or(0, names)).sum()
-}
-
-fn is_user_of(key: &StateKey, server: &ServerName) -> bool {
-    key.kind() == "m.room.member"
-        && <&UserId>::try_from(key.key()).is_ok_and(|user| user.server_name() == server)
 }
