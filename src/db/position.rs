@@ -81,7 +81,9 @@ impl Codec for Position {
     }
 
     fn decode(input: &mut Decoder<'_>) -> Result<Self, CodecError> {
-        input.array().map(Position::from_bytes)
+        let position = Position::from_bytes(input.array()?);
+        // Nothing stored is still to be filled in: written again it would become another position.
+        if position.commit == PENDING { Err(CodecError::Invalid("position")) } else { Ok(position) }
     }
 }
 

@@ -142,6 +142,17 @@ fn a_shared_tail_is_not_copied() {
     assert_eq!(rest.as_ptr(), stored[stored.len() - 4..].as_ptr());
 }
 
+/// Found by the fuzz target `codec`: read from damaged bytes and written again, it would have become a real position.
+#[test]
+fn a_position_that_is_still_to_be_filled_in_is_not_read() {
+    for index in [0, 7, u32::MAX] {
+        let bytes = Position::pending(index).to_bytes();
+        assert_eq!(decode::<Position>(&bytes), Err(CodecError::Invalid("position")));
+    }
+    let last = Position::of_commit(u64::MAX - 1, u32::MAX);
+    assert_eq!(decode(&last.to_bytes()), Ok(last));
+}
+
 #[test]
 fn pending_positions_leave_slots() {
     let mut out = Encoder::with_prefix(&[9, 9]);
