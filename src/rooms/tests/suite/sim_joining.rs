@@ -178,6 +178,21 @@ async fn the_parts_of_a_room_may_come_in_any_order() {
     assert_eq!(picture(&scene.server, &room_id()).await.state.len(), state.len() + invites.len() + 1);
 }
 
+/// Also what cannot be an event counts, so that nobody is kept busy by an answer without end.
+#[tokio::test(start_paused = true)]
+async fn b3_64_a_room_of_more_events_than_are_taken_in_is_not_joined() {
+    const MAX_EVENTS: usize = 500_000;
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let state = founded();
+    for (more, is_too_large) in [(1, true), (0, false)] {
+        let mut told = raw(&state);
+        told.resize(MAX_EVENTS + more, "{".into());
+        offers(&scene, "11", template(&state, &scene.admin()), told);
+        assert_eq!(matches!(join(&scene).await, Err(JoinError::TooLarge)), is_too_large, "{more} more");
+        assert_eq!(scene.server.rooms.view_by_id(&room_id()).await.is_err(), is_too_large);
+    }
+}
+
 /// The other server has the join when the request ends; the room would have a member that its own server does not know.
 #[tokio::test(start_paused = true)]
 async fn a_join_is_finished_when_nobody_waits_for_it() {
