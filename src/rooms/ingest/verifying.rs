@@ -24,6 +24,12 @@ const MAX_KEYS_OF_SERVER: usize = 16;
 /// Key ids of one server that are looked for on behalf of one event. It is signed with one; while a key is replaced perhaps with two.
 const MAX_KEYS_OF_EVENT: usize = 2;
 
+/// Key ids of one server that are counted on behalf of one answer.
+const MAX_KEYS_COUNTED: usize = 64;
+
+/// Servers of the events of one answer. The largest rooms have some ten thousand.
+const MAX_SERVERS: usize = 50_000;
+
 /// Signatures checked before others get the thread.
 pub(super) const AT_A_TIME: usize = 32;
 
@@ -56,7 +62,8 @@ impl Unfit {
     }
 }
 
-/// By which keys some events claim to be signed, each key with how many of them.
+/// By which keys some events claim to be signed, each key with how many of them. Where a server has more of them than are counted, a new one
+/// counts against all the others: what many events claim stays, whatever a few have invented.
 #[derive(Debug, Default)]
 pub(super) struct Claims(BTreeMap<OwnedServerName, BTreeMap<KeyId, usize>>);
 
@@ -64,9 +71,25 @@ impl Claims {
     /// Adds those of an event. One that nobody can have signed has none, and is refused by the check.
     pub fn note(&mut self, event: &Pdu, rules: &Rules) {
         for (server, ids) in sign::keys_wanted(event, rules).unwrap_or_default() {
-            let of_server = self.0.entry(server).or_default();
-            for id in ids.into_iter().take(MAX_KEYS_OF_EVENT) {
-                *of_server.entry(id).or_default() += 1;
+            self.count(server, ids);
+        }
+    }
+
+    fn count(&mut self, server: OwnedServerName, ids: BTreeSet<KeyId>) {
+        if self.0.len() >= MAX_SERVERS && !self.0.contains_key(&server) {
+            return;
+        }
+        let of_server = self.0.entry(server).or_default();
+        for id in ids.into_iter().take(MAX_KEYS_OF_EVENT) {
+            if let Some(claims) = of_server.get_mut(&id) {
+                *claims += 1;
+            } else if of_server.len() < MAX_KEYS_COUNTED {
+                of_server.insert(id, 1);
+            } else {
+                of_server.retain(|_, claims| {
+                    *claims -= 1;
+                    *claims > 0
+                });
             }
         }
     }
@@ -133,5 +156,42 @@ pub(super) fn check(site: &Site, event: Pdu, keys: &VerifyKeys) -> Result<Pdu, U
     match sign::verify(&event, keys, site.rules)? {
         Verified::All => Ok(event),
         Verified::HashMismatch => Ok(event.redacted(site.rules)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use plop_state::sign::KeyId;
+    use ruma::{OwnedServerName, server_name};
+
+    use super::{Claims, MAX_KEYS_COUNTED, MAX_KEYS_OF_SERVER, MAX_SERVERS, most_claimed};
+
+    #[test]
+    fn invented_keys_are_not_kept_and_hide_none() {
+        let mut claims = Claims::default();
+        let server = server_name!("a.example").to_owned();
+        for number in 0..10_000 {
+            claims.count(server.clone(), BTreeSet::from([format!("ed25519:{number}").into()]));
+            if number % 10 == 0 {
+                claims.count(server.clone(), BTreeSet::from(["ed25519:real".into()]));
+            }
+        }
+        let of_server = claims.0.remove(&server).expect("its keys");
+        assert!(of_server.len() <= MAX_KEYS_COUNTED);
+        let wanted = most_claimed(of_server);
+        assert!(wanted.len() <= MAX_KEYS_OF_SERVER);
+        assert!(wanted.contains(&KeyId::from("ed25519:real")));
+    }
+
+    #[test]
+    fn invented_servers_are_not_kept() {
+        let mut claims = Claims::default();
+        for number in 0..=MAX_SERVERS {
+            let server = OwnedServerName::try_from(format!("s{number}.example")).expect("a name");
+            claims.count(server, BTreeSet::from(["ed25519:a".into()]));
+        }
+        assert_eq!(claims.0.len(), MAX_SERVERS);
     }
 }

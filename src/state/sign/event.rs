@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plop_base::UnixMillis;
+use plop_base::limits::MAX_ID_BYTES;
 use ruma::{OwnedServerName, OwnedUserId};
 use thiserror::Error;
 
@@ -75,7 +76,8 @@ pub fn required_signers(pdu: &Pdu, rules: &Rules) -> Result<BTreeSet<OwnedServer
 }
 
 /// The keys by which the servers that must sign claim to have signed: what to have in hand before [`verify`]. How many
-/// ids an event lists is up to who made it; whoever fetches keys sets the bound.
+/// ids an event lists is up to who made it; whoever fetches keys sets the bound. No key has an id longer than
+/// [`MAX_ID_BYTES`].
 pub fn keys_wanted(
     pdu: &Pdu,
     rules: &Rules,
@@ -84,7 +86,8 @@ pub fn keys_wanted(
     let ids_of = |server: &str| {
         let by_server = signatures.as_ref().and_then(|signatures| members(signatures.get(server)?));
         let ids = by_server.iter().flat_map(Members::iter).map(|(id, _)| id);
-        ids.filter(|id| id.starts_with(ED25519)).map(KeyId::from).collect()
+        let ids = ids.filter(|id| id.starts_with(ED25519) && id.len() <= MAX_ID_BYTES);
+        ids.map(KeyId::from).collect()
     };
     Ok(required_signers(pdu, rules)?
         .into_iter()

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use plop_base::UnixMillis;
+use plop_base::limits::MAX_ID_BYTES;
 use ruma::{EventId, ServerName};
 use serde_json::{Value, json};
 
@@ -348,6 +349,20 @@ fn b3_58_who_must_sign_a_restricted_join() {
             assert_eq!(wanted, [("a.test".to_owned(), first.clone()), ("b.test".to_owned(), first)]);
         }
     }
+}
+
+/// They would be kept until keys are asked for, and nobody has such keys.
+#[test]
+fn key_ids_that_are_too_long_are_not_wanted() {
+    let rules = version(12);
+    let pdu = builder(rules, "m.room.message", json!({})).build(rules, &key("a.test")).unwrap();
+    let longest = format!("ed25519:{}", "x".repeat(MAX_ID_BYTES - "ed25519:".len()));
+    let signatures = format!(r#""a.test":{{"{longest}":"c2ln","{longest}x":"c2ln","#);
+    let text = pdu.canonical().replace(r#""a.test":{"#, &signatures);
+    let pdu = Pdu::parse(text.as_bytes(), rules).unwrap();
+    let wanted: Vec<String> =
+        keys_wanted(&pdu, rules).unwrap().into_values().flatten().map(String::from).collect();
+    assert_eq!(wanted, ["ed25519:1".to_owned(), longest]);
 }
 
 /// A second signature counts towards the size.
