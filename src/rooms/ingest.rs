@@ -21,6 +21,7 @@ mod fairness;
 mod gate;
 mod intake;
 mod join;
+mod join_error;
 mod judging;
 mod missing;
 mod order;
@@ -35,7 +36,7 @@ mod verifying;
 mod waiting;
 
 pub use gate::Ingest;
-pub use join::JoinError;
+pub use join_error::JoinError;
 pub use judging::Verdict;
 pub use receive::Received;
 pub use verifying::Unfit;

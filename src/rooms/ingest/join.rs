@@ -12,25 +12,25 @@ use std::sync::Arc;
 
 use plop_base::limits::{MAX_AUTH_EVENTS, MAX_PREV_EVENTS};
 use plop_base::{Actor, TaskKind};
-use plop_db::ReadError;
-use plop_state::auth::{AuthError, NotAuthorised};
-use plop_state::builder::{BuildError, EventBuilder};
+use plop_state::auth::NotAuthorised;
+use plop_state::builder::EventBuilder;
 use plop_state::json::{Object, Value};
 use plop_state::{Pdu, Rules, StateKey};
 use plop_state_store::EventNumber;
 use plop_state_store::resolver::Resolved;
 use plop_state_store::tree::Root;
-use ruma::{OwnedEventId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId};
+use ruma::{OwnedEventId, OwnedServerName, OwnedUserId, RoomId, ServerName, UserId};
 use tokio::sync::oneshot;
 
 use super::checking::check_in;
 use super::gate::Ingest;
-use super::intake::{IntakeError, MAX_STATE};
+use super::intake::MAX_STATE;
+use super::join_error::JoinError;
 use super::site::Site;
-use crate::fault::StoreFault;
+use crate::event::RoomEvent;
 use crate::loading::{LoadError, load_unjoined};
-use crate::operation::{Advance, Placement};
-use crate::remote::{JoinTemplate, RawPdu, RemoteError, RoomAnswer};
+use crate::operation::{Advance, Operation, Placement};
+use crate::remote::{JoinTemplate, RawPdu, RoomAnswer};
 use crate::rooms::settle;
 use crate::schema::{Outcome, RoomIds, RoomRecords, RoomRow};
 use crate::slot::RoomSlot;
@@ -43,61 +43,21 @@ const MAX_SERVERS: usize = 8;
 /// Events of a told state that are looked up at once.
 const PAGE: usize = 1_000;
 
-/// Why a room of other servers was not joined. With several servers: what the last one led to.
-#[derive(Debug, thiserror::Error)]
-pub enum JoinError {
-    #[error("only users of this server join through it")]
-    NotOurUser,
-    #[error("guests may not join rooms of other servers")]
-    Guest,
-    #[error("no server is known that could let the user in")]
-    NoServer,
-    #[error(transparent)]
-    Remote(#[from] RemoteError),
-    #[error("room version {0} is not known here")]
-    UnsupportedVersion(RoomVersionId),
-    /// What was given to be signed is no join of the user, or leads nowhere.
-    #[error("the template is not of this join: {0}")]
-    Template(&'static str),
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    #[error("the room's state does not hold: {0}")]
-    State(&'static str),
-    /// More events, or more of what they cite, than are taken in.
-    #[error("the room is too large")]
-    TooLarge,
-    #[error("the room does not allow the join: {0}")]
-    Forbidden(AuthError),
-    #[error("the server stops")]
-    Stopping,
-    #[error(transparent)]
-    Load(#[from] LoadError),
-}
+/// How often the state that we still had of a room may change while the room is taken in.
+const ATTEMPTS: u32 = 8;
 
-impl From<StoreFault> for JoinError {
-    fn from(fault: StoreFault) -> Self {
-        Self::Load(fault.into())
-    }
-}
-
-impl From<IntakeError> for JoinError {
-    fn from(error: IntakeError) -> Self {
-        match error {
-            IntakeError::TooLarge => Self::TooLarge,
-            IntakeError::Remote(error) => Self::Remote(error),
-            IntakeError::Load(error) => Self::Load(error),
-        }
-    }
-}
-
-impl From<ReadError> for JoinError {
-    fn from(error: ReadError) -> Self {
-        Self::Load(error.into())
-    }
+/// How a room is entered.
+struct Entry {
+    /// The state that we had.
+    from: Root,
+    /// The one before the join, and how it differs.
+    before: Root,
+    changes: Changes,
 }
 
 impl Ingest {
     /// Joins a user of this server to a room that none is in yet, through one of some servers that are. Returns the join.
+    /// Of several that come together one joins; the others are told so ([`JoinError::AlreadyHere`]).
     ///
     /// Once it has begun it is finished, also if nobody waits for it any more: the other servers have the join before we do.
     pub async fn join(
@@ -111,6 +71,9 @@ impl Ingest {
             return Err(JoinError::NotOurUser);
         }
         let turn = self.joining.take(&room.to_owned()).await;
+        if self.shared_site(user.server_name(), room).await?.is_some() {
+            return Err(JoinError::AlreadyHere);
+        }
         // The semaphore is never closed; were it, joins would merely not be counted.
         let place = Arc::clone(&self.joins).acquire_owned().await.ok();
         let (ingest, user, room, via) = (self.clone(), user.to_owned(), room.to_owned(), via.to_vec());
@@ -139,7 +102,7 @@ impl Ingest {
         for server in via.iter().filter(|server| *server != ours).take(MAX_SERVERS) {
             match self.join_at(user, room, server).await {
                 Ok(joined) => return Ok(joined),
-                Err(JoinError::Load(error)) => return Err(error.into()),
+                Err(error @ (JoinError::Load(_) | JoinError::AlreadyHere)) => return Err(error),
                 Err(error) => failure = error,
             }
         }
@@ -261,7 +224,9 @@ impl Ingest {
         let slot = Arc::clone(self.read(site).await?.slot());
         let mut intake = self.intake(site, MAX_STATE);
         let signed = intake.take(answer).await?;
-        let state = intake.finish().await?.state;
+        let mut state = intake.finish().await?.state;
+        // It comes after the state, and is judged by that without itself.
+        state.retain(|event| event != join.event_id());
         let join = self.with_signature(site, join, signed).await;
         let state = self.told_entries(site, &state).await?;
         match self.check_by_auth_events(site, &join).await? {
@@ -270,11 +235,18 @@ impl Ingest {
             Err(NotAuthorised::Missing(_)) => return Err(JoinError::State("what the join cites is missing")),
         }
         let before = self.keep_state(site, state).await?;
-        let reading = self.read(site).await?;
         let told = Resolved { base: before, changes: Vec::new() };
-        check_in(&reading, &join, &told).await?.map_err(JoinError::Forbidden)?;
-        let changes = reading.differences(reading.view().root, before).await?;
-        self.enter(site, &slot, join, before, changes).await
+        check_in(&self.read(site).await?, &join, &told).await?.map_err(JoinError::Forbidden)?;
+        for _ in 0..ATTEMPTS {
+            let reading = self.read(site).await?;
+            let from = reading.view().root;
+            let changes = reading.differences(from, before).await?;
+            let entry = Entry { from, before, changes };
+            if self.enter(site, &slot, &join, entry).await? {
+                return Ok(join.event_id_owned().clone());
+            }
+        }
+        Err(JoinError::State("it changes too fast"))
     }
 
     /// The entries of a state of which these events are told, without those that did not pass.
@@ -303,30 +275,29 @@ impl Ingest {
         Ok(state)
     }
 
-    /// The batch of the join, and with it the room; rows of members that are too many for it follow.
+    /// The batch of the join, and with it the room; rows of members that are too many for it follow. False where the state that we had is
+    /// another one by now.
     async fn enter(
         &self,
         site: &Site,
         slot: &Arc<RoomSlot>,
-        join: Pdu,
-        before: Root,
-        mut changes: Changes,
-    ) -> Result<OwnedEventId, JoinError> {
+        join: &Pdu,
+        entry: Entry,
+    ) -> Result<bool, JoinError> {
         let _turn = self.turn_to_place(site).await?;
         let mut writer = self.guard(site).await?;
         if !writer.is_of(slot) {
             return Err(JoinError::State("events that it rests on were lost"));
         }
         let mut operation = writer.begin();
-        let backward_extremities = join.prev_events().to_vec();
-        let placement = Placement {
-            outcome: Outcome::Accepted,
-            provisional: false,
-            before,
-            place: None,
-            backward_extremities,
-        };
-        let event = operation.place(join, placement, None).await?;
+        if operation.view().members.has_server(&self.rooms.core().server) {
+            return Err(JoinError::AlreadyHere);
+        }
+        let Entry { from, before, mut changes } = entry;
+        if operation.view().root != from {
+            return Ok(false);
+        }
+        let event = place(&mut operation, join, before).await?;
         changes.put(&event);
         let root = event.state_after().unwrap_or(before);
         operation
@@ -344,8 +315,30 @@ impl Ingest {
         if is_behind {
             self.rooms.try_to_catch_up(site.number).await;
         }
-        Ok(event.pdu.event_id_owned().clone())
+        Ok(true)
     }
+}
+
+/// Gives the join its place. Careless servers tell it as a part of the state before it, so that it has a number already.
+async fn place(operation: &mut Operation<'_>, join: &Pdu, before: Root) -> Result<Arc<RoomEvent>, JoinError> {
+    let placement = Placement {
+        outcome: Outcome::Accepted,
+        provisional: false,
+        before,
+        place: None,
+        backward_extremities: join.prev_events().to_vec(),
+    };
+    Ok(match operation.event_by_id(join.event_id()).await.map_err(LoadError::from)? {
+        Some(known) if known.facts.before.is_some() => {
+            return Err(JoinError::State("the join is an old one"));
+        }
+        Some(known) => {
+            // In the form in which it was told it may be redacted.
+            let known = RoomEvent { pdu: join.clone(), ..RoomEvent::clone(&known) };
+            operation.place_known(&known, placement).await?
+        }
+        None => operation.place(join.clone(), placement, None).await?,
+    })
 }
 
 fn joining_user(actor: &Actor) -> Result<&UserId, JoinError> {

@@ -1,8 +1,10 @@
 //! Joining a room of a server that lies, and letting its users in. The names carry the rows of the catalogue of hostile input.
 
+use plop_db::{Direction, KeyRange};
 use plop_rooms::LoadError;
 use plop_rooms::ingest::JoinError;
 use plop_rooms::remote::{JoinTemplate, RawPdu};
+use plop_rooms::schema::Events;
 use plop_rooms::serve::ServeJoinError;
 use plop_state::Pdu;
 use plop_state::builder::EventBuilder;
@@ -12,7 +14,7 @@ use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, Server
 
 use crate::suite::bed::json;
 use crate::suite::sim_network::key;
-use crate::suite::sim_room::{actor, create, picture, send};
+use crate::suite::sim_room::{actor, create, member, message, picture, send, user, view};
 use crate::suite::sim_scene::{EVIL, Scene, Told};
 
 pub fn evil_key() -> SigningKey {
@@ -207,7 +209,59 @@ async fn a_join_is_finished_when_nobody_waits_for_it() {
     clock.sleep(std::time::Duration::from_secs(1)).await;
     let view = scene.server.rooms.view_by_id(&room_id()).await.expect("the room");
     assert!(view.members.is_joined(&scene.admin()));
-    join(&scene).await.expect("the turn was given back");
+    assert!(matches!(join(&scene).await, Err(JoinError::AlreadyHere)), "the turn was given back");
+}
+
+/// The second one would put the state that it is told in the place of the live one.
+#[tokio::test(start_paused = true)]
+async fn of_two_joins_that_come_together_one_joins() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let state = founded();
+    offers(&scene, "11", template(&state, &scene.admin()), raw(&state));
+    let joined = tokio::join!(join(&scene), join(&scene));
+    assert!(matches!(joined, (Ok(_), Err(JoinError::AlreadyHere))), "{joined:?}");
+    assert_eq!(scene.puppet.joins.lock().expect("not poisoned").len(), 1);
+    let said = send(&scene.server, &room_id(), message(scene.admin(), "said")).await.expect("allowed");
+    assert!(matches!(join(&scene).await, Err(JoinError::AlreadyHere)));
+    let extremities = picture(&scene.server, &room_id()).await.forward_extremities;
+    assert_eq!(Vec::from_iter(extremities), [said.pdu.event_id_owned().clone()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_has_become_ours_during_a_join_stays_as_it_is() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let state = founded();
+    let mut template = template(&state, &scene.admin());
+    offers(&scene, "11", template.clone(), raw(&state));
+    join(&scene).await.expect("joined");
+    send(&scene.server, &room_id(), member(scene.admin(), &scene.admin(), "leave")).await.expect("left");
+    template.insert("depth".to_owned(), Value::Int(6));
+    offers(&scene, "11", template, raw(&state));
+    let (server, other) = (scene.server.clone(), user(&scene.server, "other"));
+    let enters = member(other.clone(), &other, "join");
+    let work = async move { drop(send(&server, &room_id(), enters).await.expect("the room is public")) };
+    *scene.puppet.meanwhile.lock().expect("not poisoned") = Some(Box::pin(work));
+    assert!(matches!(join(&scene).await, Err(JoinError::AlreadyHere)));
+    let view = view(&scene.server, &room_id()).await;
+    assert!(view.members.is_joined(&other) && !view.members.is_joined(&scene.admin()));
+    picture(&scene.server, &room_id()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_that_is_told_as_a_part_of_the_state_before_it_is_one_event() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let state = founded();
+    offers(&scene, "11", template(&state, &scene.admin()), raw(&state));
+    scene.puppet.room.lock().expect("not poisoned").has_join = true;
+    let joined = join(&scene).await.expect("joined");
+    let number = view(&scene.server, &room_id()).await.number;
+    let snapshot = scene.server.rooms.core().db.snapshot();
+    let rows = snapshot.scan(KeyRange::<Events>::prefix(&number), Direction::Forward, 100).await;
+    assert_eq!(rows.expect("rows").rows.len(), state.len() + 1, "each has one number");
+    let reading = scene.server.rooms.writer(number).await.expect("the guard").reading();
+    let event = reading.event_by_id(&joined).await.expect("a read").expect("the join");
+    assert_eq!(event.facts.replaces, None, "the state before it is without it");
+    picture(&scene.server, &room_id()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::BoxFuture;
 use plop_base::Random;
 use plop_base::clock::UnixMillis;
 use plop_db::{Db, Hooks, MemoryDisk};
@@ -40,6 +41,8 @@ pub struct Puppet {
     pub room: Mutex<Told>,
     /// The joins that it was given.
     pub joins: Mutex<Vec<Pdu>>,
+    /// What happens before it answers the next one.
+    pub meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 /// A state with its auth chain, told in small parts.
@@ -49,6 +52,8 @@ pub struct Told {
     pub auth_chain: Vec<RawPdu>,
     /// It ends before its end.
     pub breaks_off: bool,
+    /// The join that it answers is told as a part of the state before it.
+    pub has_join: bool,
 }
 
 /// What is left of it.
@@ -149,7 +154,17 @@ impl Remote for Puppet {
 
     fn send_join<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, join: &'a Pdu) -> Answer<'a, RoomAnswer> {
         self.joins.lock().expect("not poisoned").push(join.clone());
-        given(Some(self.room.lock().expect("not poisoned").clone().answer()))
+        let mut told = self.room.lock().expect("not poisoned").clone();
+        if told.has_join {
+            told.state.push(join.canonical().into());
+        }
+        let meanwhile = self.meanwhile.lock().expect("not poisoned").take();
+        Box::pin(async move {
+            if let Some(work) = meanwhile {
+                work.await;
+            }
+            Ok(told.answer())
+        })
     }
 }
 
