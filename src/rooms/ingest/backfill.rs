@@ -128,7 +128,12 @@ impl Ingest {
 
     /// Gives an event its place in history, if it can be judged.
     async fn place_below(&self, site: &Site, event: &Pdu, place: HistoryPlace) -> Result<Filled, LoadError> {
-        let slot = Arc::clone(self.read(site).await?.slot());
+        let _judging = self.judging.take(&(site.number, event.event_id_owned().clone())).await;
+        let reading = self.read(site).await?;
+        if placed(&reading, event.event_id()).await?.is_some() {
+            return Ok(Filled::Left);
+        }
+        let slot = Arc::clone(reading.slot());
         let refused = match self.check_by_auth_events(site, event).await? {
             Ok(()) => false,
             Err(NotAuthorised::Rejected(_)) => true,

@@ -16,7 +16,7 @@ use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Grove};
 use ruma::OwnedEventId;
 
-use super::gate::Ingest;
+use super::gate::{AnswerPermit, Ingest};
 use super::intake::{Intake, IntakeError, MAX_STATE};
 use super::site::Site;
 use crate::fault::StoreFault;
@@ -102,13 +102,14 @@ impl Ingest {
 
     /// The state before an event as its server tells it, once all of it is here.
     async fn told_state(&self, site: &Site, event: &Pdu) -> Result<Option<Root>, LoadError> {
+        let permit = self.answer_permit().await;
         let Ok(ids) = self.remote.state_ids(&site.from, &site.id, event.event_id()).await else {
             return Ok(None);
         };
         if ids.state.len() + ids.auth_chain.len() > MAX_STATE {
             return Ok(None);
         }
-        let Some(unfit) = self.fetch_state(site, event, &ids).await? else { return Ok(None) };
+        let Some(unfit) = self.fetch_state(site, event, &ids, &permit).await? else { return Ok(None) };
         let reading = self.read(site).await?;
         let mut state: BTreeMap<StateKey, EventNumber> = BTreeMap::new();
         for ids in ids.state.chunks(PAGE) {
@@ -138,6 +139,7 @@ impl Ingest {
         site: &Site,
         event: &Pdu,
         ids: &StateIds,
+        permit: &AnswerPermit,
     ) -> Result<Option<BTreeSet<OwnedEventId>>, LoadError> {
         let reading = self.read(site).await?;
         let mut wanted = BTreeSet::new();
@@ -148,7 +150,7 @@ impl Ingest {
                 }
             }
         }
-        let mut intake = self.intake(site, MAX_STATE);
+        let mut intake = self.intake(site, MAX_STATE, permit);
         match self.take_wanted(site, event, wanted, &mut intake).await {
             Ok(()) => Ok(Some(intake.finish().await?.unfit)),
             Err(IntakeError::Load(error)) => Err(error),

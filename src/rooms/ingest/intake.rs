@@ -12,7 +12,7 @@ use plop_state::Pdu;
 use plop_state::sign::VerifyKeys;
 use ruma::{EventId, OwnedEventId};
 
-use super::gate::Ingest;
+use super::gate::{AnswerPermit, Ingest};
 use super::order::{Edges, in_order};
 use super::site::Site;
 use super::staging::Staging;
@@ -60,6 +60,7 @@ impl From<StoreFault> for IntakeError {
 pub(super) struct Intake<'i> {
     ingest: &'i Ingest,
     site: &'i Site,
+    _permit: &'i AnswerPermit,
     /// How many more events, citations and bytes it may have.
     left: Left,
     /// Ids of events and of what they cite, numbered as they come.
@@ -89,10 +90,16 @@ pub(super) struct Taken {
 
 impl Ingest {
     /// Begins to take in an answer of at most so many events.
-    pub(super) fn intake<'i>(&'i self, site: &'i Site, max_events: usize) -> Intake<'i> {
+    pub(super) fn intake<'i>(
+        &'i self,
+        site: &'i Site,
+        max_events: usize,
+        permit: &'i AnswerPermit,
+    ) -> Intake<'i> {
         Intake {
             ingest: self,
             site,
+            _permit: permit,
             left: Left { events: max_events, citations: MAX_CITATIONS, bytes: MAX_BYTES },
             ids: BTreeMap::new(),
             events: BTreeMap::new(),

@@ -23,7 +23,7 @@ use ruma::{OwnedEventId, OwnedServerName, OwnedUserId, RoomId, ServerName, UserI
 use tokio::sync::oneshot;
 
 use super::checking::check_in;
-use super::gate::Ingest;
+use super::gate::{AnswerPermit, Ingest};
 use super::intake::MAX_STATE;
 use super::join_error::JoinError;
 use super::site::Site;
@@ -74,13 +74,12 @@ impl Ingest {
         if self.shared_site(user.server_name(), room).await?.is_some() {
             return Err(JoinError::AlreadyHere);
         }
-        // The semaphore is never closed; were it, joins would merely not be counted.
-        let place = Arc::clone(&self.joins).acquire_owned().await.ok();
+        let permit = self.join_permit().await;
         let (ingest, user, room, via) = (self.clone(), user.to_owned(), room.to_owned(), via.to_vec());
         let (answer, outcome) = oneshot::channel();
         let work = async move {
-            let _held = (turn, place);
-            let joined = ingest.join_through(&user, &room, &via).await;
+            let _turn = turn;
+            let joined = ingest.join_through(&user, &room, &via, &permit).await;
             match answer.send(joined) {
                 Ok(()) | Err(Ok(_)) => Ok(()),
                 // Nobody else is told.
@@ -96,11 +95,12 @@ impl Ingest {
         user: &UserId,
         room: &RoomId,
         via: &[OwnedServerName],
+        permit: &AnswerPermit,
     ) -> Result<OwnedEventId, JoinError> {
         let mut failure = JoinError::NoServer;
         let ours = &self.rooms.core().server;
         for server in via.iter().filter(|server| *server != ours).take(MAX_SERVERS) {
-            match self.join_at(user, room, server).await {
+            match self.join_at(user, room, server, permit).await {
                 Ok(joined) => return Ok(joined),
                 Err(error @ (JoinError::Load(_) | JoinError::AlreadyHere)) => return Err(error),
                 Err(error) => failure = error,
@@ -114,6 +114,7 @@ impl Ingest {
         user: &UserId,
         room: &RoomId,
         server: &ServerName,
+        permit: &AnswerPermit,
     ) -> Result<OwnedEventId, JoinError> {
         let versions: Vec<_> = plop_state::version::ALL.iter().map(|rules| rules.version.clone()).collect();
         let template = self.remote.make_join(server, room, user, &versions).await?;
@@ -122,7 +123,7 @@ impl Ingest {
         let join = self.join_event(user, room, rules, &template).await?;
         let site = self.joining_site(server, room, rules).await?;
         let answer = self.remote.send_join(server, room, &join).await?;
-        self.adopt(&site, join, answer).await
+        self.adopt(&site, join, answer, permit).await
     }
 
     /// The join, of our own facts.
@@ -220,9 +221,15 @@ impl Ingest {
     }
 
     /// Takes in the room and the join on top of it.
-    async fn adopt(&self, site: &Site, join: Pdu, answer: RoomAnswer) -> Result<OwnedEventId, JoinError> {
+    async fn adopt(
+        &self,
+        site: &Site,
+        join: Pdu,
+        answer: RoomAnswer,
+        permit: &AnswerPermit,
+    ) -> Result<OwnedEventId, JoinError> {
         let slot = Arc::clone(self.read(site).await?.slot());
-        let mut intake = self.intake(site, MAX_STATE);
+        let mut intake = self.intake(site, MAX_STATE, permit);
         let signed = intake.take(answer).await?;
         let mut state = intake.finish().await?.state;
         // It comes after the state, and is judged by that without itself.

@@ -74,6 +74,7 @@ impl Ingest {
 
     /// Judges a verified event and gives it its place.
     async fn judge(&self, site: &Site, event: &Pdu) -> Result<Judgement, LoadError> {
+        let _turn = self.judging.take(&(site.number, event.event_id_owned().clone())).await;
         if let Some(outcome) = self.known(site, event.event_id()).await? {
             return Ok(Judgement::Verdict(Verdict::Known(outcome)));
         }

@@ -59,7 +59,8 @@ impl Ingest {
 
     /// Asks for the auth chain of an event and keeps what of it can be judged.
     async fn fetch_auth_events(&self, site: &Site, event: &Pdu) -> Result<(), LoadError> {
-        let mut intake = self.intake(site, MAX_CHAIN);
+        let permit = self.answer_permit().await;
+        let mut intake = self.intake(site, MAX_CHAIN, &permit);
         if let Ok(chain) = self.remote.event_auth(&site.from, &site.id, event.event_id()).await {
             // What has come before it broke off may do.
             loaded(intake.take(chain).await)?;

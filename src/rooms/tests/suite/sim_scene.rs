@@ -1,6 +1,7 @@
 //! One honest server and one that says whatever a test wants it to say.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
@@ -21,6 +22,7 @@ use ruma::{
     EventId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId, RoomVersionId, ServerName,
     UserId,
 };
+use tokio::sync::Semaphore;
 
 use crate::suite::bed::{json, keyspaces};
 use crate::suite::sim_network::{Server, key};
@@ -31,6 +33,10 @@ use crate::suite::sim_room::{admin, create, outcome, picture, view};
 pub struct Puppet {
     pub events: Mutex<BTreeMap<OwnedEventId, RawPdu>>,
     pub states: Mutex<BTreeMap<OwnedEventId, StateIds>>,
+    /// How often it was asked for one of them.
+    pub asked: AtomicUsize,
+    /// It answers as often as there are permits.
+    pub held: Mutex<Option<Arc<Semaphore>>>,
     pub missing: Mutex<Vec<RawPdu>>,
     pub history: Mutex<Vec<RawPdu>>,
     /// Whole states, by the event that they come before.
@@ -116,7 +122,15 @@ impl Remote for Puppet {
     }
 
     fn state_ids<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, event: &'a EventId) -> Answer<'a, StateIds> {
-        given(self.states.lock().expect("not poisoned").get(event).cloned())
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let told = self.states.lock().expect("not poisoned").get(event).cloned();
+        let held = self.held.lock().expect("not poisoned").clone();
+        Box::pin(async move {
+            if let Some(held) = held {
+                held.acquire().await.expect("open").forget();
+            }
+            told.ok_or(RemoteError::Unreachable)
+        })
     }
 
     fn state<'a>(&'a self, _: &'a ServerName, _: &'a RoomId, event: &'a EventId) -> Answer<'a, RoomAnswer> {

@@ -1,12 +1,16 @@
 //! States that another server tells: what is missing of them is never taken for nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use plop_rooms::ingest::Verdict;
 use plop_rooms::remote::RawPdu;
 use plop_rooms::schema::Outcome;
 use plop_state::Pdu;
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomVersionId};
+use tokio::sync::Semaphore;
 
 use crate::suite::bed::redaction;
 use crate::suite::sim_network::key;
@@ -162,4 +166,40 @@ async fn invented_key_ids_do_not_hide_the_keys_of_a_server() {
     shows_whole(&scene, &event, state);
     assert_eq!(scene.receive(&event).await, Verdict::Accepted);
     assert_eq!(members(&scene).await, MANY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_who_hand_over_an_event_one_asks_for_the_state_before_it() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let event = after_a_gap(&scene, &[]).await;
+    let (one, other) = tokio::join!(scene.receive(&event), scene.receive(&event));
+    let known = Verdict::Known(Outcome::Accepted);
+    assert!([one, other].iter().all(|verdict| *verdict == Verdict::Accepted || *verdict == known));
+    assert_eq!(scene.puppet.asked.load(Ordering::Relaxed), 1);
+}
+
+/// Each may be as large as a room.
+#[tokio::test(start_paused = true)]
+async fn few_states_are_taken_in_at_once() {
+    const AT_ONCE: usize = 16;
+    const MORE: usize = AT_ONCE + 4;
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let mut events = Vec::new();
+    for number in 0..MORE {
+        let gone: OwnedEventId = EventId::parse(format!("${number:a>43}")).expect("an event id");
+        let event = scene.on(&[gone], &scene.evil, "m.room.message", None, r#"{"body":"x"}"#).await;
+        scene.tells_state(&event, &[]).await;
+        events.push(event);
+    }
+    let held = Arc::new(Semaphore::new(0));
+    *scene.puppet.held.lock().expect("not poisoned") = Some(Arc::clone(&held));
+    let receive = join_all(events.iter().map(|event| scene.receive(event)));
+    let release = async {
+        scene.server.rooms.core().clock.sleep(Duration::from_secs(1)).await;
+        assert_eq!(scene.puppet.asked.load(Ordering::Relaxed), AT_ONCE, "the others wait");
+        held.add_permits(MORE);
+    };
+    let (verdicts, ()) = tokio::join!(receive, release);
+    assert_eq!(verdicts, vec![Verdict::Accepted; MORE]);
+    assert_eq!(scene.puppet.asked.load(Ordering::Relaxed), MORE);
 }
