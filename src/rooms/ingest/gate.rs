@@ -49,6 +49,8 @@ pub struct Ingest {
     pub(super) judging: Turns<(RoomNumber, OwnedEventId)>,
     /// Rooms in which an event is getting its place. The next one waits until that has landed, so it sees all gaps, places and redactions.
     pub(super) placing: Turns<RoomNumber>,
+    /// Rooms for which it is decided which events wait.
+    pub(super) queueing: Turns<RoomNumber>,
     /// Events that are tried again soon.
     pub(super) outrun: Outrun,
     /// The number of the next answer that is as large as a room.
@@ -67,6 +69,7 @@ impl Ingest {
             others: Arc::new(Semaphore::new(ANSWERS_AT_ONCE)),
             judging: Turns::default(),
             placing: Turns::default(),
+            queueing: Turns::default(),
             outrun: Outrun::default(),
             answers: Arc::default(),
         }

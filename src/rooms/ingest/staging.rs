@@ -3,7 +3,7 @@
 //! Owns: [`Staging`]: the texts of one answer, a few in memory, the rest in rows of their own. Does not own: what is done with them.
 //!
 //! Invariants: no more than [`HELD_BYTES`] of an answer are in memory, whatever its size. The rows go with the `Staging`, also where that is dropped
-//! halfway; those of a process that died go at the next start ([`Ingest::resume`]). Nobody else reads them.
+//! halfway; those of a process that died go at the next start ([`Ingest::forget_staged`]). Nobody else reads them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use plop_state_store::RoomNumber;
 
 use super::gate::Ingest;
 use crate::fault::StoreFault;
+use crate::loading::LoadError;
 use crate::parts::Core;
 use crate::schema::StagedEvents;
 
@@ -46,11 +47,11 @@ impl Ingest {
         }
     }
 
-    /// Deletes what a process that died has left: before the first answer of this one.
-    pub(super) async fn forget_staged(&self) -> Result<(), StoreFault> {
+    /// Deletes what a process that died has left: to be called once after a start, before anything is taken in.
+    pub async fn forget_staged(&self) -> Result<(), LoadError> {
         let mut batch = Batch::relaxed();
         batch.delete_range(KeyRange::<StagedEvents>::all());
-        self.rooms.core().db.commit(batch).await?;
+        self.rooms.core().db.commit(batch).await.map_err(StoreFault::from)?;
         Ok(())
     }
 }

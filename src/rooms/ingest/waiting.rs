@@ -8,9 +8,10 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use plop_base::TaskKind;
 use plop_db::codec::Tail;
-use plop_db::{Batch, Direction, KeyRange, Pages};
+use plop_db::{Batch, KeyRange, Pages};
 use plop_state::Pdu;
 use plop_state_store::RoomNumber;
 use ruma::{EventId, OwnedEventId, OwnedServerName, RoomId, ServerName};
@@ -18,7 +19,7 @@ use ruma::{EventId, OwnedEventId, OwnedServerName, RoomId, ServerName};
 use super::fairness::crowded_out;
 use super::gate::Ingest;
 use super::judging::Verdict;
-use super::outrun::MAX_WAITING;
+use super::outrun::{Attendance, MAX_WAITING};
 use super::site::Site;
 use crate::fault::StoreFault;
 use crate::loading::LoadError;
@@ -35,26 +36,28 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// Waiting events read at once.
 const PAGE: usize = 100;
 
+/// Events of one room that are looked at when one more is to wait: more than there can be.
+const MAX_QUEUE: usize = 4 * MAX_WAITING;
+
+/// Events that are judged again at once after a start.
+const RETRIES_AT_ONCE: usize = 8;
+
 impl Ingest {
     /// Keeps an event that cannot be judged now.
     pub(super) async fn wait(&self, site: &Site, event: &Pdu) -> Result<(), LoadError> {
         let core = self.rooms.core();
         let key = (site.number, event.event_id_owned().clone());
-        let waiting = self.waiting(site).await?;
-        let known = waiting.iter().find(|(waits, _)| *waits == key);
+        let _turn = self.queueing.take(&site.number).await;
+        let known = core.db.snapshot().get::<WaitingEvents>(&key).await?;
         let mut batch = Batch::durable();
-        if waiting.len() >= MAX_WAITING && known.is_none() {
-            let mut rows: Vec<_> = waiting.iter().collect();
-            rows.sort_by_key(|(_, row)| row.since);
-            let servers = rows.iter().filter_map(|(_, row)| <&ServerName>::try_from(row.from.as_str()).ok());
-            let given_up = crowded_out(servers.chain([&*site.from]));
-            // If nobody has more of them, the oldest one goes.
-            let given_up = given_up.and_then(|place| rows.get(place)).or_else(|| rows.first());
-            given_up.iter().for_each(|(given_up, _)| batch.delete::<WaitingEvents>(given_up));
+        if known.is_none() {
+            for given_up in self.too_many(site).await? {
+                batch.delete::<WaitingEvents>(&(site.number, given_up));
+            }
         }
         let row = WaitingRow {
             from: site.from.to_string(),
-            since: known.map_or_else(|| core.clock.now(), |(_, row)| row.since),
+            since: known.map_or_else(|| core.clock.now(), |row| row.since),
             pdu: Tail(event.canonical().to_owned()),
         };
         batch.put::<WaitingEvents>(&key, &row);
@@ -62,34 +65,62 @@ impl Ingest {
         Ok(())
     }
 
+    /// The events of a room that are given up for another one to wait.
+    async fn too_many(&self, site: &Site) -> Result<Vec<OwnedEventId>, LoadError> {
+        let (mut queue, mut given_up) = (Vec::new(), Vec::new());
+        let snapshot = self.rooms.core().db.snapshot();
+        let mut pages = Pages::new(KeyRange::<WaitingEvents>::prefix(&site.number), PAGE);
+        while queue.len() < MAX_QUEUE
+            && let Some(rows) = pages.next(&snapshot).await?
+        {
+            for ((_, event), row) in rows {
+                match OwnedServerName::try_from(row.from.as_str()) {
+                    Ok(from) => queue.push((row.since, from, event)),
+                    // Nobody could be asked for what it needs.
+                    Err(_) => given_up.push(event),
+                }
+            }
+        }
+        queue.sort_by_key(|(since, ..)| *since);
+        while queue.len() >= MAX_WAITING {
+            let servers = queue.iter().map(|(_, from, _)| &**from);
+            let place = crowded_out(servers.chain([&*site.from]));
+            // If nobody has more of them, the oldest one goes.
+            let place = place.filter(|place| *place < queue.len()).unwrap_or(0);
+            given_up.push(queue.remove(place).2);
+        }
+        Ok(given_up)
+    }
+
     /// Keeps an event for which nothing is missing and that its room was too fast for. It is tried again soon, whoever has handed it over.
     pub(super) async fn wait_outrun(&self, site: &Site, event: &Pdu) -> Result<(), LoadError> {
         self.wait(site, event).await?;
-        if self.outrun.note(site.number, event.event_id()) {
-            self.see_to_outrun(site.number);
+        if let Some(attendance) = self.outrun.note(site.number, event.event_id()) {
+            self.see_to_outrun(attendance);
         }
         Ok(())
     }
 
-    fn see_to_outrun(&self, room: RoomNumber) {
+    fn see_to_outrun(&self, attendance: Attendance) {
         let ingest = self.clone();
         let work = async move {
-            ingest.retry_outrun(room).await;
+            ingest.retry_outrun(attendance).await;
             Ok(())
         };
         self.tasks.spawn_once(TaskKind::RoomWork, "events that a room has outrun", work);
     }
 
     /// Tries the events that a room has outrun, until there are none.
-    async fn retry_outrun(&self, room: RoomNumber) {
+    async fn retry_outrun(&self, mut attendance: Attendance) {
+        let room = attendance.room();
         let mut pause = FIRST_PAUSE;
         loop {
             self.rooms.core().clock.sleep(pause).await;
-            let Some(events) = self.outrun.take(room) else { return };
+            let Some(events) = attendance.take() else { return };
             for event in events {
                 if let Err(error) = self.retry_event(room, &event).await {
                     tracing::warn!(room = room.0, %event, %error, "an event waits on");
-                    self.outrun.note(room, &event);
+                    attendance.note(&event);
                 }
             }
             pause = (pause * 2).min(LAST_PAUSE);
@@ -109,24 +140,39 @@ impl Ingest {
     pub async fn retry_waiting(&self, from: &ServerName, room: &RoomId) -> Result<usize, LoadError> {
         let Some(site) = self.shared_site(from, room).await? else { return Ok(0) };
         let mut judged = 0;
-        for (_, row) in self.waiting(&site).await? {
-            judged += usize::from(self.retry(&site, row).await?);
+        let mut pages = Pages::new(KeyRange::<WaitingEvents>::prefix(&site.number), PAGE);
+        while let Some(rows) = pages.next(&self.rooms.core().db.snapshot()).await? {
+            for (_, row) in rows {
+                judged += usize::from(self.retry(&site, row).await?);
+            }
         }
         Ok(judged)
     }
 
-    /// Goes on where the process before has ended: to be called once after a start, before anything is taken in. Judges again what waits in all
-    /// rooms, and asks whoever handed it over. How many events wait no more.
+    /// Goes on where the process before has ended: to be called once after a start, while other events may be taken in. Judges again what waits in
+    /// all rooms, and asks whoever handed it over. What cannot be judged for a fault waits on. How many events wait no more.
     pub async fn resume(&self) -> Result<usize, LoadError> {
-        self.forget_staged().await?;
         let mut judged = 0;
         let mut pages = Pages::new(KeyRange::<WaitingEvents>::all(), PAGE);
         while let Some(rows) = pages.next(&self.rooms.core().db.snapshot()).await? {
-            for ((room, _), row) in rows {
-                judged += usize::from(self.retry_row(room, row).await?);
+            let retried =
+                rows.into_iter().map(|((room, event), row)| self.retry_after_start(room, event, row));
+            let mut retried = stream::iter(retried).buffer_unordered(RETRIES_AT_ONCE);
+            while let Some(waits_no_more) = retried.next().await {
+                judged += usize::from(waits_no_more);
             }
         }
         Ok(judged)
+    }
+
+    async fn retry_after_start(&self, room: RoomNumber, event: OwnedEventId, row: WaitingRow) -> bool {
+        match self.retry_row(room, row).await {
+            Ok(waits_no_more) => waits_no_more,
+            Err(error) => {
+                tracing::warn!(room = room.0, %event, %error, "an event waits on");
+                false
+            }
+        }
     }
 
     /// Judges a waiting event again, for its room and with the server that handed it over. Whether it waits no more.
@@ -155,13 +201,6 @@ impl Ingest {
         }
         self.stop_waiting(&site, &id).await?;
         Ok(true)
-    }
-
-    /// The events that wait in a room.
-    async fn waiting(&self, site: &Site) -> Result<Vec<((RoomNumber, OwnedEventId), WaitingRow)>, LoadError> {
-        let range = KeyRange::<WaitingEvents>::prefix(&site.number);
-        let page = self.rooms.core().db.snapshot().scan(range, Direction::Forward, MAX_WAITING).await?;
-        Ok(page.rows)
     }
 
     /// An event has been judged.

@@ -3,15 +3,19 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use plop_db::{Direction, KeyRange};
+use futures_util::future::join_all;
+use plop_base::clock::UnixMillis;
+use plop_db::codec::Tail;
+use plop_db::{Batch, Direction, KeyRange};
+use plop_rooms::LoadError;
 use plop_rooms::draft::EventDraft;
 use plop_rooms::ingest::Verdict;
-use plop_rooms::schema::{Outcome, WaitingEvents};
+use plop_rooms::schema::{Events, Outcome, WaitingEvents, WaitingRow};
 use ruma::{EventId, OwnedEventId, RoomVersionId};
 
 use crate::suite::bed::json;
-use crate::suite::sim_room::{message, outcome, picture, view};
-use crate::suite::sim_scene::Scene;
+use crate::suite::sim_room::{create, message, outcome, picture, view};
+use crate::suite::sim_scene::{EVIL, Scene};
 
 /// Does some work while local events are written, at least one between any two times that the work has the guard.
 async fn in_a_busy_room<T>(
@@ -122,4 +126,58 @@ async fn what_waits_is_tried_again_after_a_start() {
     let number = view(&restarted, &scene.room).await.number;
     assert_eq!(outcome(&restarted, number, event.event_id_owned()).await, Some(Outcome::Accepted));
     assert_eq!(waiting(&scene).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_cannot_be_read_holds_up_no_other_one_after_a_start() {
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let other = scene.in_room(create(std::slice::from_ref(&scene.server), &RoomVersionId::V11).await);
+    other.join(&scene.evil).await;
+    let gone: OwnedEventId = EventId::parse(format!("${:a>43}", "gone")).expect("an event id");
+    let mut last = None;
+    for scene in [&scene, &other] {
+        let event = scene
+            .on(std::slice::from_ref(&gone), &scene.evil, "m.room.message", None, r#"{"body":"x"}"#)
+            .await;
+        assert_eq!(scene.receive(&event).await, Verdict::Waiting);
+        scene.tells_state(&event, &[]).await;
+        last = Some(event);
+    }
+    let broken = view(&scene.server, &scene.room).await.number;
+    let mut batch = Batch::durable();
+    batch.delete_range(KeyRange::<Events>::prefix(&broken));
+    scene.server.rooms.core().db.commit(batch).await.expect("a commit");
+    let restarted = scene.restarted().await;
+    assert!(matches!(restarted.rooms.view(broken).await, Err(LoadError::Store(_))));
+    assert_eq!(restarted.ingest.resume().await.expect("the store works"), 1);
+    let number = view(&restarted, &other.room).await.number;
+    let last = last.expect("an event").event_id_owned().clone();
+    assert_eq!(outcome(&restarted, number, &last).await, Some(Outcome::Accepted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_come_together_wait_within_the_bound() {
+    const BOUND: usize = 256;
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let number = view(&scene.server, &scene.room).await.number;
+    let mut batch = Batch::durable();
+    for count in 0..BOUND + 50 {
+        let id = EventId::parse(format!("${count:a>43}")).expect("an event id");
+        let row = WaitingRow { from: EVIL.to_owned(), since: UnixMillis(0), pdu: Tail("{}".to_owned()) };
+        batch.put::<WaitingEvents>(&(number, id), &row);
+    }
+    scene.server.rooms.core().db.commit(batch).await.expect("a commit");
+    let gone: OwnedEventId = EventId::parse(format!("${:a>43}", "gone")).expect("an event id");
+    let mut events = Vec::new();
+    for count in 0..8 {
+        let body = format!(r#"{{"body":"{count}"}}"#);
+        events.push(scene.on(std::slice::from_ref(&gone), &scene.evil, "m.room.message", None, &body).await);
+    }
+    let verdicts = join_all(events.iter().map(|event| scene.receive(event))).await;
+    assert_eq!(verdicts, vec![Verdict::Waiting; events.len()]);
+    let range = KeyRange::<WaitingEvents>::prefix(&number);
+    let page = scene.server.rooms.core().db.snapshot().scan(range, Direction::Forward, 1_000).await;
+    let waiting: Vec<_> = page.expect("rows").rows.into_iter().map(|((_, id), _)| id).collect();
+    assert_eq!(waiting.len(), BOUND);
+    assert!(events.iter().all(|event| waiting.contains(event.event_id_owned())), "the oldest ones go");
 }
