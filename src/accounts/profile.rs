@@ -164,7 +164,8 @@ impl Accounts {
                 batch.put::<Profiles>(&key, &Tail(value));
             }
         }
-        if is_in_member_events(field) {
+        // Rooms follow in the server's name, which everybody hears.
+        if is_in_member_events(field) && actor.reaches_others() {
             note_member_update(&mut batch, &user);
         }
         self.parts().db.commit_under(guard, batch).await.map_err(StoreError::from)?;

@@ -51,6 +51,19 @@ impl Actor {
             Self::AdminAs { .. } | Self::Server | Self::ServerAs { .. } => None,
         }
     }
+
+    /// Whether what the actor does reaches other users.
+    pub fn reaches_others(&self) -> bool {
+        match self {
+            Self::User { .. }
+            | Self::AppService { .. }
+            | Self::Guest { .. }
+            | Self::AdminAs { .. }
+            | Self::Server
+            | Self::ServerAs { .. } => true,
+            Self::ShadowBanned { .. } => false,
+        }
+    }
 }
 
 #[cfg(test)]

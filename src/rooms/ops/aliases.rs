@@ -7,7 +7,7 @@
 //! newly claims has been looked up.
 
 use plop_base::Actor;
-use plop_db::{Batch, CommitError, KeyRange, Pages, ReadError, Snapshot};
+use plop_db::{Batch, CommitError, Db, KeyRange, Pages, ReadError, Snapshot};
 use plop_state::auth::HistoryVisibility;
 use plop_state::json::{Object, Value};
 use plop_state_store::RoomNumber;
@@ -17,7 +17,6 @@ use crate::draft::EventDraft;
 use crate::fault::StoreFault;
 use crate::operation::{AppendError, Operation};
 use crate::ops::refusal::{Guests, Refusal, sender};
-use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, RoomAliases};
 use crate::view::RoomView;
@@ -90,6 +89,10 @@ impl Rooms {
         if !view.members.is_joined(creator) {
             return Err(Refusal::NotInRoom);
         }
+        if !actor.reaches_others() {
+            let is_taken = is_taken(&self.core().db, alias).await?;
+            return if is_taken { Err(Refusal::AliasInUse) } else { Ok(()) };
+        }
         let mut batch = Batch::durable();
         let row = AliasRow { room: room.to_owned(), creator: creator.to_owned() };
         batch.expect::<Aliases>(&alias.to_owned(), None);
@@ -111,7 +114,7 @@ impl Rooms {
         let user = sender(actor, Guests::MayNot)?;
         let room = self.resolve_alias(alias).await?;
         let number = self.number(&room).await?.ok_or(Refusal::NoSuchAlias)?;
-        let request = Deletion { user, alias, is_heard: reaches_others(actor) };
+        let request = Deletion { user, alias, is_heard: actor.reaches_others() };
         self.write(number, &request, |operation, request| Box::pin(delete(operation, request))).await
     }
 
@@ -156,6 +159,11 @@ impl Rooms {
         let localpart = localpart.and_then(|rest| rest.strip_suffix(':'));
         localpart.and_then(|localpart| self::alias(localpart, server)).is_some()
     }
+}
+
+/// Whether an alias leads somewhere already.
+pub(super) async fn is_taken(db: &Db, alias: &RoomAliasId) -> Result<bool, ReadError> {
+    Ok(db.snapshot().get::<Aliases>(&alias.to_owned()).await?.is_some())
 }
 
 /// All aliases of a room here, in their order.

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use plop_accounts::invite_permission::blocks_invites;
 use plop_base::Actor;
-use plop_db::{CommitError, Db, Keyspace as _, ReadError};
+use plop_db::{CommitError, Keyspace as _, ReadError};
 use plop_state::Rules;
 use plop_state::auth::AuthError;
 use plop_state::builder::BuildError;
@@ -24,7 +24,6 @@ use crate::fault::StoreFault;
 use crate::founding::{NewRoom, NotARoom};
 use crate::operation::{AppendError, Operation};
 use crate::ops::aliases::{self, NotClaimed};
-use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases};
 
@@ -150,7 +149,7 @@ impl Rooms {
         let Some(localpart) = &request.alias else { return Ok(None) };
         let alias =
             aliases::alias(localpart, self.core().server.as_str()).ok_or(CreateError::InvalidAlias)?;
-        if is_taken(&self.core().db, &alias).await? {
+        if aliases::is_taken(&self.core().db, &alias).await? {
             return Err(CreateError::AliasInUse);
         }
         Ok(Some(alias))
@@ -226,7 +225,7 @@ async fn fill(operation: &mut Operation<'_>, first: &FirstBatch<'_>) -> Result<(
 
 /// What others see of what is asked for: to one who is shadow-banned nobody comes.
 fn visible<'r>(actor: &Actor, request: &'r CreateRoom) -> Cow<'r, CreateRoom> {
-    if reaches_others(actor) {
+    if actor.reaches_others() {
         return Cow::Borrowed(request);
     }
     Cow::Owned(CreateRoom { invite: Vec::new(), published: false, ..request.clone() })
@@ -242,8 +241,4 @@ fn creator(actor: &Actor) -> Result<&UserId, CreateError> {
         Actor::Guest { .. } => Err(CreateError::Guest),
         Actor::Server => Err(CreateError::NoCreator),
     }
-}
-
-async fn is_taken(db: &Db, alias: &RoomAliasId) -> Result<bool, ReadError> {
-    Ok(db.snapshot().get::<Aliases>(&alias.to_owned()).await?.is_some())
 }

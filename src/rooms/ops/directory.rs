@@ -18,7 +18,6 @@ use crate::fault::StoreFault;
 use crate::loading::{LoadError, load_summary};
 use crate::ops::aliases::may_name;
 use crate::ops::refusal::{Guests, Refusal, sender};
-use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;
 use crate::schema::PublishedRooms;
 use crate::summary::RoomSummary;
@@ -103,7 +102,7 @@ impl Rooms {
         if !may_name(&view, user) {
             return Err(Refusal::MayNotPublish);
         }
-        if !reaches_others(actor) {
+        if !actor.reaches_others() {
             return Ok(());
         }
         let mut batch = Batch::durable();

@@ -23,7 +23,6 @@ use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::operation::{AppendError, Operation};
 use crate::ops::refusal::{Guests, Refusal, sender};
-use crate::ops::shadow_ban::reaches_others;
 use crate::restricted_join;
 use crate::rooms::Rooms;
 use crate::schema::{Membership, SentBy, UserRoomRow, UserRooms};
@@ -228,13 +227,13 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
         change.actor.device_id().map(|device| SentBy { device: device.to_string(), transaction: None });
     let event = operation.append(draft).await.map_err(refusal)?;
     keep_forgotten(operation, target, now, &event).await?;
-    if !reaches_others(change.actor) && !step.moves_oneself() {
+    if !change.actor.reaches_others() && !step.moves_oneself() {
         operation.abandon();
     }
     Ok(event.pdu.event_id_owned().clone())
 }
 
-/// What the event says: what the client gave (of one who is heard), the membership and, for those who come in, the profile.
+/// What the event says: the membership, and of one who is heard what the client gave and, for those who come in, the profile.
 async fn content(
     operation: &Operation<'_>,
     change: &Change<'_>,
@@ -243,21 +242,30 @@ async fn content(
 ) -> Result<Object, StoreFault> {
     let mut content = Object::new();
     let membership = step.leads_to();
+    let is_heard = change.actor.reaches_others();
+    let current = current
+        .filter(|_| membership == Membership::Join && operation.view().members.is_joined(change.target));
+    if let Some(current) = current.filter(|_| !is_heard) {
+        // What stands goes on standing, the name that others see too.
+        let mut content = current.pdu.content_object();
+        content.remove(AUTHORISER);
+        return Ok(content);
+    }
     let profile = match membership {
-        Membership::Join | Membership::Invite | Membership::Knock => {
+        Membership::Join | Membership::Invite | Membership::Knock if is_heard => {
             member_profile(operation.snapshot(), change.target).await?
         }
-        Membership::Leave | Membership::Ban => MemberProfile::default(),
+        _ => MemberProfile::default(),
     };
     let profile = [("displayname", profile.displayname), ("avatar_url", profile.avatar_url)];
-    let stays = matches!(change.step, Some(Step::Join | Step::Refresh));
-    if let Some(current) = current.filter(|_| stays && operation.view().members.is_joined(change.target)) {
+    let is_said_again = matches!(change.step, Some(Step::Join | Step::Refresh));
+    if let Some(current) = current.filter(|_| is_said_again) {
         // A repeated join says again what stands, with the profile as it is now.
         content = current.pdu.content_object();
         for (key, _) in &profile {
             content.remove(*key);
         }
-    } else if reaches_others(change.actor) {
+    } else if is_heard {
         content.extend(change.content.clone());
     }
     content.remove(AUTHORISER);

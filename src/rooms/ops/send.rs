@@ -19,7 +19,6 @@ use crate::operation::Operation;
 use crate::ops::aliases;
 use crate::ops::annotations::Annotation;
 use crate::ops::refusal::{Guests, Refusal, check_length, sender};
-use crate::ops::shadow_ban::reaches_others;
 use crate::ops::transactions::Transaction;
 use crate::rooms::Rooms;
 use crate::schema::SentBy;
@@ -142,7 +141,7 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
     let draft = draft(operation, request).await?;
     let appended = operation.append(draft).await?;
     let id = appended.pdu.event_id_owned().clone();
-    let is_heard = reaches_others(request.actor);
+    let is_heard = request.actor.reaches_others();
     if !is_heard {
         operation.abandon();
     }

@@ -22,7 +22,6 @@ use crate::operation::Operation;
 use crate::ops::aliases::{aliases, append_if_allowed, drop_claim};
 use crate::ops::create::content;
 use crate::ops::refusal::{Guests, Refusal, sender};
-use crate::ops::shadow_ban::reaches_others;
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, Membership, PublishedRooms, RoomAliases, Timeline};
 use crate::summary;
@@ -76,7 +75,7 @@ impl Rooms {
         for batch in batches {
             self.write(founded.number, &batch, append_all).await?;
         }
-        let is_heard = reaches_others(actor);
+        let is_heard = actor.reaches_others();
         let handover = Handover { user, new: founded.id, number: founded.number, is_heard };
         self.write(old.number, &handover, |operation, handover| Box::pin(hand_over(operation, handover)))
             .await?;

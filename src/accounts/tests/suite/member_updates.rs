@@ -1,6 +1,7 @@
 //! The list of users whose rooms have something to follow.
 
 use plop_accounts::member_updates::MemberUpdate;
+use plop_base::Actor;
 use serde_json::json;
 
 use crate::bed::{Bed, actor, id};
@@ -20,6 +21,21 @@ async fn a_user_is_listed_once_for_all_changes_that_rooms_show() {
     bed.accounts.deactivate(&alice, false).await.expect("deactivated");
     let users: Vec<_> = listed(&bed.restarted()).await.into_iter().map(|update| update.user).collect();
     assert_eq!(users, [user]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_room_follows_a_user_whom_nobody_hears() {
+    let bed = Bed::new();
+    let login = bed.user("alice").await;
+    let (alice, user) = (actor(&login), id("alice"));
+    let unheard = Actor::ShadowBanned { user: user.clone(), device: login.device.clone() };
+    bed.accounts.set_profile_field(&unheard, &user, "displayname", &json!("buy")).await.expect("answered");
+    bed.accounts.delete_profile_field(&unheard, &user, "avatar_url").await.expect("answered");
+    assert_eq!(listed(&bed).await, []);
+    let shown = bed.accounts.profile_field(&user, "displayname").await.expect("read");
+    assert_eq!(shown.as_deref(), Some(r#""buy""#), "they notice nothing");
+    bed.accounts.set_profile_field(&alice, &user, "displayname", &json!("Alice")).await.expect("set");
+    assert_eq!(listed(&bed).await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

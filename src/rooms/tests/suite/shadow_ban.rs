@@ -1,13 +1,16 @@
 //! Users who are heard by nobody and are not told.
 
+use plop_accounts::schema::Profiles;
 use plop_base::Actor;
+use plop_db::Batch;
+use plop_db::codec::Tail;
 use plop_rooms::ops::create::CreateRoom;
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use plop_rooms::ops::upgrade::UpgradeRoom;
 use plop_rooms::schema::{HeadRow, Membership};
 use plop_state::json::Object;
-use ruma::{OwnedRoomId, RoomVersionId, owned_device_id};
+use ruma::{OwnedRoomId, RoomVersionId, owned_device_id, owned_room_alias_id};
 
 use crate::suite::bed::{Bed, id, json, private_room, redaction, user};
 
@@ -102,4 +105,55 @@ async fn nobody_is_invited_to_their_rooms() {
     assert_eq!(bed.membership(&room, "alice").await, Some(Membership::Join));
     assert_eq!(bed.membership(&room, "bob").await, None);
     assert!(!bed.rooms.is_published(&room).await.expect("a read"));
+}
+
+/// Sets bob's name where rooms read it.
+async fn name_bob(bed: &Bed, name: &str) {
+    let mut batch = Batch::durable();
+    batch.put::<Profiles>(&(id("bob"), "displayname".to_owned()), &Tail(format!(r#""{name}""#)));
+    bed.rooms.core().db.commit(batch).await.expect("a profile");
+}
+
+#[tokio::test]
+async fn no_member_event_carries_their_new_name() {
+    let bed = Bed::new().await;
+    name_bob(&bed, "Bob").await;
+    let room = room(&bed).await;
+    let (head, bob, none) = (bed.head(&room).await, banned("bob"), Object::new());
+    name_bob(&bed, "buy").await;
+    let again = bed.rooms.join(&bob, &room, &none).await.expect("an answer");
+    let content = json(r#"{"membership":"join","displayname":"buy","org.example.text":"buy"}"#);
+    let set = bed.rooms.set_member(&bob, &room, &id("bob"), &content, None).await.expect("an answer");
+    let refreshed = bed.rooms.refresh_profile(&bob, &room).await.expect("an answer");
+    assert!([set, refreshed].iter().all(|event| *event == again), "the event that stands");
+    assert_eq!(bed.head(&room).await, head);
+    let stands = bed.state(&room, "m.room.member", "@bob:plop.example").await;
+    assert_eq!(stands, serde_json::json!({"membership": "join", "displayname": "Bob"}));
+
+    bed.rooms.leave(&bob, &room, &none).await.expect("out");
+    bed.rooms.join(&bob, &room, &none).await.expect("in");
+    let back = bed.state(&room, "m.room.member", "@bob:plop.example").await;
+    assert_eq!(back, serde_json::json!({"membership": "join"}));
+    bed.rooms.join(&user("bob"), &room, &none).await.expect("in, and heard");
+    let heard = bed.state(&room, "m.room.member", "@bob:plop.example").await;
+    assert_eq!(heard["displayname"], "buy");
+}
+
+#[tokio::test]
+async fn their_aliases_are_answered_and_lead_nowhere() {
+    let bed = Bed::new().await;
+    let room = room(&bed).await;
+    let (spam, taken) =
+        (owned_room_alias_id!("#buy:plop.example"), owned_room_alias_id!("#tea:plop.example"));
+    bed.rooms.create_alias(&user("alice"), &taken, &room).await.expect("an alias");
+    bed.rooms.create_alias(&banned("bob"), &spam, &room).await.expect("an answer");
+    let nowhere = bed.rooms.resolve_alias(&spam).await;
+    assert!(matches!(nowhere, Err(Refusal::NoSuchAlias)), "{nowhere:?}");
+    let listed = bed.rooms.aliases_of(&user("alice"), &room).await.expect("a list");
+    assert_eq!(listed, std::slice::from_ref(&taken));
+    let refused = bed.rooms.create_alias(&banned("bob"), &taken, &room).await;
+    assert!(matches!(refused, Err(Refusal::AliasInUse)), "refused like anybody else: {refused:?}");
+    let refused = bed.rooms.create_alias(&banned("eve"), &spam, &room).await;
+    assert!(matches!(refused, Err(Refusal::NotInRoom)), "refused like anybody else: {refused:?}");
+    bed.rooms.create_alias(&user("alice"), &spam, &room).await.expect("it is free");
 }

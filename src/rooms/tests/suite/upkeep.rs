@@ -7,7 +7,7 @@ use plop_db::{Direction, KeyRange};
 use plop_rooms::schema::{Membership, Timeline};
 use plop_rooms::upkeep::Upkeep;
 use plop_state::json::Object;
-use ruma::{OwnedRoomId, RoomVersionId};
+use ruma::{OwnedRoomId, RoomVersionId, owned_device_id};
 use serde_json::json;
 
 use crate::suite::bed::{Bed, id, user};
@@ -83,6 +83,23 @@ async fn a_new_name_reaches_each_room_that_its_user_is_in() {
     assert_eq!(bed.membership(&rooms[2], "alice").await, Some(Membership::Leave));
     assert_eq!(bed.membership(&rooms[0], "bob").await, Some(Membership::Invite));
     assert_eq!(server.accounts.member_updates(10).await.expect("read"), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_do_not_follow_a_user_whom_nobody_hears() {
+    let server = Server::new().await;
+    let rooms = server.rooms_of_alice(2).await;
+    server.rename("alice", "Alice").await;
+    server.upkeep.catch_up().await.expect("done");
+    let before = server.events(&rooms[0]).await;
+    let unheard = Actor::ShadowBanned { user: id("alice"), device: owned_device_id!("DEVICE") };
+    let set = server.accounts.set_profile_field(&unheard, &id("alice"), "displayname", &json!("buy")).await;
+    set.expect("answered");
+    server.upkeep.catch_up().await.expect("done");
+    for room in &rooms {
+        assert_eq!(server.shown(room, "alice").await, "Alice");
+    }
+    assert_eq!(server.events(&rooms[0]).await, before);
 }
 
 #[tokio::test(start_paused = true)]
