@@ -6,6 +6,8 @@
 //! Invariants: our own users and those of other servers are let in by the same conditions. One that cannot be confirmed is not met: of a room
 //! that none of our users is in any more, this server does not know who is in it.
 
+use std::collections::BTreeSet;
+
 use plop_db::{ReadError, Snapshot};
 use plop_state::StateKey;
 use plop_state::auth::LevelField;
@@ -18,7 +20,7 @@ use crate::rooms::Rooms;
 use crate::schema::{Membership, RoomIds, UserRooms};
 use crate::view::RoomView;
 
-/// Rooms that are loaded to see whether what our rows say of a user of another server is still true.
+/// Rooms that are loaded to see whether a user of another server is in them.
 const MAX_LOADED: usize = 8;
 
 /// What is known of a user of another server who wants to come in by a restricted join rule.
@@ -46,6 +48,11 @@ pub fn conditions(view: &RoomView) -> Vec<OwnedRoomId> {
 }
 
 /// Whether a user of this server meets a condition.
+///
+/// Our rows are the whole truth here, also of rooms that are not here or that none of ours is in any more: a user of ours comes into a room only
+/// through this server, which writes the row, and a room that they are in sends us what ends that. Two things they miss, and neither can be made good
+/// by asking elsewhere: an end that has not arrived yet, and for a moment one among more changes of members than fit into a batch
+/// ([`crate::projection`]).
 pub async fn meets(snapshot: &Snapshot, view: &RoomView, user: &UserId) -> Result<bool, ReadError> {
     let rooms = snapshot.get_many::<RoomIds>(&conditions(view)).await?;
     let rooms: Vec<_> = rooms.into_iter().flatten().collect();
@@ -64,7 +71,7 @@ pub fn may_authorise(view: &RoomView, user: &UserId) -> bool {
 }
 
 impl Rooms {
-    /// Whether a user of another server meets a condition.
+    /// Whether a user of another server meets a condition. It is not met for certain only where this server knows who is in each of the rooms.
     pub(crate) async fn confirm(
         &self,
         snapshot: &Snapshot,
@@ -73,23 +80,35 @@ impl Rooms {
     ) -> Result<Confirmation, LoadError> {
         let rooms = snapshot.get_many::<RoomIds>(&conditions(view)).await?;
         let mut knows_all = rooms.iter().all(Option::is_some);
-        let rooms: Vec<_> = rooms.into_iter().flatten().collect();
-        for (looked_at, room) in joined(snapshot, &rooms, user).await?.into_iter().enumerate() {
-            if looked_at == MAX_LOADED {
+        let rooms: BTreeSet<RoomNumber> = rooms.into_iter().flatten().collect();
+        let rooms: Vec<RoomNumber> = rooms.into_iter().collect();
+        // First those in which the user is by our rows: one is enough.
+        let likely = joined(snapshot, &rooms, user).await?;
+        let others = rooms.iter().filter(|room| !likely.contains(*room));
+        for (looked_at, room) in likely.iter().chain(others).enumerate() {
+            let could_be_met = looked_at < likely.len();
+            if looked_at == MAX_LOADED || !(knows_all || could_be_met) {
                 return Ok(Confirmation::Unknown);
             }
-            let named = match self.view(room).await {
-                Ok(named) => Some(named).filter(|named| named.members.has_server(&self.core().server)),
-                Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => None,
-                Err(error) => return Err(error),
-            };
-            match named {
-                Some(named) if named.members.is_joined(user) => return Ok(Confirmation::Met),
-                Some(_) => {}
+            match self.has_member(*room, user).await? {
+                Some(true) => return Ok(Confirmation::Met),
+                Some(false) => {}
                 None => knows_all = false,
             }
         }
         Ok(if knows_all { Confirmation::NotMet } else { Confirmation::Unknown })
+    }
+
+    /// Whether a user is in a room. `None`: this server does not know, for none of its users is in the room and nothing of it arrives here.
+    async fn has_member(&self, room: RoomNumber, user: &UserId) -> Result<Option<bool>, LoadError> {
+        match self.view(room).await {
+            Ok(view) => {
+                let takes_part = view.members.has_server(&self.core().server);
+                Ok(takes_part.then(|| view.members.is_joined(user)))
+            }
+            Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

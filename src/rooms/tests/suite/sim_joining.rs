@@ -275,19 +275,30 @@ async fn b3_70_a_room_of_an_unknown_version_is_not_joined() {
 
 /// A room of the honest server that lets in the members of another one.
 async fn restricted_by(scene: &Scene, allowed: &RoomId) -> Scene {
+    restricted_by_any(scene, &[allowed.to_owned()]).await
+}
+
+/// A room of the honest server that lets in the members of others.
+async fn restricted_by_any(scene: &Scene, allowed: &[OwnedRoomId]) -> Scene {
     let room = create(std::slice::from_ref(&scene.server), &RoomVersionId::V11).await;
-    let allow = format!(r#"{{"type":"m.room_membership","room_id":"{allowed}"}}"#);
+    let condition = |room: &OwnedRoomId| format!(r#"{{"type":"m.room_membership","room_id":"{room}"}}"#);
+    let allow = allowed.iter().map(condition).collect::<Vec<_>>().join(",");
     let rules = json(&format!(r#"{{"join_rule":"restricted","allow":[{allow}]}}"#));
     let draft = plop_rooms::draft::EventDraft::state("m.room.join_rules", "", scene.admin(), rules);
     send(&scene.server, &room, draft).await.expect("allowed");
     scene.in_room(room)
 }
 
+/// A user of the other server who is in no room here.
+fn stranger() -> OwnedUserId {
+    OwnedUserId::try_from(format!("@stranger:{EVIL}")).expect("a user id")
+}
+
 #[tokio::test(start_paused = true)]
 async fn b3_57_we_authorise_who_meets_the_rule_and_nobody_else() {
     let scene = Scene::new(RoomVersionId::V11).await;
     let restricted = restricted_by(&scene, &scene.room).await;
-    let stranger = OwnedUserId::try_from(format!("@stranger:{EVIL}")).expect("a user id");
+    let stranger = stranger();
     let nobody = format!("@nobody:{}", scene.server.name);
     let ask = async |user: &OwnedUserId, authoriser: &str| {
         let content = format!(r#"{{"membership":"join","join_authorised_via_users_server":"{authoriser}"}}"#);
@@ -325,4 +336,34 @@ async fn b3_57_of_a_room_that_we_are_not_in_we_confirm_nothing() {
     // By our rows the user is still in the room: of what has happened there since, nothing reaches us.
     let left = rooms.serve_make_join(scene.evil_server(), &restricted.room, &scene.evil, &versions).await;
     assert!(matches!(left, Err(ServeJoinError::CannotConfirm)), "none of ours is in the room any more");
+    // Who came into the room after ours had left is in none of our rows.
+    let later = stranger();
+    let came = rooms.serve_make_join(scene.evil_server(), &restricted.room, &later, &versions).await;
+    assert!(matches!(came, Err(ServeJoinError::CannotConfirm)), "{came:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b3_57_more_rooms_than_are_looked_at_refuse_nobody_for_certain() {
+    const LOOKED_AT: usize = 8;
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let (rooms, versions, stranger) = (&scene.server.rooms, [RoomVersionId::V11], stranger());
+    let mut allowed = Vec::new();
+    while allowed.len() < LOOKED_AT {
+        allowed.push(create(std::slice::from_ref(&scene.server), &RoomVersionId::V11).await);
+    }
+    // Said twice it is one room.
+    let twice: Vec<_> = allowed.iter().chain(&allowed).cloned().collect();
+    let few = restricted_by_any(&scene, &twice).await;
+    let refused = rooms.serve_make_join(scene.evil_server(), &few.room, &stranger, &versions).await;
+    assert!(matches!(refused, Err(ServeJoinError::Forbidden(_))), "all are known: {refused:?}");
+
+    // The last room that has a number: it is looked at first for who is in it by our rows.
+    let last = create(std::slice::from_ref(&scene.server), &RoomVersionId::V11).await;
+    scene.in_room(last.clone()).join(&scene.evil.clone()).await;
+    allowed.push(last);
+    let many = restricted_by_any(&scene, &allowed).await;
+    let unknown = rooms.serve_make_join(scene.evil_server(), &many.room, &stranger, &versions).await;
+    assert!(matches!(unknown, Err(ServeJoinError::CannotConfirm)), "{unknown:?}");
+    let met = rooms.serve_make_join(scene.evil_server(), &many.room, &scene.evil, &versions).await;
+    met.expect("a template");
 }
