@@ -31,8 +31,8 @@ use crate::writer::RoomWriter;
 /// second process writing the same store.
 const ATTEMPTS: u32 = 4;
 
-/// Answers to other servers that give the whole state of a room, at once.
-pub(crate) const STATES_AT_ONCE: usize = 4;
+/// Pages of events of states and auth chains that are read for other servers at once.
+pub(crate) const PAGES_AT_ONCE: usize = 4;
 
 /// The end of a submitted batch.
 pub async fn settle(submitted: Result<Receipt, StoreFault>) -> Result<Committed, StoreFault> {
@@ -44,7 +44,7 @@ pub async fn settle(submitted: Result<Receipt, StoreFault>) -> Result<Committed,
 pub struct Rooms {
     core: Arc<Core>,
     registry: Arc<Registry>,
-    whole_states: Arc<Semaphore>,
+    served_pages: Arc<Semaphore>,
 }
 
 impl Rooms {
@@ -69,7 +69,7 @@ impl Rooms {
             redaction_retention: parameters.redaction_retention,
         });
         let registry = Arc::new(Registry::open(Arc::clone(&core), parameters.view_bytes).await?);
-        Ok(Self { core, registry, whole_states: Arc::new(Semaphore::new(STATES_AT_ONCE)) })
+        Ok(Self { core, registry, served_pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)) })
     }
 
     /// The name of the server whose rooms they are.
@@ -107,9 +107,9 @@ impl Rooms {
         &self.registry
     }
 
-    /// Places for answers that give the whole state of a room.
-    pub(crate) fn whole_states(&self) -> &Arc<Semaphore> {
-        &self.whole_states
+    /// Places for reading pages of states and auth chains for other servers.
+    pub(crate) fn served_pages(&self) -> &Arc<Semaphore> {
+        &self.served_pages
     }
 
     /// The number of a room that this server knows.

@@ -206,8 +206,7 @@ impl Ingest {
         let reading = rooms.landed(view.number).await?;
         let accepted = servable(&reading, join.event_id()).await?;
         let before = accepted.facts.before.ok_or(ServeJoinError::NotAccepted)?;
-        let state = rooms.state_with_chain(&reading, before).await;
-        Ok(ServedJoin { event: accepted.pdu.clone(), state })
+        Ok(ServedJoin { event: accepted.pdu.clone(), state: ServedPages::of_state(rooms, &reading, before) })
     }
 
     /// Our user under whose name the join asks to be let in.

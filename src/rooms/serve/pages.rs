@@ -3,8 +3,8 @@
 //! Owns: [`ServedPages`]. Does not own: who may have it ([`super::state`]), its shape on the wire.
 //!
 //! Invariants: of the room no more is in memory than one page of at most [`PAGE`] events, and the numbers of those that the walk has met. Each page reads
-//! a snapshot of its own, so one that is read slowly holds up nothing. An answer with events holds one of
-//! [`STATES_AT_ONCE`](crate::rooms::STATES_AT_ONCE) places as long as it lives. Any ends with [`ServeError::TooLarge`] beyond [`MAX_EVENTS`].
+//! a snapshot of its own, and one with events takes one of [`PAGES_AT_ONCE`](crate::rooms::PAGES_AT_ONCE) places while it is read and no longer, so an answer
+//! that is taken slowly holds up nothing. Any ends with [`ServeError::TooLarge`] beyond [`MAX_EVENTS`].
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use plop_state_store::chains::ChainWalk;
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Grove, KeyHash};
 use ruma::OwnedEventId;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 
 use super::ServeError;
 use crate::event::RoomEvent;
@@ -22,6 +22,7 @@ use crate::event_store::EventReadError;
 use crate::fault::StoreFault;
 use crate::parts::Core;
 use crate::reading::RoomReading;
+use crate::rooms::Rooms;
 use crate::schema::{Events, Outcome};
 
 /// Events in one page. An event is at most 64 KiB.
@@ -40,6 +41,7 @@ pub enum Part {
 /// A state and then its auth chain, or the auth chain of an event, page by page, without rejected events.
 pub struct ServedPages {
     core: Arc<Core>,
+    places: Arc<Semaphore>,
     grove: Grove,
     rules: &'static Rules,
     /// The entries of a state behind this one, until it has been read.
@@ -49,32 +51,22 @@ pub struct ServedPages {
     gave_cited: bool,
     walk: ChainWalk,
     given: usize,
-    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl ServedPages {
     /// A state of the room, and the auth chains of all its events.
-    pub(super) fn of_state(
-        core: &Arc<Core>,
-        reading: &RoomReading,
-        root: Root,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Self {
-        Self { state: Some((root, None)), ..Self::of_chain(core, reading, Vec::new(), place) }
+    pub(super) fn of_state(rooms: &Rooms, reading: &RoomReading, root: Root) -> Self {
+        Self { state: Some((root, None)), ..Self::of_chain(rooms, reading, Vec::new()) }
     }
 
     /// Events of the room, and their auth chains.
-    pub(super) fn of_chain(
-        core: &Arc<Core>,
-        reading: &RoomReading,
-        cited: Vec<EventNumber>,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Self {
-        let view = reading.view();
+    pub(super) fn of_chain(rooms: &Rooms, reading: &RoomReading, cited: Vec<EventNumber>) -> Self {
+        let (core, view) = (rooms.shared_core(), reading.view());
         let mut walk = core.state.chains.walk(view.number);
         walk.start_from(&cited);
         Self {
             core: Arc::clone(core),
+            places: Arc::clone(rooms.served_pages()),
             grove: view.grove(),
             rules: view.rules,
             state: None,
@@ -82,15 +74,16 @@ impl ServedPages {
             gave_cited: false,
             walk,
             given: 0,
-            _place: place,
         }
     }
 
-    /// The next events, those of the state first; `None` at the end. A page may be empty.
+    /// The next events, those of the state first; `None` at the end. A page may be empty. Waits while too many others are reading theirs.
     ///
     /// # Errors
     /// [`ServeError::TooLarge`] where there is more than one answer may have: what was given is not the whole.
     pub async fn events(&mut self) -> Result<Option<(Part, Vec<Arc<RoomEvent>>)>, ServeError> {
+        // The semaphore is never closed; were it, the page would merely not be counted.
+        let _place = Arc::clone(&self.places).acquire_owned().await.ok();
         let snapshot = self.core.db.snapshot();
         let Some((part, numbers)) = self.next(&snapshot).await? else { return Ok(None) };
         let room = self.grove.room;
@@ -99,7 +92,8 @@ impl ServedPages {
         Ok(Some((part, events)))
     }
 
-    /// The ids of the next events. The events are not parsed for it, and not taken into the cache.
+    /// The ids of the next events. The events are not parsed for it, and not taken into the cache: it costs little and takes
+    /// no place.
     ///
     /// # Errors
     /// As [`ServedPages::events`].

@@ -1,12 +1,13 @@
 //! What other servers see of a room's history. The names carry the rows of the catalogue of hostile input.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use plop_rooms::draft::EventDraft;
 use plop_rooms::remote::MissingEvents;
 use plop_rooms::serve::ServeError;
 use plop_state::json::Object;
-use ruma::{OwnedEventId, RoomVersionId};
+use ruma::{OwnedEventId, OwnedUserId, RoomVersionId};
 
 use crate::suite::sim_room::{create, member, message, send};
 use crate::suite::sim_scene::Scene;
@@ -100,21 +101,42 @@ async fn b4_73_who_is_not_in_the_room_sees_nothing_of_any() {
     }
 }
 
-/// Finding room for whole rooms is the asking server's problem: it waits.
+/// Events are read for a few at a time; ids cost little.
 #[tokio::test(start_paused = true)]
-async fn a_few_whole_states_are_given_at_once() {
-    const AT_ONCE: usize = 4;
+async fn a_few_pages_of_states_are_read_at_once() {
+    const AT_ONCE: u32 = 4;
     let scene = Scene::new(RoomVersionId::V11).await;
     let event = send(&scene.server, &scene.room, message(scene.admin(), "x")).await.expect("allowed");
     let (rooms, to, id) = (&scene.server.rooms, scene.evil_server(), event.pdu.event_id());
-    let state = || rooms.serve_state(to, &scene.room, id);
-    let mut given = Vec::new();
-    for _ in 0..AT_ONCE {
-        given.push(state().await.expect("an answer"));
-    }
-    let mut next = std::pin::pin!(state());
-    assert!(futures_util::poll!(&mut next).is_pending(), "one more at once");
-    rooms.serve_state_ids(to, &scene.room, id).await.expect("ids cost little");
-    given.pop();
-    next.await.expect("an answer");
+    let being_read = rooms.served_pages().acquire_many(AT_ONCE).await.expect("places");
+    let mut state = rooms.serve_state(to, &scene.room, id).await.expect("an answer");
+    let mut page = Box::pin(state.events());
+    assert!(futures_util::poll!(&mut page).is_pending(), "one more at once");
+    let mut ids = rooms.serve_state_ids(to, &scene.room, id).await.expect("an answer");
+    assert!(ids.ids().await.expect("ids cost little").is_some());
+    drop(being_read);
+    assert!(page.await.expect("a page").is_some());
+}
+
+/// Whoever takes a state and does not read it keeps no other from it, nor from joining.
+#[tokio::test(start_paused = true)]
+async fn slow_readers_of_states_hold_up_nobody() {
+    const SLOW: usize = 20;
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let event = send(&scene.server, &scene.room, message(scene.admin(), "x")).await.expect("allowed");
+    let (rooms, to, id) = (&scene.server.rooms, scene.evil_server(), event.pdu.event_id());
+    let mut slow = Vec::new();
+    let all_served = async {
+        while slow.len() < SLOW {
+            let mut state = rooms.serve_state(to, &scene.room, id).await.expect("an answer");
+            assert!(state.events().await.expect("a page").is_some());
+            slow.push(state);
+        }
+        let late = OwnedUserId::try_from(format!("@late:{}", scene.evil_server())).expect("a user id");
+        scene.join(&late).await;
+        let mut state = rooms.serve_state(to, &scene.room, id).await.expect("an answer");
+        while state.events().await.expect("a page").is_some() {}
+    };
+    let clock = &rooms.core().clock;
+    clock.timeout(Duration::from_secs(60), all_served).await.expect("nobody waits for the slow ones");
 }
