@@ -6,6 +6,7 @@
 //! a snapshot of its own, and one with events takes one of [`PAGES_AT_ONCE`](crate::rooms::PAGES_AT_ONCE) places while it is read and no longer, so an answer
 //! that is taken slowly holds up nothing. Any ends with [`ServeError::TooLarge`] beyond [`MAX_EVENTS`].
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use plop_db::Snapshot;
@@ -48,8 +49,9 @@ pub struct ServedPages {
     state: Option<(Root, Option<KeyHash>)>,
     /// Events of the auth chain from which the walk begins. They come first in it.
     cited: Vec<EventNumber>,
-    gave_cited: bool,
     walk: ChainWalk,
+    /// Events of the auth chain that were met and not given yet: a step of the walk meets more than a page has.
+    met: VecDeque<EventNumber>,
     given: usize,
 }
 
@@ -70,8 +72,8 @@ impl ServedPages {
             grove: view.grove(),
             rules: view.rules,
             state: None,
+            met: cited.iter().copied().collect(),
             cited,
-            gave_cited: false,
             walk,
             given: 0,
         }
@@ -135,15 +137,14 @@ impl ServedPages {
     }
 
     async fn next_of_chain(&mut self) -> Result<Option<Vec<EventNumber>>, StoreFault> {
-        if !self.gave_cited {
-            self.gave_cited = true;
-            return Ok(Some(self.cited.clone()));
+        if self.met.is_empty() {
+            let met = self.walk.next_page(PAGE).await?;
+            if met.is_empty() {
+                return Ok(None);
+            }
+            self.met.extend(met.into_iter().filter(|event| !self.cited.contains(event)));
         }
-        let mut page = self.walk.next_page(PAGE).await?;
-        if page.is_empty() {
-            return Ok(None);
-        }
-        page.retain(|event| !self.cited.contains(event));
-        Ok(Some(page))
+        let size = self.met.len().min(PAGE);
+        Ok(Some(self.met.drain(..size).collect()))
     }
 }

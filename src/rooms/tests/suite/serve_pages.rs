@@ -9,7 +9,7 @@ use ruma::{OwnedEventId, RoomVersionId};
 
 use crate::suite::bed::json;
 use crate::suite::sim_network::whole_ids;
-use crate::suite::sim_room::{message, picture, send};
+use crate::suite::sim_room::{member, message, picture, send, user};
 use crate::suite::sim_scene::Scene;
 
 /// More entries than a page has.
@@ -54,6 +54,35 @@ async fn a_large_state_comes_page_by_page_and_whole() {
     let ids = whole_ids(rooms.serve_state_ids(to, &scene.room, &event).await.expect("ids")).await;
     let ids = ids.expect("ids");
     assert_eq!((ids.state, ids.auth_chain), (state, chain));
+}
+
+/// One step of the walk meets more events of a chain than a page has.
+#[tokio::test(start_paused = true)]
+async fn a_wide_auth_chain_comes_page_by_page_and_whole() {
+    const MEMBERS: usize = 250;
+    let scene = Scene::new(RoomVersionId::V11).await;
+    let mut joins = BTreeSet::new();
+    for number in 0..MEMBERS {
+        let user = user(&scene.server, &format!("user{number}"));
+        let join = member(user.clone(), &user, "join");
+        let join = send(&scene.server, &scene.room, join).await.expect("allowed");
+        joins.insert(join.pdu.event_id_owned().clone());
+        // The state has the leave, which cites the join.
+        send(&scene.server, &scene.room, member(user.clone(), &user, "leave")).await.expect("allowed");
+    }
+    let event = send(&scene.server, &scene.room, message(scene.admin(), "x")).await.expect("allowed");
+    let (rooms, to) = (&scene.server.rooms, scene.evil_server());
+    let mut served = rooms.serve_state(to, &scene.room, event.pdu.event_id()).await.expect("an answer");
+    let mut chain = Vec::new();
+    while let Some((part, events)) = served.events().await.expect("a page") {
+        assert!(events.len() <= PAGE, "{} events in a page", events.len());
+        if part == Part::AuthChain {
+            chain.extend(events.iter().map(|event| event.pdu.event_id_owned().clone()));
+        }
+    }
+    let known: BTreeSet<_> = chain.iter().cloned().collect();
+    assert_eq!(known.len(), chain.len(), "none comes twice");
+    assert!(known.is_superset(&joins));
 }
 
 /// The auth chain of every state event is in the answer: all that it cites, and so on.

@@ -6,6 +6,7 @@ use super::index::Chains;
 use crate::error::StateError;
 use crate::numbers::{EventNumber, RoomNumber};
 
+/// Events whose auth events are met together.
 const STEP: usize = 256;
 
 /// The full auth chain of some events, being walked. Holds the numbers of the events met so far, nothing of the database.
@@ -48,7 +49,8 @@ impl ChainWalk {
         self.edge.extend_from_slice(events);
     }
 
-    /// About `limit` further events of the chain, in no particular order. An empty page: nothing more behind the events so far.
+    /// Further events of the chain, in no particular order: as long as there are some, `limit` or more, by at most what the events of one step cite.
+    /// An empty page: nothing more behind the events so far.
     pub async fn next_page(&mut self, limit: usize) -> Result<Vec<EventNumber>, StateError> {
         let view = self.chains.view(self.room);
         let mut page = Vec::new();
