@@ -1,0 +1,1 @@
+//! Rank 3: events that are sent later.

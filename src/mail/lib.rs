@@ -1,0 +1,1 @@
+//! Rank 4: mails to users, by SMTP.

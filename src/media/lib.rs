@@ -1,0 +1,1 @@
+//! Rank 3: files that users upload, and what is made of them.

@@ -1,0 +1,1 @@
+//! Rank 4: events by their words.
