@@ -4,7 +4,8 @@
 //! users keep on the server: profile, account data, tags, push rules, filters. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
-//! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices (it follows them: [`ended_devices`]), keys, pushers,
+//! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices and users elsewhere (it follows
+//! them: [`ended_devices`], [`ended_accounts`]), keys, pushers,
 //! HTTP.
 //!
 //! Invariants: the only writer of its keyspaces ([`schema`]). Operations that write one user's rows run one after the other, under
@@ -20,6 +21,7 @@ pub mod check;
 pub mod deactivation;
 mod device_rows;
 pub mod devices;
+pub mod ended_accounts;
 pub mod ended_devices;
 mod error;
 mod expiring;

@@ -70,6 +70,10 @@ plop_db::keyspaces! {
     /// made. Written when a device is deleted; read by those who keep something for devices (to-device messages), and deleted by them when that
     /// is gone. Redactions do not touch it.
     pub EndedDevices = 73 "ended_devices" Queue { (UnixMillis, OwnedUserId, OwnedDeviceId, Position) => () }
+
+    /// Accounts that have ended and for which something may be kept still. Written when an account is deactivated; read by those who keep something for
+    /// users (key backups), and deleted by them when that is gone. Redactions do not touch it.
+    pub EndedAccounts = 169 "ended_accounts" Queue { OwnedUserId => () }
 }
 
 tags! {

@@ -4,15 +4,12 @@
 //! looks ([`plop_rooms::reader::client_event`]).
 //!
 //! Invariants: the text of an event is copied, never parsed again. A list of a room is never held whole: each page is read from a snapshot of its own
-//! and is gone once the client has it. A fault after the first page ends the connection, so that half a list is no list.
+//! and is gone once the client has it ([`crate::parts`]).
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt as _};
-use http::header::CONTENT_TYPE;
 use plop_base::Actor;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::client_event::Detail;
@@ -22,12 +19,10 @@ use plop_rooms::reader::state::StatePages;
 use plop_rooms::{RoomView, Rooms, StoreFault};
 use plop_state::json::TextWriter;
 use plop_state::pdu::ClientFormat;
-use tracing::{Instrument as _, Span};
 
 use crate::error::ApiError;
 use crate::extract::JsonText;
-
-const JSON: &str = "application/json";
+use crate::parts::{self, Parts};
 
 /// An object whose members are texts already.
 pub struct JsonAnswer(TextWriter);
@@ -177,22 +172,26 @@ impl RoomList {
         Self { out: Some(out), ..self }
     }
 
-    /// The answer. Its first part is read before it begins, so that a fault is still told as one.
-    pub async fn answer(mut self) -> Result<Response, ApiError> {
-        let first = stream::iter(self.part().await?.map(Ok));
-        // The rest is read while it is sent, when nobody is in the request's span any more.
-        let span = Span::current();
-        let later = stream::try_unfold(self, move |list| list.later().instrument(span.clone()));
-        Ok(([(CONTENT_TYPE, JSON)], Body::from_stream(first.chain(later))).into_response())
+    /// The answer.
+    pub async fn answer(self) -> Result<Response, ApiError> {
+        parts::answer(self).await
     }
 
-    /// The next part, and the list without it.
-    async fn later(mut self) -> Result<Option<(Bytes, Self)>, StoreFault> {
-        let part = self.part().await.inspect_err(|fault| tracing::error!(%fault, "a list was cut off"))?;
-        Ok(part.map(|part| (part, self)))
+    /// Writes the next page, from a snapshot of its own; whether there was one.
+    async fn page(&mut self, out: &mut TextWriter) -> Result<bool, StoreFault> {
+        // Lists are read for users: `Rooms::reader` gives them to nobody else.
+        let Some(user) = self.actor.user_id() else { return Ok(false) };
+        let device = self.actor.device_id();
+        let snapshot = self.rooms.db().snapshot();
+        let mut reader = RoomReader::new(&self.rooms, Arc::clone(&self.view), snapshot, user, device).await?;
+        self.pages.next(&mut reader, out).await
     }
+}
 
-    /// The next part of the text: a page, or the end; `None` behind that.
+impl Parts for RoomList {
+    type Fault = StoreFault;
+
+    /// A page, or the end.
     async fn part(&mut self) -> Result<Option<Bytes>, StoreFault> {
         let Some(mut out) = self.out.take() else { return Ok(None) };
         loop {
@@ -205,15 +204,5 @@ impl RoomList {
                 return Ok(Some(text.into()));
             }
         }
-    }
-
-    /// Writes the next page, from a snapshot of its own; whether there was one.
-    async fn page(&mut self, out: &mut TextWriter) -> Result<bool, StoreFault> {
-        // Lists are read for users: `Rooms::reader` gives them to nobody else.
-        let Some(user) = self.actor.user_id() else { return Ok(false) };
-        let device = self.actor.device_id();
-        let snapshot = self.rooms.db().snapshot();
-        let mut reader = RoomReader::new(&self.rooms, Arc::clone(&self.view), snapshot, user, device).await?;
-        self.pages.next(&mut reader, out).await
     }
 }

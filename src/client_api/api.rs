@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use plop_accounts::Accounts;
 use plop_base::Clock;
+use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
 use plop_rooms::Rooms;
@@ -25,6 +26,7 @@ pub struct Api {
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
     pub to_device: ToDevice,
+    pub key_backups: KeyBackups,
     pub sync: Syncing,
     pub clock: Clock,
     pub bodies: Bodies,

@@ -3,6 +3,7 @@
 //! Owns: the conversions, a file for each part of the domain. Does not own: the form of errors ([`crate::error`]).
 
 mod accounts;
+mod backup;
 mod ephemeral;
 mod json;
 mod reading;

@@ -22,10 +22,12 @@ mod errors;
 mod events;
 pub mod extract;
 pub mod kept;
+mod parts;
 mod presence;
 mod profile;
 mod push_rules;
 mod registration;
+mod room_keys;
 mod rooms;
 pub mod routes;
 mod session;
@@ -57,6 +59,7 @@ pub fn table() -> Routes {
         .and(events::routes())
         .and(ephemeral::routes())
         .and(to_device::routes())
+        .and(room_keys::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

@@ -4,11 +4,18 @@
 
 use plop_db::{Reference, ReferenceCheck};
 
+use crate::backup;
 use crate::schema::{ToDeviceTransactionTimes, ToDeviceTransactions};
 use crate::to_device::done_at;
 
 /// The checks of this crate's rows.
 pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
+    let mut checks = backup::check::reference_checks();
+    checks.extend(to_device());
+    checks
+}
+
+fn to_device() -> Vec<Box<dyn ReferenceCheck>> {
     vec![
         Box::new(Reference::<ToDeviceTransactions, ToDeviceTransactionTimes>::exists(
             "times of requests to devices",

@@ -1,11 +1,12 @@
 //! Rank 3: what devices of users tell each other past the rooms.
 //!
-//! Owns: to-device messages ([`to_device`]). Does not own: devices and their sessions (accounts), what is in a message, when a
+//! Owns: to-device messages ([`to_device`]), key backups ([`backup`]). Does not own: devices and their sessions (accounts), what is in a message, when a
 //! client has got one (sync says so), servers elsewhere.
 //!
 //! Invariants: the only writer of its keyspaces ([`schema`]). What is kept for a device is kept under the position at which the device was
 //! made, so that a later device with the same id finds nothing of it.
 
+pub mod backup;
 pub mod check;
 pub mod schema;
 pub mod to_device;

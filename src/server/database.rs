@@ -14,6 +14,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_rooms::schema::KEYSPACES,
         plop_ephemeral::schema::KEYSPACES,
         plop_e2ee::schema::KEYSPACES,
+        plop_e2ee::backup::schema::KEYSPACES,
     ]
     .concat()
 }

@@ -16,6 +16,7 @@ use plop_base::{Clock, Random, TaskKind, Tasks};
 use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
 use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
+use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_rooms::identity::{self, IdentityError};
@@ -35,6 +36,7 @@ pub struct Domain {
     pub accounts: Accounts,
     pub rooms: Rooms,
     pub to_device: ToDevice,
+    pub key_backups: KeyBackups,
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
@@ -73,6 +75,7 @@ impl Domain {
         let of_rooms = room_parameters(config);
         let rooms = Rooms::open(db.clone(), state, key, clock.clone(), random.clone(), &of_rooms).await?;
         let to_device = ToDevice::new(db.clone(), clock.clone(), server.clone());
+        let key_backups = KeyBackups::new(db.clone());
         let accounts =
             Accounts::new(db.clone(), clock.clone(), random.clone(), server, account_parameters(config))?;
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
@@ -90,7 +93,7 @@ impl Domain {
             unread: Unread::new(rooms.clone(), UNREAD_CACHE_BYTES),
         });
         let receipts = Arc::new(Receipts::new(db.clone()));
-        Ok(Self { accounts, rooms, to_device, receipts, typing, presence, sync })
+        Ok(Self { accounts, rooms, to_device, key_backups, receipts, typing, presence, sync })
     }
 
     /// Makes the database this server's. To be called when nothing refuses the start any more.
@@ -115,6 +118,7 @@ impl Domain {
             typing: Arc::clone(&self.typing),
             presence: Arc::clone(&self.presence),
             to_device: self.to_device.clone(),
+            key_backups: self.key_backups.clone(),
             sync: self.sync.clone(),
             clock: clock.clone(),
             bodies: Bodies::new(body_limits(config), clock),
@@ -156,6 +160,10 @@ impl Domain {
             async move { sync.run_presence().await }
         });
         let every = Duration::from_secs(config.database.sweep_minutes.get().saturating_mul(60));
+        let (backups, pause) = (self.key_backups.clone(), clock.clone());
+        tasks.spawn(TaskKind::Maintenance, "forgetting key backups", move || {
+            forget_backups(backups.clone(), pause.clone(), every)
+        });
         let (db, clock, to_device) = (db.clone(), clock.clone(), self.to_device.clone());
         tasks.spawn(TaskKind::Maintenance, "forgetting", move || {
             forget(db.clone(), clock.clone(), to_device.clone(), every)
@@ -197,6 +205,14 @@ async fn forget(db: Db, clock: Clock, to_device: ToDevice, every: Duration) -> R
         originals?;
         transactions?;
         messages?;
+        clock.sleep(every).await;
+    }
+}
+
+/// Deletes, now and then, the key backups of accounts that have ended.
+async fn forget_backups(backups: KeyBackups, clock: Clock, every: Duration) -> Result<(), TaskError> {
+    loop {
+        backups.sweep().await?;
         clock.sleep(every).await;
     }
 }

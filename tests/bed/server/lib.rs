@@ -13,6 +13,7 @@ use plop_base::{Actor, TaskKind, Tasks};
 use plop_bed::{Ground, account, server};
 use plop_bed_rooms::RoomBed;
 use plop_db::KeyspaceInfo;
+use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_sync::{Parts, SyncAnswer, Syncing};
@@ -26,6 +27,7 @@ pub struct Server {
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
     pub to_device: ToDevice,
+    pub key_backups: KeyBackups,
     pub sync: Syncing,
     bed: RoomBed,
 }
@@ -70,8 +72,9 @@ impl Server {
             let follower = follower.clone();
             async move { follower.run_presence().await }
         });
+        let key_backups = KeyBackups::new(db.clone());
         let receipts = Arc::new(Receipts::new(db));
-        Self { tasks, accounts, receipts, typing, presence, to_device, sync, bed }
+        Self { tasks, accounts, receipts, typing, presence, to_device, key_backups, sync, bed }
     }
 
     /// An account of this name without a password, logged in on the device that its actor has ([`plop_bed::user`]).
@@ -94,6 +97,10 @@ pub async fn text(mut answer: SyncAnswer) -> String {
 
 /// The keyspaces of all parts.
 pub fn keyspaces() -> Vec<KeyspaceInfo> {
-    let others = [plop_ephemeral::schema::KEYSPACES, plop_e2ee::schema::KEYSPACES];
+    let others = [
+        plop_ephemeral::schema::KEYSPACES,
+        plop_e2ee::schema::KEYSPACES,
+        plop_e2ee::backup::schema::KEYSPACES,
+    ];
     [plop_bed_rooms::keyspaces(), others.concat()].concat()
 }

@@ -2,9 +2,9 @@
 
 use plop_accounts::schema::{
     AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, AccountDataTotals,
-    AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedDevices,
-    Filters, KEYSPACES, LastSeen, LastSeenRow, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens,
-    RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users,
+    AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts,
+    EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow, MemberUpdates, Profiles, RefreshTokenRow,
+    RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode};
@@ -29,6 +29,7 @@ fn keyspaces_are_permanent() {
 71 member_updates Queue
 72 account_data_totals Point
 73 ended_devices Queue
+169 ended_accounts Queue
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -83,6 +84,7 @@ fn put_device(rows: &mut Batch) {
     rows.put::<Devices>(&(alice(), owned_device_id!("E")), &DeviceRow { display_name: None, ..named });
     rows.put::<LastSeen>(&(alice(), phone()), &LastSeenRow { at: NOW, address: "192.0.2.1".to_owned() });
     rows.put::<EndedDevices>(&(NOW, alice(), phone(), position()), &());
+    rows.put::<EndedAccounts>(&alice(), &());
 }
 
 fn put_tokens(rows: &mut Batch) {

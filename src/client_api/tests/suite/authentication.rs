@@ -136,6 +136,20 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("POST", "/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}", Asks::Session),
     ("POST", "/_matrix/client/v3/rooms/{roomId}/read_markers", Asks::Session),
     ("PUT", "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", Asks::Session),
+    ("POST", "/_matrix/client/v3/room_keys/version", Asks::Session),
+    ("GET", "/_matrix/client/v3/room_keys/version", Asks::Session),
+    ("GET", "/_matrix/client/v3/room_keys/version/{version}", Asks::Session),
+    ("PUT", "/_matrix/client/v3/room_keys/version/{version}", Asks::Session),
+    ("DELETE", "/_matrix/client/v3/room_keys/version/{version}", Asks::Session),
+    ("PUT", "/_matrix/client/v3/room_keys/keys", Asks::Session),
+    ("PUT", "/_matrix/client/v3/room_keys/keys/{roomId}", Asks::Session),
+    ("PUT", "/_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}", Asks::Session),
+    ("GET", "/_matrix/client/v3/room_keys/keys", Asks::Session),
+    ("GET", "/_matrix/client/v3/room_keys/keys/{roomId}", Asks::Session),
+    ("GET", "/_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}", Asks::Session),
+    ("DELETE", "/_matrix/client/v3/room_keys/keys", Asks::Session),
+    ("DELETE", "/_matrix/client/v3/room_keys/keys/{roomId}", Asks::Session),
+    ("DELETE", "/_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}", Asks::Session),
 ];
 
 /// Each kind of caller; the users' sessions are made anew for each endpoint, for some endpoints end them.

@@ -91,6 +91,7 @@ impl Bed {
             accounts: server.accounts.clone(),
             rooms: server.rooms.clone(),
             to_device: server.to_device,
+            key_backups: server.key_backups,
             sync: server.sync,
             receipts: server.receipts,
             typing: server.typing,

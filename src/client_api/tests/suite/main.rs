@@ -15,6 +15,7 @@ mod presence;
 mod profile;
 mod push_rules;
 mod registration;
+mod room_keys;
 mod rooms;
 mod session;
 mod syncing;

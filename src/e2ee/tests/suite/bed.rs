@@ -31,7 +31,12 @@ impl Bed {
     }
 
     fn on(disk: MemoryDisk, clock: Clock) -> Self {
-        let keyspaces = [plop_accounts::schema::KEYSPACES, plop_e2ee::schema::KEYSPACES].concat();
+        let keyspaces = [
+            plop_accounts::schema::KEYSPACES,
+            plop_e2ee::schema::KEYSPACES,
+            plop_e2ee::backup::schema::KEYSPACES,
+        ]
+        .concat();
         let ground = Ground { clock, ..Ground::on_disk(&disk, keyspaces, 2) };
         let accounts = plop_bed::accounts(&ground, parameters());
         let Ground { db, clock, .. } = ground;

@@ -1,5 +1,6 @@
-//! Messages between devices, on the Memory engine with a simulated clock.
+//! Messages between devices and key backups, on the Memory engine with a simulated clock.
 
+mod backup;
 mod bed;
 mod limits;
 mod schema;
