@@ -26,6 +26,8 @@ pub struct Device {
     pub display_name: Option<String>,
     pub last_seen: Option<UnixMillis>,
     pub last_seen_address: Option<String>,
+    /// What the program called itself then.
+    pub user_agent: Option<String>,
 }
 
 /// What became of an update.
@@ -60,6 +62,14 @@ impl Accounts {
         let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
         let seen = snapshot.get_many::<LastSeen>(&keys).await.map_err(StoreError::from)?;
         Ok(rows.into_iter().zip(seen).map(|(((_, id), row), seen)| shown(id, row, seen)).collect())
+    }
+
+    /// The same for an account that may not be there (an administrator may ask for anybody's).
+    pub async fn devices_if_present(&self, actor: &Actor) -> Result<Vec<Device>, DeviceError> {
+        let user = own_account(actor)?;
+        let row = self.active_user(&self.snapshot(), user).await.map_err(StoreError::from)?;
+        row.ok_or(DeviceError::NotFound)?;
+        self.devices(actor).await
     }
 
     /// One device of the actor.
@@ -156,6 +166,11 @@ impl Accounts {
 }
 
 fn shown(id: OwnedDeviceId, row: DeviceRow, seen: Option<LastSeenRow>) -> Device {
-    let (last_seen, last_seen_address) = seen.map(|seen| (seen.at, seen.address)).unzip();
-    Device { id, display_name: row.display_name, last_seen, last_seen_address }
+    let display_name = row.display_name;
+    match seen {
+        Some(LastSeenRow { at, address, user_agent }) => {
+            Device { id, display_name, last_seen: Some(at), last_seen_address: Some(address), user_agent }
+        }
+        None => Device { id, display_name, last_seen: None, last_seen_address: None, user_agent: None },
+    }
 }

@@ -134,10 +134,29 @@ record! {
 }
 
 record! {
-    /// The last time that a device was seen.
-    pub struct LastSeenRow = 1 {
+    /// As it was without the program's name.
+    pub struct LastSeenRowV1 = 1 {
         pub at: UnixMillis,
         pub address: String,
+    }
+}
+
+record! {
+    /// The last time that a device was seen.
+    pub struct LastSeenRow = 2 from LastSeenRowV1 {
+        pub at: UnixMillis,
+        pub address: String,
+        /// What the program calls itself (`User-Agent`), at most [`MAX_USER_AGENT_CHARACTERS`] of it.
+        pub user_agent: Option<String>,
+    }
+}
+
+/// So much is kept of what a program calls itself.
+pub const MAX_USER_AGENT_CHARACTERS: usize = 255;
+
+impl From<LastSeenRowV1> for LastSeenRow {
+    fn from(LastSeenRowV1 { at, address }: LastSeenRowV1) -> Self {
+        Self { at, address, user_agent: None }
     }
 }
 

@@ -16,7 +16,8 @@ use crate::accounts::Accounts;
 use crate::device_rows::{make_room, new_device};
 use crate::error::StoreError;
 use crate::schema::{
-    AccessTokenRow, AccessTokens, DeviceRow, DeviceTokens, Devices, LastSeen, LastSeenRow, UserKind, UserRow,
+    AccessTokenRow, AccessTokens, DeviceRow, DeviceTokens, Devices, LastSeen, LastSeenRow,
+    MAX_USER_AGENT_CHARACTERS, UserKind, UserRow,
 };
 use crate::secrets::SecretHash;
 pub use crate::tokens::{AccountStanding, IssuedTokens, Session};
@@ -39,6 +40,20 @@ pub enum TokenError {
     Expired,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Where a request came from, and by what.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting<'a> {
+    pub address: IpAddr,
+    /// `User-Agent`.
+    pub user_agent: Option<&'a str>,
+}
+
+impl From<IpAddr> for Sighting<'_> {
+    fn from(address: IpAddr) -> Self {
+        Self { address, user_agent: None }
+    }
 }
 
 /// The device that a login is for.
@@ -87,7 +102,11 @@ pub struct LoggedIn {
 
 impl Accounts {
     /// Whose access token this is. `from` is where the request came from, if that shall be noted.
-    pub async fn authenticate(&self, token: &str, from: Option<IpAddr>) -> Result<Arc<Session>, TokenError> {
+    pub async fn authenticate(
+        &self,
+        token: &str,
+        from: Option<Sighting<'_>>,
+    ) -> Result<Arc<Session>, TokenError> {
         let hash = SecretHash::of(token);
         let session = match self.parts().sessions.get(&hash) {
             Some(session) => session,
@@ -161,7 +180,7 @@ impl Accounts {
     }
 
     /// Notes that the device was seen, at most once each interval. A sighting that cannot be written is no reason to refuse the request.
-    async fn note_seen(&self, session: &Session, from: IpAddr, now: UnixMillis) {
+    async fn note_seen(&self, session: &Session, from: Sighting<'_>, now: UnixMillis) {
         let last = session.seen.load(Ordering::Relaxed);
         if now.since(UnixMillis(last)) < self.parts().parameters.last_seen_interval
             || session.seen.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_err()
@@ -172,7 +191,9 @@ impl Accounts {
         // Not after a logout: the row would outlive the device.
         batch.expect::<AccessTokens>(&session.token, Some(&session.row));
         let key = (session.row.user.clone(), session.row.device.clone());
-        batch.put::<LastSeen>(&key, &LastSeenRow { at: now, address: from.to_canonical().to_string() });
+        let user_agent = from.user_agent.map(|name| name.chars().take(MAX_USER_AGENT_CHARACTERS).collect());
+        let address = from.address.to_canonical().to_string();
+        batch.put::<LastSeen>(&key, &LastSeenRow { at: now, address, user_agent });
         if let Err(error) = self.parts().db.submit(batch, |_| ()).await {
             tracing::debug!(%error, "a device's sighting was not written");
         }

@@ -102,6 +102,11 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, "The account is suspended.")
     }
 
+    /// The same answer whatever is asked for, so that nobody learns from it what there is.
+    pub fn not_admin() -> Self {
+        Self::forbidden("The user is not an administrator of this server.")
+    }
+
     /// In whole seconds, rounded up: the header knows no others, and a client that comes back in no time is refused again.
     pub fn limited(retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);

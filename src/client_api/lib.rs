@@ -11,6 +11,7 @@
 
 mod account;
 mod account_data;
+mod administration;
 mod answer;
 pub mod api;
 pub mod budgets;
@@ -49,6 +50,7 @@ pub fn table() -> Routes {
         .and(session::routes())
         .and(registration::routes())
         .and(account::routes())
+        .and(administration::routes())
         .and(devices::routes())
         .and(profile::routes())
         .and(account_data::routes())

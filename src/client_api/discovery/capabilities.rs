@@ -14,9 +14,9 @@ use crate::extract::{Json, Session};
 ///
 /// ruma's type leaves out what clients should assume anyway; older ones do not, and `m.set_displayname` is to be said where
 /// `m.profile_fields` is.
-pub async fn capabilities(State(settings): State<Arc<Settings>>, _: Session) -> Json<Value> {
+pub async fn capabilities(State(settings): State<Arc<Settings>>, session: Session) -> Json<Value> {
     let versions = version::ALL.iter().map(|rules| (rules.version.as_str(), "stable"));
-    Json(json!({
+    let mut answer = json!({
         "capabilities": {
             "m.3pid_changes": { "enabled": false },
             "m.change_password": { "enabled": true },
@@ -30,5 +30,9 @@ pub async fn capabilities(State(settings): State<Arc<Settings>>, _: Session) -> 
             "m.set_avatar_url": { "enabled": true },
             "m.set_displayname": { "enabled": true },
         }
-    }))
+    });
+    if session.is_admin() {
+        answer["capabilities"]["m.account_moderation"] = json!({ "lock": true, "suspend": true });
+    }
+    Json(answer)
 }

@@ -5,6 +5,7 @@ use plop_accounts::Forbidden;
 use plop_accounts::deactivation::DeactivationError;
 use plop_accounts::devices::DeviceError;
 use plop_accounts::login::LoginError;
+use plop_accounts::moderation::ModerationError;
 use plop_accounts::password_change::PasswordChangeError;
 use plop_accounts::passwords::PasswordRejected;
 use plop_accounts::refresh::RefreshError;
@@ -137,6 +138,18 @@ impl From<PasswordChangeError> for ApiError {
             PasswordChangeError::Rejected(error) => error.into(),
             PasswordChangeError::Busy(error) => error.into(),
             PasswordChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ModerationError> for ApiError {
+    fn from(error: ModerationError) -> Self {
+        match error {
+            ModerationError::OwnAccount | ModerationError::Administrator => Self::forbidden(error),
+            ModerationError::NotLocal => Self::invalid_param(error),
+            ModerationError::NoAccount => Self::not_found(error),
+            ModerationError::Forbidden(error) => error.into(),
+            ModerationError::Store(error) => error.into(),
         }
     }
 }

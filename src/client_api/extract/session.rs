@@ -10,10 +10,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts, Query};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 use plop_accounts::Accounts;
-use plop_accounts::sessions::{self, AccountStanding};
+use plop_accounts::sessions::{self, AccountStanding, Sighting};
 use plop_base::Actor;
 use ruma::UserId;
 use serde::Deserialize;
@@ -31,6 +31,9 @@ pub struct Session(AnySession);
 
 /// A session that may do everything.
 pub struct ActiveSession(Session);
+
+/// A session of an administrator that may do everything.
+pub struct AdminSession(ActiveSession);
 
 impl AnySession {
     /// Who asks.
@@ -53,6 +56,30 @@ impl Session {
     /// Whether the account is suspended: what others would see of it is then refused.
     pub fn is_suspended(&self) -> bool {
         self.0.0.standing == AccountStanding::Suspended
+    }
+
+    /// Whether the user is an administrator.
+    pub fn is_admin(&self) -> bool {
+        self.0.0.admin
+    }
+
+    /// The user for what concerns them only, or an administrator in their place.
+    pub fn acting_as(&self, user: &UserId) -> Result<Actor, ApiError> {
+        let own = self.user()?;
+        if own == user {
+            return Ok(self.actor().clone());
+        }
+        if !self.is_admin() || self.is_suspended() {
+            return Err(ApiError::not_admin());
+        }
+        Ok(Actor::AdminAs { admin: own.to_owned(), user: user.to_owned() })
+    }
+}
+
+impl AdminSession {
+    /// The administrator, deciding about a user.
+    pub fn about(&self, user: &UserId) -> Result<Actor, ApiError> {
+        Ok(Actor::AdminAs { admin: self.0.user()?.to_owned(), user: user.to_owned() })
     }
 }
 
@@ -99,7 +126,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let token = token(parts)?.ok_or_else(|| ApiError::missing_token("An access token is needed."))?;
         let from = ClientAddress::from_request_parts(parts, state).await?;
-        let session = Accounts::from_ref(state).authenticate(&token, Some(from.0)).await?;
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|name| name.to_str().ok());
+        let sighting = Sighting { address: from.0, user_agent };
+        let session = Accounts::from_ref(state).authenticate(&token, Some(sighting)).await?;
         parts.extensions.insert(Known);
         Ok(Self(session))
     }
@@ -138,6 +167,19 @@ where
             AccountStanding::Active => Ok(Self(session)),
             AccountStanding::Suspended | AccountStanding::Locked => Err(ApiError::user_suspended()),
         }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for AdminSession
+where
+    Accounts: FromRef<S>,
+    Budgets: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let session = ActiveSession::from_request_parts(parts, state).await?;
+        if session.is_admin() { Ok(Self(session)) } else { Err(ApiError::not_admin()) }
     }
 }
 

@@ -21,7 +21,7 @@ async fn lived() -> Bed {
         let (actor, user) = (actor(&login), id(name));
         let refreshed = bed.accounts.refresh(login.tokens.refresh.as_deref().expect("a token")).await;
         let access = refreshed.expect("new tokens").access;
-        bed.accounts.authenticate(&access, Some(address("192.0.2.1"))).await.expect("a session");
+        bed.accounts.authenticate(&access, Some(address("192.0.2.1").into())).await.expect("a session");
         let accounts = &bed.accounts;
         accounts.set_profile_field(&actor, &user, "displayname", &json!(name)).await.expect("a field");
         for kind in ["org.example", "org.other", "org.example"] {

@@ -29,7 +29,7 @@ async fn b8_135_everything_a_deactivated_user_had_is_gone() {
         let login = bed.login_on("alice", PASSWORD, "192.0.2.1", refreshable("PHONE")).await;
         let login = login.expect("a login");
         let (alice, user) = (actor(&login), id("alice"));
-        let seen = bed.accounts.authenticate(&login.tokens.access, Some(address("192.0.2.1"))).await;
+        let seen = bed.accounts.authenticate(&login.tokens.access, Some(address("192.0.2.1").into())).await;
         seen.expect("a session");
         bed.accounts.set_profile_field(&alice, &user, "displayname", &json!("Al")).await.expect("a field");
         let subject = Subject { user: &user, room: None, kind: "org.example" };

@@ -66,7 +66,7 @@ async fn a_device_is_seen_at_most_once_each_interval_and_never_after_its_end() {
     let phone = bed.user("alice").await;
     let alice = actor(&phone);
     let see = async |from: &str| {
-        bed.accounts.authenticate(&phone.tokens.access, Some(address(from))).await.expect("a session");
+        bed.accounts.authenticate(&phone.tokens.access, Some(address(from).into())).await.expect("a session");
     };
     see("::ffff:192.0.2.1").await;
     bed.pass(299).await;
@@ -165,7 +165,10 @@ async fn the_device_that_was_not_seen_for_longest_makes_room() {
     assert!(bed.is_valid(&laptop.tokens.access).await);
     bed.pass(10).await;
     // Made before the laptop, but seen after it.
-    bed.accounts.authenticate(&phone.tokens.access, Some(address("192.0.2.1"))).await.expect("a session");
+    bed.accounts
+        .authenticate(&phone.tokens.access, Some(address("192.0.2.1").into()))
+        .await
+        .expect("a session");
     let bridge = Actor::AppService { registration: "irc".to_owned(), user: id("alice"), device: None };
     for number in 2..MAX_DEVICES {
         let device: OwnedDeviceId = format!("D{number}").into();

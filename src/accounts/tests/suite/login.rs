@@ -76,7 +76,7 @@ async fn b8_124_tokens_have_256_bits_and_are_nowhere_in_the_store() {
 async fn b8_115_ten_thousand_logins_on_one_user_are_limited_and_its_home_stays_open() {
     let bed = Bed::new();
     let phone = bed.user("alice").await;
-    bed.accounts.authenticate(&phone.tokens.access, Some(address(HERE))).await.expect("a session");
+    bed.accounts.authenticate(&phone.tokens.access, Some(address(HERE).into())).await.expect("a session");
     let (mut wrong, mut limited) = (0, 0);
     for attempt in 0..10_000_u32 {
         let from = format!("198.51.{}.{}", attempt / 250 % 250, attempt % 250);

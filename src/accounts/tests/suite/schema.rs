@@ -3,11 +3,12 @@
 use plop_accounts::schema::{
     AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, AccountDataTotals,
     AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts,
-    EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow, MemberUpdates, Profiles, RefreshTokenRow,
-    RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users,
+    EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, MemberUpdates, Profiles,
+    RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow,
+    Users,
 };
 use plop_base::UnixMillis;
-use plop_db::codec::{Tail, decode};
+use plop_db::codec::{Tail, decode, encode};
 use plop_db::{Batch, Keyspace, Position};
 use ruma::{OwnedDeviceId, OwnedUserId, owned_device_id, owned_room_id, owned_user_id};
 
@@ -82,9 +83,19 @@ fn put_device(rows: &mut Batch) {
         DeviceRow { since: position(), display_name: Some("Phone".to_owned()), created: NOW, generation: 2 };
     rows.put::<Devices>(&(alice(), phone()), &named);
     rows.put::<Devices>(&(alice(), owned_device_id!("E")), &DeviceRow { display_name: None, ..named });
-    rows.put::<LastSeen>(&(alice(), phone()), &LastSeenRow { at: NOW, address: "192.0.2.1".to_owned() });
+    for user_agent in [None, Some("curl/7.31.0".to_owned())] {
+        let seen = LastSeenRow { at: NOW, address: "192.0.2.1".to_owned(), user_agent };
+        rows.put::<LastSeen>(&(alice(), phone()), &seen);
+    }
     rows.put::<EndedDevices>(&(NOW, alice(), phone(), position()), &());
     rows.put::<EndedAccounts>(&alice(), &());
+}
+
+#[test]
+fn a_sighting_without_the_programs_name_is_still_read() {
+    let old = encode(&LastSeenRowV1 { at: NOW, address: "192.0.2.1".to_owned() });
+    let row = LastSeenRow { at: NOW, address: "192.0.2.1".to_owned(), user_agent: None };
+    assert_eq!(decode::<LastSeenRow>(&old), Ok(row));
 }
 
 fn put_tokens(rows: &mut Batch) {

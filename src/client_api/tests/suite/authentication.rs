@@ -18,6 +18,8 @@ enum Asks {
     Session,
     /// A session of an account that is neither locked nor suspended.
     ActiveSession,
+    /// Such a session of an administrator.
+    Admin,
 }
 
 /// What becomes of a request.
@@ -35,6 +37,8 @@ const NO_TOKEN: Outcome = Refused(401, "M_MISSING_TOKEN");
 const UNKNOWN: Outcome = Refused(401, "M_UNKNOWN_TOKEN");
 const LOCKED: Outcome = Refused(401, "M_USER_LOCKED");
 const SUSPENDED: Outcome = Refused(403, "M_USER_SUSPENDED");
+/// Looked for where administrators are asked for: elsewhere it is what an endpoint says.
+const NO_ADMIN: Outcome = Refused(403, "M_FORBIDDEN");
 
 /// What a request without a token, with an unknown one, of a locked, a suspended, a deactivated and an ordinary user becomes.
 fn expected(asks: Asks) -> [Outcome; 6] {
@@ -43,6 +47,7 @@ fn expected(asks: Asks) -> [Outcome; 6] {
         Asks::AnySession => [NO_TOKEN, UNKNOWN, LetIn, LetIn, UNKNOWN, LetIn],
         Asks::Session => [NO_TOKEN, UNKNOWN, LOCKED, LetIn, UNKNOWN, LetIn],
         Asks::ActiveSession => [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED, UNKNOWN, LetIn],
+        Asks::Admin => [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED, UNKNOWN, NO_ADMIN],
     }
 }
 
@@ -65,6 +70,11 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v3/account/whoami", Asks::Session),
     ("POST", "/_matrix/client/v3/account/password", Asks::Session),
     ("POST", "/_matrix/client/v3/account/deactivate", Asks::Session),
+    ("GET", "/_matrix/client/v1/admin/lock/{userId}", Asks::Admin),
+    ("PUT", "/_matrix/client/v1/admin/lock/{userId}", Asks::Admin),
+    ("GET", "/_matrix/client/v1/admin/suspend/{userId}", Asks::Admin),
+    ("PUT", "/_matrix/client/v1/admin/suspend/{userId}", Asks::Admin),
+    ("GET", "/_matrix/client/v3/admin/whois/{userId}", Asks::Session),
     ("GET", "/_matrix/client/v3/devices", Asks::Session),
     ("GET", "/_matrix/client/v3/devices/{deviceId}", Asks::Session),
     ("PUT", "/_matrix/client/v3/devices/{deviceId}", Asks::Session),
@@ -184,13 +194,14 @@ pub fn path(template: &str) -> String {
     parts.fold(first, |path, part| format!("{path}/{part}"))
 }
 
-fn outcome(answer: &Answer) -> Outcome {
-    let refusals = [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED];
+fn outcome(answer: &Answer, asks: Asks) -> Outcome {
+    let of_admins = (asks == Asks::Admin).then_some(NO_ADMIN);
+    let mut refusals = [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED].into_iter().chain(of_admins);
     let is = |refusal: &Outcome| match *refusal {
         Refused(status, errcode) => answer.status == status && answer.body["errcode"] == errcode,
         LetIn => false,
     };
-    refusals.into_iter().find(is).unwrap_or(LetIn)
+    refusals.find(is).unwrap_or(LetIn)
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,7 +217,7 @@ async fn every_endpoint_lets_in_whom_the_table_says() {
                 Some(token) => call.token(&token).await,
                 None => call.await,
             };
-            assert_eq!(outcome(&answer), expected, "{method} {template} by {name}: {answer:?}");
+            assert_eq!(outcome(&answer, *asks), expected, "{method} {template} by {name}: {answer:?}");
             assert!(!answer.status.is_server_error(), "{method} {template} by {name}: {answer:?}");
         }
     }

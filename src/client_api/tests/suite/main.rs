@@ -2,6 +2,7 @@
 
 mod account;
 mod account_data;
+mod administration;
 mod authentication;
 mod bed;
 mod bodies;
