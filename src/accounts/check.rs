@@ -6,8 +6,8 @@ use plop_db::{Keyspace, Reference, ReferenceCheck};
 use ruma::OwnedUserId;
 
 use crate::schema::{
-    AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceTokens, Devices, Filters,
-    LastSeen, Profiles, RefreshTokens, TokenKind, Users,
+    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceTokens, Devices,
+    Filters, LastSeen, Profiles, RefreshTokens, TokenKind, Users,
 };
 
 /// The checks of this crate's rows.
@@ -23,6 +23,7 @@ fn owners() -> Vec<Box<dyn ReferenceCheck>> {
         owned::<AccountData>("account data of users", |(user, ..), _| vec![user.clone()]),
         owned::<AccountDataTotals>("totals of users", |user, _| vec![user.clone()]),
         owned::<Filters>("filters of users", |(user, _), _| vec![user.clone()]),
+        owned::<AcceptedTerms>("terms that users accepted", |(user, _), _| vec![user.clone()]),
     ]
 }
 

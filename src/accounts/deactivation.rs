@@ -15,7 +15,8 @@ use crate::ended_accounts::note_ended_account;
 use crate::error::StoreError;
 use crate::member_updates::note_member_update;
 use crate::schema::{
-    AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, Filters, Profiles, UserRow, Users,
+    AcceptedTerms, AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, Filters, Profiles,
+    UserRow, Users,
 };
 
 /// Why an account is not deactivated.
@@ -50,6 +51,7 @@ impl Accounts {
         batch.delete_range(KeyRange::<AccountDataChanges>::prefix(&user));
         batch.delete::<AccountDataTotals>(&user);
         batch.delete_range(KeyRange::<Filters>::prefix(&user));
+        batch.delete_range(KeyRange::<AcceptedTerms>::prefix(&user));
         note_member_update(&mut batch, &user);
         note_ended_account(&mut batch, &user);
         self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;

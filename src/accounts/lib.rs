@@ -46,6 +46,7 @@ mod secrets;
 pub mod sessions;
 pub mod shared_secret;
 pub mod tags;
+pub mod terms;
 mod tokens;
 pub mod uia;
 mod uia_session;

@@ -6,6 +6,7 @@ use plop_base::buckets::Rate;
 pub use plop_base::buckets::Rate as AttemptRate;
 
 use crate::passwords::{Password, PasswordCost};
+use crate::terms::Policy;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Parameters {
     pub passwords: PasswordCost,
     /// Who may register through the client API.
     pub registration: RegistrationMode,
+    /// What whoever registers accepts before.
+    pub terms: Vec<Policy>,
     /// Whoever knows it can create accounts, administrators too.
     pub shared_secret: Option<Password>,
     /// Localparts, in lower case, that nobody can register.
@@ -62,6 +65,7 @@ impl Default for Parameters {
         Self {
             passwords: PasswordCost::default(),
             registration: RegistrationMode::Token,
+            terms: Vec::new(),
             shared_secret: None,
             reserved_names: Vec::new(),
             access_token_lifetime: Duration::from_secs(60 * 60),

@@ -22,6 +22,7 @@ use crate::profile::{MAX_DISPLAY_NAME_BYTES, put_display_name};
 use crate::registration_tokens::has_use;
 use crate::schema::{RegistrationTokenRow, RegistrationTokens, UserKind, UserRow, Users};
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
+use crate::terms::put_accepted;
 use crate::uia::Authorized;
 use crate::uia_session::{Stage, UiaOperation};
 use crate::username::{UsernameError, new_user_id};
@@ -77,19 +78,32 @@ pub enum RegisterError {
 }
 
 /// What the account may do from the start, and what it costs.
+#[derive(Default)]
 struct Grant {
     admin: bool,
     registration_token: Option<String>,
+    /// The documents were accepted.
+    terms: bool,
 }
 
 impl Accounts {
     /// The flows of which a registration has to complete one.
     pub fn registration_flows(&self) -> Result<Vec<Vec<Stage>>, RegisterError> {
-        match self.parts().parameters.registration {
-            RegistrationMode::Closed => Err(RegisterError::Closed),
-            RegistrationMode::Token => Ok(vec![vec![Stage::RegistrationToken]]),
-            RegistrationMode::Open => Ok(vec![vec![Stage::Dummy]]),
+        let parameters = &self.parts().parameters;
+        let mut flow = Vec::new();
+        match parameters.registration {
+            RegistrationMode::Closed => return Err(RegisterError::Closed),
+            RegistrationMode::Token => flow.push(Stage::RegistrationToken),
+            RegistrationMode::Open => {}
         }
+        if !parameters.terms.is_empty() {
+            flow.push(Stage::Terms);
+        }
+        // A flow has a stage.
+        if flow.is_empty() {
+            flow.push(Stage::Dummy);
+        }
+        Ok(vec![flow])
     }
 
     /// Whether a name, or one that the server chooses, can be registered now: the checks that come before interactive authentication, and
@@ -112,11 +126,12 @@ impl Accounts {
         account: NewAccount,
     ) -> Result<Registered, RegisterError> {
         self.registration_flows()?;
-        let (operation, registration_token) = authorized.into_parts();
-        if operation != UiaOperation::Register {
+        if authorized.operation != UiaOperation::Register {
             return Err(Forbidden.into());
         }
-        self.add_account(account, Grant { admin: false, registration_token }).await
+        let terms = authorized.completed.contains(&Stage::Terms);
+        let registration_token = authorized.held.registration_token;
+        self.add_account(account, Grant { admin: false, registration_token, terms }).await
     }
 
     /// Makes an account on behalf of whoever manages the server.
@@ -127,7 +142,7 @@ impl Accounts {
         admin: bool,
     ) -> Result<Registered, RegisterError> {
         managing_accounts(actor)?;
-        self.add_account(account, Grant { admin, registration_token: None }).await
+        self.add_account(account, Grant { admin, ..Grant::default() }).await
     }
 
     async fn add_account(&self, account: NewAccount, grant: Grant) -> Result<Registered, RegisterError> {
@@ -158,6 +173,9 @@ impl Accounts {
         let mut batch = Batch::durable();
         batch.expect::<Users>(&user, None);
         batch.put::<Users>(&user, &self.new_row(password, grant.admin));
+        if grant.terms {
+            put_accepted(&mut batch, &user, &parts.parameters.terms, parts.clock.now());
+        }
         if let Some(name) = display_name {
             put_display_name(&mut batch, &user, name);
         }

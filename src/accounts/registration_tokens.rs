@@ -147,7 +147,7 @@ impl Accounts {
         let holds = |held: &Option<String>| held.as_deref() == Some(token);
         let now = parts.clock.monotonic();
         let pending =
-            lock(&parts.uia).values(now).filter(|session| holds(&session.registration_token)).count();
+            lock(&parts.uia).values(now).filter(|session| holds(&session.held.registration_token)).count();
         Ok(found.is_some_and(|row| has_use(&row, pending, parts.clock.now())))
     }
 

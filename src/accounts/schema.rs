@@ -74,6 +74,10 @@ plop_db::keyspaces! {
     /// Accounts that have ended and for which something may be kept still. Written when an account is deactivated; read by those who keep something for
     /// users (key backups), and deleted by them when that is gone. Redactions do not touch it.
     pub EndedAccounts = 169 "ended_accounts" Queue { OwnedUserId => () }
+
+    /// Which version of which document a user accepted: the user, the document. Written at registration; read by who asks for proof; deleted with
+    /// the account. Redactions do not touch it.
+    pub AcceptedTerms = 193 "accepted_terms" Scan { (OwnedUserId, String) => AcceptedTermsRow }
 }
 
 tags! {
@@ -197,6 +201,14 @@ record! {
         pub expires: Option<UnixMillis>,
         /// Made by the first start of a server without users.
         pub made_at_start: bool,
+    }
+}
+
+record! {
+    /// That a document was accepted.
+    pub struct AcceptedTermsRow = 1 {
+        pub version: String,
+        pub at: UnixMillis,
     }
 }
 

@@ -7,7 +7,7 @@
 //! ([`crate::uia_session`]); a stage that is proven again changes nothing; sessions end after a quarter of an hour and their number is
 //! bounded. A session that is not there, or not for this request, looks the same to the client: it gets a new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use plop_base::Actor;
@@ -19,7 +19,8 @@ use crate::error::StoreError;
 use crate::login::LoginError;
 use crate::passwords::{Busy, Password};
 use crate::secrets::make_secret;
-use crate::uia_session::{Binding, UiaSession};
+use crate::terms::Policy;
+use crate::uia_session::{Binding, Held, UiaSession};
 pub use crate::uia_session::{Stage, UiaOperation};
 use crate::username::named_user;
 
@@ -54,6 +55,8 @@ pub enum Proof {
         password: Password,
     },
     RegistrationToken(String),
+    /// All documents are accepted.
+    Terms,
     /// An authentication type that this server does not have.
     Unknown,
 }
@@ -64,6 +67,7 @@ impl Proof {
             Self::Dummy => Some(Stage::Dummy),
             Self::Password { .. } => Some(Stage::Password),
             Self::RegistrationToken(_) => Some(Stage::RegistrationToken),
+            Self::Terms => Some(Stage::Terms),
             Self::Unknown => None,
         }
     }
@@ -72,15 +76,9 @@ impl Proof {
 /// A request that may be carried out, once.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Authorized {
-    operation: UiaOperation,
-    registration_token: Option<String>,
-}
-
-impl Authorized {
-    /// What is authorised, and the registration token that was shown for it.
-    pub(crate) fn into_parts(self) -> (UiaOperation, Option<String>) {
-        (self.operation, self.registration_token)
-    }
+    pub(crate) operation: UiaOperation,
+    pub(crate) completed: BTreeSet<Stage>,
+    pub(crate) held: Held,
 }
 
 /// What the client has to do.
@@ -89,6 +87,8 @@ pub struct Challenge {
     pub session: String,
     pub flows: Vec<Vec<Stage>>,
     pub completed: Vec<Stage>,
+    /// The documents to accept, where a flow has that stage.
+    pub policies: Vec<Policy>,
     /// Why the last proof was not accepted.
     pub failure: Option<Failure>,
 }
@@ -116,12 +116,6 @@ pub enum UiaError {
     Busy(#[from] Busy),
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// A stage that is proven, with what it holds.
-struct ProvenStage {
-    stage: Stage,
-    registration_token: Option<String>,
 }
 
 /// Why a proof proves nothing.
@@ -174,7 +168,8 @@ impl Accounts {
         match self.take_if_complete(&id, &binding, &body, request.flows) {
             Some(session) => Ok(Authorized {
                 operation: session.binding.operation,
-                registration_token: session.registration_token,
+                completed: session.completed,
+                held: session.held,
             }),
             None => Err(self.challenge(id, request, None)),
         }
@@ -216,10 +211,12 @@ impl Accounts {
         let found = lock(&parts.uia)
             .get(parts.clock.monotonic(), &id)
             .map(|session| session.completed.iter().copied().collect());
+        let asks_for_terms = request.flows.iter().flatten().any(|stage| *stage == Stage::Terms);
         UiaError::Challenge(Box::new(Challenge {
             session: id,
             flows: request.flows.to_vec(),
             completed: found.unwrap_or_default(),
+            policies: if asks_for_terms { parts.parameters.terms.clone() } else { Vec::new() },
             failure,
         }))
     }
@@ -239,14 +236,14 @@ impl Accounts {
         if self.has_completed(id, stage) {
             return Ok(());
         }
-        let proven = match proof {
-            Proof::Dummy | Proof::Unknown => ProvenStage { stage, registration_token: None },
+        let held = match proof {
+            Proof::Dummy | Proof::Terms | Proof::Unknown => Held::default(),
             Proof::Password { user, password } => {
                 if binding.user.is_none() || named_user(&user, &parts.server) != binding.user {
                     return Err(Failure::WrongCredentials.into());
                 }
                 match self.prove_password(&user, password, request.from).await {
-                    Ok(_) => ProvenStage { stage, registration_token: None },
+                    Ok(_) => Held::default(),
                     Err(error) => return Err(login_failure(error)),
                 }
             }
@@ -257,15 +254,11 @@ impl Accounts {
                 if !self.registration_token_has_use(&token).await? {
                     return Err(Failure::InvalidRegistrationToken.into());
                 }
-                return self.complete(
-                    id,
-                    binding,
-                    body,
-                    ProvenStage { stage, registration_token: Some(token) },
-                );
+                let held = Held { registration_token: Some(token) };
+                return self.complete(id, binding, body, (stage, held));
             }
         };
-        self.complete(id, binding, body, proven)
+        self.complete(id, binding, body, (stage, held))
     }
 
     fn has_completed(&self, id: &str, stage: Stage) -> bool {
@@ -279,7 +272,7 @@ impl Accounts {
         id: &str,
         binding: &Binding,
         body: &[u8; 32],
-        proven: ProvenStage,
+        (stage, held): (Stage, Held),
     ) -> Result<(), NotProven> {
         let parts = self.parts();
         let mut sessions = lock(&parts.uia);
@@ -287,9 +280,9 @@ impl Accounts {
         // It may have ended, been used, or been bound to another body meanwhile.
         let session = found.filter(|session| session.serves(binding, body)).ok_or(Failure::UnknownSession)?;
         session.body = Some(*body);
-        session.completed.insert(proven.stage);
-        if proven.registration_token.is_some() {
-            session.registration_token = proven.registration_token;
+        session.completed.insert(stage);
+        if held.registration_token.is_some() {
+            session.held.registration_token = held.registration_token;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ pub enum Stage {
     Dummy,
     Password,
     RegistrationToken,
+    Terms,
 }
 
 impl Stage {
@@ -22,6 +23,7 @@ impl Stage {
             Self::Dummy => "m.login.dummy",
             Self::Password => "m.login.password",
             Self::RegistrationToken => "m.login.registration_token",
+            Self::Terms => "m.login.terms",
         }
     }
 }
@@ -45,18 +47,24 @@ pub(crate) struct Binding {
     pub operation: UiaOperation,
 }
 
+/// What proofs bring that the operation then uses up or stores.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// The registration token of which the session holds one use.
+    pub registration_token: Option<String>,
+}
+
 pub(crate) struct UiaSession {
     pub binding: Binding,
     /// The hash of the body that the first proof came with.
     pub body: Option<[u8; 32]>,
     pub completed: BTreeSet<Stage>,
-    /// The registration token of which it holds one use.
-    pub registration_token: Option<String>,
+    pub held: Held,
 }
 
 impl UiaSession {
     pub fn new(binding: Binding) -> Self {
-        Self { binding, body: None, completed: BTreeSet::new(), registration_token: None }
+        Self { binding, body: None, completed: BTreeSet::new(), held: Held::default() }
     }
 
     /// Whether the session can be used for this request.

@@ -97,6 +97,7 @@ impl Config {
             problems.add("server.name", text);
         }
         self.logging.validate(&mut problems);
+        self.registration.validate(&mut problems);
         self.passwords.validate(&mut problems);
         problems
     }

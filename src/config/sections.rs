@@ -10,6 +10,7 @@ mod registration;
 mod rooms;
 mod server;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ pub use limits::Limits;
 pub use listener::Listener;
 pub use logging::{LogFormat, Logging};
 pub use passwords::Passwords;
-pub use registration::{Registration, RegistrationMode};
+pub use registration::{Policy, PolicyText, Registration, RegistrationMode};
 pub use rooms::Rooms;
 pub use server::{IpNetwork, Server};
 
@@ -44,3 +45,4 @@ impl Setting for Vec<SocketAddr> {}
 impl Setting for Durability {}
 impl Setting for LogFormat {}
 impl Setting for RegistrationMode {}
+impl Setting for BTreeMap<String, Policy> {}

@@ -292,3 +292,31 @@ fn every_key_has_an_environment_variable_that_reaches_it() {
     let problems = load("", &[("PLOP_SERVER__UNKNOWN", "1")]).unwrap_err();
     assert!(problems.iter().all(|problem| problem.text.starts_with("no key")), "{problems}");
 }
+
+#[test]
+fn terms_of_service_have_a_version_and_a_name_and_an_address_in_some_language() {
+    let file = r#"
+        [registration.terms.privacy_policy]
+        version = "1.0"
+        en = { name = "Privacy policy", url = "https://example.org/privacy-1.0.html" }
+    "#;
+    let config = load(file, &[]).unwrap();
+    let policy = &config.registration.terms["privacy_policy"];
+    assert_eq!((policy.version.as_str(), policy.translations["en"].name.as_str()), ("1.0", "Privacy policy"));
+    let table = r#"{ a = { version = "1", en = { name = "A", url = "http://e.example/a" } } }"#;
+    assert_eq!(load("", &[("PLOP_REGISTRATION__TERMS", table)]).unwrap().registration.terms.len(), 1);
+    for (table, key) in [
+        (r#"{ a = { version = "1" } }"#, "registration.terms.a"),
+        (
+            r#"{ a = { version = "", en = { name = "A", url = "http://e.example/" } } }"#,
+            "registration.terms.a",
+        ),
+        (
+            r#"{ a = { version = "1", en = { name = "A", url = "javascript:a()" } } }"#,
+            "registration.terms.a.en",
+        ),
+    ] {
+        assert!(load("", &[("PLOP_REGISTRATION__TERMS", table)]).unwrap_err().at(key), "{table}");
+    }
+    assert!(load("", &[("PLOP_REGISTRATION__TERMS", r#"{ a = { en = {} } }"#)]).is_err());
+}

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use plop_accounts::parameters::{AttemptRate, LoginLimits, RegistrationLimits, RegistrationMode};
 use plop_accounts::passwords::{ImpossibleCost, PasswordCost};
+use plop_accounts::terms::{Policy, PolicyText};
 use plop_accounts::{Accounts, Parameters, StoreError};
 use plop_base::tasks::TaskError;
 use plop_base::{Clock, Random, TaskKind, Tasks};
@@ -249,6 +250,7 @@ fn account_parameters(config: &Config) -> Parameters {
             sections::RegistrationMode::Token => RegistrationMode::Token,
             sections::RegistrationMode::Open => RegistrationMode::Open,
         },
+        terms: policies(&config.registration),
         shared_secret: config.registration.shared_secret.as_ref().map(|secret| secret.reveal().into()),
         reserved_names: config
             .registration
@@ -260,6 +262,16 @@ fn account_parameters(config: &Config) -> Parameters {
         registration_limits,
         ..defaults
     }
+}
+
+fn policies(config: &sections::Registration) -> Vec<Policy> {
+    let text = |text: &sections::PolicyText| PolicyText { name: text.name.clone(), url: text.url.clone() };
+    let policy = |(id, policy): (&String, &sections::Policy)| Policy {
+        id: id.clone(),
+        version: policy.version.clone(),
+        translations: policy.translations.iter().map(|(code, shown)| (code.clone(), text(shown))).collect(),
+    };
+    config.terms.iter().map(policy).collect()
 }
 
 fn body_limits(config: &Config) -> BodyLimits {

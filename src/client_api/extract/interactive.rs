@@ -6,6 +6,7 @@
 
 use axum::extract::{FromRef, FromRequest, Request};
 use plop_accounts::Accounts;
+use plop_accounts::terms::Policy;
 use plop_accounts::uia::{
     Authorized, Challenge, Failure, Proof, Stage, Submission, UiaError, UiaOperation, UiaRequest,
 };
@@ -14,7 +15,7 @@ use ruma::api::IncomingRequest;
 use ruma::api::client::uiaa::{AuthFlow, AuthType, UiaaInfo, UserIdentifier};
 use ruma::api::error::{ErrorKind, StandardErrorBody};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::bodies::Bodies;
 use super::body::{Buffered, json_error};
@@ -115,6 +116,7 @@ impl Auth {
             Some("m.login.registration_token") => {
                 Some(Proof::RegistrationToken(self.token.ok_or_else(|| missing("token"))?))
             }
+            Some("m.login.terms") => Some(Proof::Terms),
             Some(_) => Some(Proof::Unknown),
         };
         Ok(Submission { session: self.session, proof })
@@ -135,10 +137,27 @@ fn info(challenge: Challenge) -> UiaaInfo {
         UiaaInfo::new(challenge.flows.into_iter().map(|flow| AuthFlow::new(types(flow))).collect());
     info.completed = types(challenge.completed);
     info.session = Some(challenge.session);
-    // "params" is required; none of the stages has any.
-    info.params = serde_json::value::to_raw_value(&Map::new()).ok();
+    // "params" is required, also where no stage has any.
+    info.params = serde_json::value::to_raw_value(&params(&challenge.policies)).ok();
     info.auth_error = challenge.failure.map(|failure| Box::new(failed(failure)));
     info
+}
+
+/// What stages tell the client (client-server API, "Terms of service at registration").
+fn params(policies: &[Policy]) -> Value {
+    if policies.is_empty() {
+        return json!({});
+    }
+    let policy = |policy: &Policy| {
+        let texts = policy.translations.iter();
+        let mut shown: Map<String, Value> = texts
+            .map(|(language, text)| (language.clone(), json!({ "name": text.name, "url": text.url })))
+            .collect();
+        shown.insert("version".to_owned(), policy.version.clone().into());
+        (policy.id.clone(), Value::Object(shown))
+    };
+    let policies: Map<String, Value> = policies.iter().map(policy).collect();
+    json!({ "m.login.terms": { "policies": policies } })
 }
 
 fn failed(failure: Failure) -> StandardErrorBody {

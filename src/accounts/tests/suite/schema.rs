@@ -1,11 +1,11 @@
 //! What is on disks already.
 
 use plop_accounts::schema::{
-    AccessTokenRow, AccessTokens, AccountData, AccountDataChanges, AccountDataRow, AccountDataTotals,
-    AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts,
-    EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, MemberUpdates, Profiles,
-    RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow,
-    Users,
+    AcceptedTerms, AcceptedTermsRow, AccessTokenRow, AccessTokens, AccountData, AccountDataChanges,
+    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow,
+    DeviceTokens, Devices, EndedAccounts, EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow,
+    LastSeenRowV1, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens, RegistrationTokenRow,
+    RegistrationTokens, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};
@@ -31,6 +31,7 @@ fn keyspaces_are_permanent() {
 72 account_data_totals Point
 73 ended_devices Queue
 169 ended_accounts Queue
+193 accepted_terms Scan
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -75,6 +76,8 @@ fn put_user(rows: &mut Batch) {
     let guest = UserRow { kind: UserKind::Guest, password: None, deactivated, ..regular };
     rows.put::<Users>(&owned_user_id!("@g:b.c"), &guest);
     rows.put::<Profiles>(&(alice(), "displayname".to_owned()), &Tail(r#""Al""#.to_owned()));
+    let accepted = AcceptedTermsRow { version: "1.0".to_owned(), at: NOW };
+    rows.put::<AcceptedTerms>(&(alice(), "privacy_policy".to_owned()), &accepted);
     rows.put::<Filters>(&(alice(), "f1".to_owned()), &Tail("{}".to_owned()));
 }
 

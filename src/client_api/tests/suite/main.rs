@@ -20,4 +20,5 @@ mod room_keys;
 mod rooms;
 mod session;
 mod syncing;
+mod terms;
 mod to_device;
