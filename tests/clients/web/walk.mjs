@@ -1,0 +1,201 @@
+// Two people with a web client in two browsers, against the server at HOMESERVER.
+//
+// Owns: the walk; each step waits for what a person would see. Does not own: the client (page/), the server (../with_server.py).
+
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { deflateSync } from "node:zlib";
+import { chromium } from "playwright-core";
+
+const homeserver = process.env.HOMESERVER;
+const pictures = process.env.PICTURES;
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
+
+/** The page, from another origin than the server's. */
+async function serve(folder) {
+    const server = createServer(async (request, response) => {
+        const path = new URL(request.url, "http://here").pathname;
+        try {
+            const file = join(folder, path === "/" ? "index.html" : path);
+            response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream" });
+            response.end(await readFile(file));
+        } catch {
+            response.writeHead(404).end();
+        }
+    });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return { server, address: `http://127.0.0.1:${server.address().port}/` };
+}
+
+/** A picture that a decoder must take: 64 by 64, one colour. */
+function png() {
+    const crcTable = Array.from({ length: 256 }, (_, n) => {
+        for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
+        return n >>> 0;
+    });
+    const crc = (bytes) => {
+        let value = 0xffffffff;
+        for (const byte of bytes) value = crcTable[(value ^ byte) & 255] ^ (value >>> 8);
+        return (value ^ 0xffffffff) >>> 0;
+    };
+    const chunk = (type, data) => {
+        const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+        const frame = Buffer.alloc(8);
+        frame.writeUInt32BE(data.length);
+        frame.writeUInt32BE(crc(body), 4);
+        return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
+    };
+    const header = Buffer.alloc(13);
+    header.writeUInt32BE(64, 0);
+    header.writeUInt32BE(64, 4);
+    header.set([8, 2, 0, 0, 0], 8);
+    const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(64 * 3, 0x66)]);
+    const data = deflateSync(Buffer.concat(Array.from({ length: 64 }, () => row)));
+    const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+    return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))]);
+}
+
+class Person {
+    static async logIn(browser, address, name) {
+        const context = await browser.newContext();
+        const page = await context.newPage();
+        const person = new Person(name, page);
+        page.on("console", (message) => message.type() === "error" && person.errors.push(message.text()));
+        await page.goto(address);
+        await page.fill("[name=homeserver]", homeserver);
+        await page.fill("[name=user]", name);
+        await page.fill("[name=password]", `correct horse battery ${name}`);
+        await page.click("#login button");
+        await person.syncs();
+        return person;
+    }
+
+    constructor(name, page) {
+        Object.assign(this, { name, page, errors: [] });
+    }
+
+    async syncs() {
+        await this.page.waitForFunction(() => ["SYNCING", "PREPARED"].includes(document.getElementById("sync").textContent));
+    }
+
+    say(text) {
+        return this.page.fill("#composer [name=text]", text).then(() => this.page.click("#composer button"));
+    }
+
+    reads(text) {
+        return this.page.waitForSelector(`#timeline li[data-text=${JSON.stringify(text)}]`);
+    }
+
+    picture(name) {
+        return pictures && this.page.screenshot({ path: join(pictures, `${name}.png`) });
+    }
+}
+
+function check(holds, what) {
+    if (!holds) throw new Error(`not so: ${what}`);
+}
+
+function seen(what) {
+    console.log(`seen: ${what}`);
+}
+
+async function chat(alice, bob) {
+    await alice.page.fill("#whom", "@bob:localhost");
+    await alice.page.click("#new");
+    await bob.page.click("#rooms li[data-membership=invite]");
+    await bob.page.click("#accept");
+    await bob.page.waitForSelector("#rooms li[data-membership=join]");
+    await alice.page.waitForFunction(() => document.getElementById("members").textContent.includes("bob"));
+    seen("an invitation to an encrypted chat was accepted");
+    await alice.say("good morning");
+    const first = await bob.reads("good morning");
+    check((await first.getAttribute("data-encrypted")) === "true", "the message came encrypted");
+    await bob.say("and to you");
+    await alice.reads("and to you");
+    seen("encrypted messages both ways");
+    await alice.page.fill("#composer [name=text]", "I am typing");
+    await bob.page.waitForFunction(() => document.getElementById("typing").textContent.includes("is typing"));
+    await alice.page.waitForFunction(() => document.getElementById("members").textContent.includes("bob (online)"));
+    await alice.say("have you seen this?");
+    await bob.reads("have you seen this?");
+    await bob.page.click("#timeline");
+    await alice.page.waitForSelector("#timeline li[data-text='have you seen this?'][data-read-by~='@bob:localhost']");
+    seen("typing, presence and a read receipt");
+}
+
+async function file(alice, bob) {
+    await alice.page.setInputFiles("#file", { name: "square.png", mimeType: "image/png", buffer: png() });
+    await bob.reads("square.png");
+    await bob.page.waitForFunction(() => document.querySelector("#timeline img")?.naturalWidth > 0);
+    seen("a picture was uploaded; its thumbnail is shown to the other");
+}
+
+async function verify(alice, bob) {
+    for (const person of [alice, bob]) {
+        await person.page.click("#backup");
+        await person.page.waitForFunction(() => document.getElementById("key").textContent.length > 20);
+    }
+    seen("cross-signing, secret storage and key backup are set up without a password");
+    await alice.page.click("#verify");
+    await bob.page.waitForSelector("#begin", { state: "visible" });
+    await alice.page.click("#begin");
+    const shown = [alice, bob].map((person) => person.page.waitForSelector("#match", { state: "visible" }));
+    await Promise.all(shown);
+    const emoji = await Promise.all([alice, bob].map((person) => person.page.textContent("#emoji")));
+    check(emoji[0] && emoji[0] === emoji[1], "both see the same emoji");
+    await Promise.all([alice, bob].map((person) => person.page.click("#match")));
+    await Promise.all([alice, bob].map((person) =>
+        person.page.waitForFunction(() => document.getElementById("verified").textContent === "verified")));
+    seen(`they compared ${emoji[0]}: each has verified the other`);
+}
+
+async function again(alice) {
+    await alice.page.reload();
+    await alice.syncs();
+    await alice.page.click("#rooms li");
+    await alice.page.click("#older");
+    await alice.reads("and to you");
+    seen("the page was loaded again: the session and the messages are there");
+}
+
+async function newDevice(tablet, alice) {
+    const key = await alice.page.getAttribute("#key", "data-key");
+    await tablet.page.click("#rooms li");
+    await tablet.page.fill("#recovery", key);
+    await tablet.page.click("#recover");
+    await tablet.page.waitForFunction(() => document.getElementById("crypto").textContent.startsWith("recovered"));
+    await tablet.page.click("#older");
+    await tablet.reads("good morning");
+    seen("a second browser recovered by the key: old messages are readable");
+    await tablet.picture("tablet");
+}
+
+const { server, address } = await serve(process.argv[2]);
+const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+});
+const people = [];
+try {
+    for (const name of ["alice", "bob"]) people.push(await Person.logIn(browser, address, name));
+    seen("two people are logged in, each in a browser");
+    const [alice, bob] = people;
+    await chat(alice, bob);
+    await file(alice, bob);
+    await verify(alice, bob);
+    people.push(await Person.logIn(browser, address, "alice"));
+    await newDevice(people[2], alice);
+    await again(alice);
+    await alice.picture("alice");
+    await bob.picture("bob");
+} catch (error) {
+    for (const person of people) {
+        console.error(person.name, person.errors.slice(-10), await person.page.textContent("#banner"));
+        await person.picture(`failed-${person.name}`);
+    }
+    throw error;
+} finally {
+    await browser.close();
+    server.close();
+}
