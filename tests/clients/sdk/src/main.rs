@@ -3,6 +3,9 @@
 //! Owns: the walk, one step after the other; the first that fails ends it. Does not own: the server (`tests/clients/with_server.py` starts it),
 //! what a person can do ([`person`]).
 
+// The futures of the SDK are nested deeper than the default.
+#![recursion_limit = "256"]
+
 mod person;
 mod verification;
 mod walk;

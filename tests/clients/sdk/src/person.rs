@@ -44,10 +44,11 @@ impl Person {
         let sync = SyncService::builder(client.clone()).build().await.context("the sync service")?;
         sync.start().await;
         let person = Self { client, sync };
-        person.until("the sync service runs", async || {
-            Ok(matches!(person.sync.state().get(), State::Running).then_some(()))
-        })
-        .await?;
+        person
+            .until("the sync service runs", async || {
+                Ok(matches!(person.sync.state().get(), State::Running).then_some(()))
+            })
+            .await?;
         Ok(person)
     }
 
@@ -68,7 +69,10 @@ impl Person {
                 change.apply(&mut rooms);
             }
         }
-        Ok(rooms.into_iter().map(|item: matrix_sdk_ui::room_list_service::RoomListItem| Arc::new(item.into_inner())).collect())
+        Ok(rooms
+            .into_iter()
+            .map(|item: matrix_sdk_ui::room_list_service::RoomListItem| Arc::new(item.into_inner()))
+            .collect())
     }
 
     /// The room, once the list has it.

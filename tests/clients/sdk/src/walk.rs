@@ -3,7 +3,6 @@
 //! Owns: the steps and their order. Each says what it has seen.
 
 use anyhow::{Context, Result, ensure};
-use matrix_sdk::attachment::AttachmentConfig;
 use matrix_sdk::media::{MediaFormat, MediaRequestParameters};
 use matrix_sdk::room::edit::EditedContent;
 use matrix_sdk::ruma::OwnedRoomId;
@@ -12,7 +11,7 @@ use matrix_sdk::ruma::api::client::room::create_room;
 use matrix_sdk::ruma::events::room::message::{
     MessageType, RoomMessageEventContent, RoomMessageEventContentWithoutRelation,
 };
-use matrix_sdk_ui::timeline::{AttachmentSource, Timeline, TimelineItemContent};
+use matrix_sdk_ui::timeline::{AttachmentConfig, AttachmentSource, Timeline, TimelineItemContent};
 
 use crate::person::{Person, body};
 use crate::verification;
@@ -51,10 +50,7 @@ async fn direct_chat(alice: &Person, bob: &Person) -> Result<OwnedRoomId> {
     let invited = bob.sees_room(&id).await?;
     invited.join().await?;
     ensure!(invited.latest_encryption_state().await?.is_encrypted(), "a direct chat is encrypted");
-    alice.until("bob has joined", async || {
-        Ok((room.joined_members_count() == 2).then_some(()))
-    })
-    .await?;
+    alice.until("bob has joined", async || Ok((room.joined_members_count() == 2).then_some(()))).await?;
     seen("an invitation to an encrypted direct chat came by sliding sync and was accepted");
     Ok(id)
 }
@@ -95,10 +91,11 @@ async fn receipts(alice: &Person, bob: &Person, at_alice: &Timeline, at_bob: &Ti
     bob.reads(at_bob, "have you seen this?").await?;
     at_bob.mark_as_read(ReceiptType::Read).await?;
     let bob_id = bob.id();
-    alice.sees(at_alice, "bob's receipt", |item| {
-        body(item) == Some("have you seen this?") && item.read_receipts().contains_key(&bob_id)
-    })
-    .await?;
+    alice
+        .sees(at_alice, "bob's receipt", |item| {
+            body(item) == Some("have you seen this?") && item.read_receipts().contains_key(&bob_id)
+        })
+        .await?;
     let (_guard, mut typing) = at_bob.room().subscribe_to_typing_notifications();
     at_alice.room().typing_notice(true).await?;
     let typists = tokio::time::timeout(std::time::Duration::from_secs(30), typing.recv()).await??;
@@ -111,7 +108,7 @@ async fn attachment(alice: &Person, bob: &Person, at_alice: &Timeline, at_bob: &
     let bytes: Vec<u8> = (0..200_000_u32).map(|number| number.to_le_bytes()[0]).collect();
     let source = AttachmentSource::Data { bytes: bytes.clone(), filename: "numbers.bin".to_owned() };
     at_alice
-        .send_attachment(source, mime::APPLICATION_OCTET_STREAM, AttachmentConfig::new().into())
+        .send_attachment(source, mime::APPLICATION_OCTET_STREAM, AttachmentConfig::default())
         .await
         .context("sending a file")?;
     let item = bob.reads(at_bob, "numbers.bin").await?;
@@ -136,7 +133,8 @@ async fn history(alice: &Person, bob: &Person) -> Result<()> {
     }
     bob.client.join_room_by_id(room.room_id()).await?;
     let listed = bob.sees_room(room.room_id()).await?;
-    ensure!(listed.name().as_deref() == Some("Long"), "the room has its name");
+    bob.until("the room has its name", async || Ok((listed.name().as_deref() == Some("Long")).then_some(())))
+        .await?;
     let timeline = bob.open(room.room_id()).await?;
     bob.reads(&timeline, &format!("number {}", LONG - 1)).await?;
     bob.until("the timeline has its beginning", async || {
@@ -144,10 +142,8 @@ async fn history(alice: &Person, bob: &Person) -> Result<()> {
     })
     .await?;
     let items = timeline.items().await;
-    let texts: Vec<String> = items
-        .iter()
-        .filter_map(|item| body(item.as_event()?).map(ToOwned::to_owned))
-        .collect();
+    let texts: Vec<String> =
+        items.iter().filter_map(|item| body(item.as_event()?).map(ToOwned::to_owned)).collect();
     let expected: Vec<String> = (0..LONG).map(|number| format!("number {number}")).collect();
     ensure!(texts == expected, "all messages are there in their order: {texts:?}");
     seen("a room's history was paged back to its beginning");
@@ -167,23 +163,26 @@ async fn recovery(homeserver: &str, alice: Person, direct: &matrix_sdk::ruma::Ro
     seen("recovery is set up, the keys are in the backup, alice's only device is gone");
 
     let alice = Person::log_in(homeserver, "alice", "tablet").await?;
-    alice.until("the secrets have come by sync", async || {
-        Ok(alice.client.encryption().recovery().recover(&key).await.ok())
-    })
-    .await?;
+    alice
+        .until("the secrets have come by sync", async || {
+            Ok(alice.client.encryption().recovery().recover(&key).await.ok())
+        })
+        .await?;
     let status = alice.client.encryption().cross_signing_status().await.context("a status")?;
     ensure!(status.is_complete(), "the new device has the private cross-signing keys");
     alice.sees_room(direct).await?;
     let timeline = alice.open(direct).await?;
-    alice.until("an old message is decrypted from the backup", async || {
-        let items = timeline.items().await;
-        let found = items.iter().filter_map(|item| item.as_event()).any(|item| body(item) == Some("and to you"));
-        if !found {
-            timeline.paginate_backwards(20).await?;
-        }
-        Ok(found.then_some(()))
-    })
-    .await?;
+    alice
+        .until("an old message is decrypted from the backup", async || {
+            let items = timeline.items().await;
+            let found =
+                items.iter().filter_map(|item| item.as_event()).any(|item| body(item) == Some("and to you"));
+            if !found {
+                timeline.paginate_backwards(20).await?;
+            }
+            Ok(found.then_some(()))
+        })
+        .await?;
     seen("a new device recovered: cross-signed, and old messages decrypted from the backup");
     alice.log_out().await
 }
