@@ -1,5 +1,6 @@
 //! Events of a room: sending, redacting, reading (client-server API, "Events").
 
+mod at_time;
 mod context;
 mod event;
 mod members;
@@ -31,6 +32,7 @@ pub fn routes() -> Routes {
         .get("/_matrix/client/v3/rooms/{roomId}/event/{eventId}", event::event)
         .costly_get("/_matrix/client/v3/rooms/{roomId}/context/{eventId}", PAGE, context::context)
         .costly_get("/_matrix/client/v3/rooms/{roomId}/messages", PAGE, messages::messages)
+        .costly_get("/_matrix/client/v1/rooms/{roomId}/timestamp_to_event", PAGE, at_time::timestamp_to_event)
         .costly_get("/_matrix/client/v3/rooms/{roomId}/members", PAGE, members::members)
         .costly_get("/_matrix/client/v3/rooms/{roomId}/joined_members", PAGE, members::joined_members)
 }

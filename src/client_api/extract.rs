@@ -29,4 +29,4 @@ pub use path::Path;
 pub use query::Query;
 pub use ruma::Ruma;
 pub use send_options::SendOptions;
-pub use session::{ActiveSession, AdminSession, AnySession, Session};
+pub use session::{ActiveSession, AdminSession, AnySession, OptionalSession, Session};

@@ -5,10 +5,12 @@ mod create;
 mod directory;
 mod entering;
 mod forget;
+mod hierarchy;
 mod membership;
+mod summary;
 mod upgrade;
 
-use crate::budgets::{MEMBERSHIP, ROOM, SEARCH};
+use crate::budgets::{MEMBERSHIP, PAGE, ROOM, SEARCH};
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
@@ -37,4 +39,12 @@ pub fn routes() -> Routes {
         .put("/_matrix/client/v3/directory/list/room/{roomId}", directory::set_visibility)
         .get("/_matrix/client/v3/publicRooms", directory::published_rooms)
         .costly_post("/_matrix/client/v3/publicRooms", SEARCH, directory::search)
+        // Looking from outside.
+        .costly_get("/_matrix/client/v1/rooms/{roomId}/hierarchy", PAGE, hierarchy::hierarchy)
+        .costly_get("/_matrix/client/v1/room_summary/{roomIdOrAlias}", PAGE, summary::summary)
+        .costly_get(
+            "/_matrix/client/unstable/im.nheko.summary/summary/{roomIdOrAlias}",
+            PAGE,
+            summary::former_summary,
+        )
 }

@@ -5,8 +5,8 @@
 use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
-    Annotations, Arrivals, EventNumbers, Events, Heads, History, Members, Membership, Mentions, Outcome,
-    PartialServers, Projecting, RoomIds, RoomRecords, ThreadTotals, Timeline, UserRooms,
+    Annotations, Arrivals, EventNumbers, EventTimes, Events, Heads, History, Members, Membership, Mentions,
+    Outcome, PartialServers, Projecting, RoomIds, RoomRecords, ThreadTotals, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
@@ -97,6 +97,11 @@ fn orders() -> Vec<Box<dyn ReferenceCheck>> {
             name: "graph order of rooms",
             names: |(room, _), event| vec![(*room, *event)],
             agrees: |((_, place), _), (_, row)| row.facts.place == Some(*place),
+        }),
+        Box::new(Reference::<EventTimes, History> {
+            name: "times of events",
+            names: |(room, _, place), _| vec![(*room, *place)],
+            agrees: |(_, event), (_, at)| at == event,
         }),
     ]
 }

@@ -47,6 +47,15 @@ impl From<EventReadError> for LoadError {
     }
 }
 
+/// What was loaded; `None` of a room that is not here, or of a version that is not known here.
+pub fn if_here<T>(loaded: Result<T, LoadError>) -> Result<Option<T>, StoreFault> {
+    match loaded {
+        Ok(loaded) => Ok(Some(loaded)),
+        Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => Ok(None),
+        Err(LoadError::Store(fault)) => Err(fault),
+    }
+}
+
 /// Reads a room.
 pub async fn load(core: &Core, number: RoomNumber) -> Result<Ahead, LoadError> {
     let snapshot = core.db.snapshot();
@@ -89,13 +98,23 @@ pub async fn load_summary(
     snapshot: &Snapshot,
     number: RoomNumber,
 ) -> Result<RoomSummary, LoadError> {
+    Ok(load_shown(core, snapshot, number).await?.1)
+}
+
+/// The same, with the picture that it was read from: without members, and with no other events than those that are shown.
+pub async fn load_shown(
+    core: &Core,
+    snapshot: &Snapshot,
+    number: RoomNumber,
+) -> Result<(RoomView, RoomSummary), LoadError> {
     let (mut view, _) = outline(snapshot, number).await?;
     keep(core, snapshot, &mut view, summary::shown_keys()).await?;
     let newest = KeyRange::<Timeline>::prefix(&number);
     let newest = snapshot.scan(newest, Direction::Backward, 1).await?;
     // The live stream ends at the current state. A room that is here has at least its first event in it.
     let joined_members = newest.rows.first().map_or(0, |(_, row)| row.joined);
-    Ok(RoomSummary { joined_members, ..RoomSummary::of(&view) })
+    let summary = RoomSummary { joined_members, ..RoomSummary::of(&view) };
+    Ok((view, summary))
 }
 
 /// Where a room that is here stands, without what its state says.

@@ -8,6 +8,7 @@
 //! events are never read.
 
 pub mod access;
+pub mod at_time;
 pub mod client_event;
 pub mod context;
 mod erasure;
@@ -16,6 +17,7 @@ pub mod history;
 pub mod members;
 pub mod receipt;
 pub mod server;
+pub(crate) mod space_children;
 pub mod state;
 pub mod stripped;
 pub mod token;

@@ -1,7 +1,7 @@
 //! Joining a restricted room by being in another one (client-server API and server-server API, "Restricted rooms").
 //!
-//! Owns: the conditions of a join rule, whether a user meets one, and who of this server may vouch for it. Does not own: the rule that accepts
-//! the join ([`plop_state::auth`]).
+//! Owns: whether a user meets a condition of a join rule, and who of this server may vouch for it. Does not own: which the conditions are
+//! ([`crate::summary::allowed_rooms`]), the rule that accepts the join ([`plop_state::auth`]).
 //!
 //! Invariants: our own users and those of other servers are let in by the same conditions. One that cannot be confirmed is not met: of a room
 //! that none of our users is in any more, this server does not know who is in it.
@@ -9,15 +9,14 @@
 use std::collections::BTreeSet;
 
 use plop_db::{ReadError, Snapshot};
-use plop_state::StateKey;
 use plop_state::auth::LevelField;
-use plop_state::json::Value;
 use plop_state_store::RoomNumber;
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedUserId, UserId};
 
-use crate::loading::LoadError;
+use crate::loading::{LoadError, if_here};
 use crate::rooms::Rooms;
 use crate::schema::{Membership, RoomIds, UserRooms};
+use crate::summary::allowed_rooms;
 use crate::view::RoomView;
 
 /// Rooms that are loaded to see whether a user of another server is in them.
@@ -34,19 +33,6 @@ pub enum Confirmation {
     Unknown,
 }
 
-/// The rooms whose members the join rule lets in; none if it is no restricted one. Conditions of other types and malformed ones are none. The size
-/// of an event bounds how many there are.
-pub fn conditions(view: &RoomView) -> Vec<OwnedRoomId> {
-    let rule = view.kept(&StateKey::join_rules()).filter(|_| view.join_rule().is_restricted());
-    let content = rule.map(|rule| rule.pdu.content_object()).unwrap_or_default();
-    let conditions = content.get("allow").and_then(Value::as_array).unwrap_or_default();
-    let room = |condition: &Value| {
-        let is_membership = condition.get("type")?.as_str()? == "m.room_membership";
-        RoomId::parse(condition.get("room_id")?.as_str()?).ok().filter(|_| is_membership)
-    };
-    conditions.iter().filter_map(room).collect()
-}
-
 /// Whether a user of this server meets a condition.
 ///
 /// Our rows are the whole truth here, also of rooms that are not here or that none of ours is in any more: a user of ours comes into a room only
@@ -54,7 +40,7 @@ pub fn conditions(view: &RoomView) -> Vec<OwnedRoomId> {
 /// by asking elsewhere: an end that has not arrived yet, and for a moment one among more changes of members than fit into a batch
 /// ([`crate::projection`]).
 pub async fn meets(snapshot: &Snapshot, view: &RoomView, user: &UserId) -> Result<bool, ReadError> {
-    let rooms = snapshot.get_many::<RoomIds>(&conditions(view)).await?;
+    let rooms = snapshot.get_many::<RoomIds>(&allowed_rooms(view)).await?;
     let rooms: Vec<_> = rooms.into_iter().flatten().collect();
     Ok(!joined(snapshot, &rooms, user).await?.is_empty())
 }
@@ -78,7 +64,7 @@ impl Rooms {
         view: &RoomView,
         user: &UserId,
     ) -> Result<Confirmation, LoadError> {
-        let rooms = snapshot.get_many::<RoomIds>(&conditions(view)).await?;
+        let rooms = snapshot.get_many::<RoomIds>(&allowed_rooms(view)).await?;
         let mut knows_all = rooms.iter().all(Option::is_some);
         let rooms: BTreeSet<RoomNumber> = rooms.into_iter().flatten().collect();
         let rooms: Vec<RoomNumber> = rooms.into_iter().collect();
@@ -101,14 +87,9 @@ impl Rooms {
 
     /// Whether a user is in a room. `None`: this server does not know, for none of its users is in the room and nothing of it arrives here.
     async fn has_member(&self, room: RoomNumber, user: &UserId) -> Result<Option<bool>, LoadError> {
-        match self.view(room).await {
-            Ok(view) => {
-                let takes_part = view.members.has_server(&self.core().server);
-                Ok(takes_part.then(|| view.members.is_joined(user)))
-            }
-            Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let Some(view) = if_here(self.view(room).await)? else { return Ok(None) };
+        let takes_part = view.members.has_server(&self.core().server);
+        Ok(takes_part.then(|| view.members.is_joined(user)))
     }
 }
 

@@ -23,6 +23,7 @@ use crate::parameters::RoomParameters;
 use crate::parts::Core;
 use crate::reading::RoomReading;
 use crate::registry::Registry;
+use crate::spaces::walk::Walks;
 use crate::state_lists::StateLists;
 use crate::view::RoomView;
 use crate::writer::RoomWriter;
@@ -45,6 +46,7 @@ pub struct Rooms {
     core: Arc<Core>,
     registry: Arc<Registry>,
     served_pages: Arc<Semaphore>,
+    walks: Arc<Walks>,
 }
 
 impl Rooms {
@@ -69,7 +71,8 @@ impl Rooms {
             redaction_retention: parameters.redaction_retention,
         });
         let registry = Arc::new(Registry::open(Arc::clone(&core), parameters.view_bytes).await?);
-        Ok(Self { core, registry, served_pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)) })
+        let (served_pages, walks) = (Arc::new(Semaphore::new(PAGES_AT_ONCE)), Arc::default());
+        Ok(Self { core, registry, served_pages, walks })
     }
 
     /// The name of the server whose rooms they are.
@@ -110,6 +113,11 @@ impl Rooms {
     /// Places for reading pages of states and auth chains for other servers.
     pub(crate) fn served_pages(&self) -> &Arc<Semaphore> {
         &self.served_pages
+    }
+
+    /// Walks through spaces that users have begun.
+    pub(crate) fn walks(&self) -> &Walks {
+        &self.walks
     }
 
     /// The number of a room that this server knows.

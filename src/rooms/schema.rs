@@ -63,6 +63,10 @@ plop_db::keyspaces! {
     /// Deleted with the room. Redactions do not touch it.
     pub History = 106 "history" Scan { (RoomNumber, HistoryPlace) => EventNumber }
 
+    /// Events by the time that they claim, and at one time in graph order. Written with `history`; read by those who look for a time in the past.
+    /// Deleted with the room. Redactions do not touch it.
+    pub EventTimes = 260 "event_times" Scan { (RoomNumber, UnixMillis, HistoryPlace) => EventNumber }
+
     /// Backward extremities: places in graph order below which events are missing. Written when an event arrives whose
     /// previous events we do not have, deleted when they have been fetched. Redactions do not touch it.
     pub BackwardExtremities = 107 "backward_extremities" Scan { (RoomNumber, HistoryPlace) => BackwardExtremitiesRow }

@@ -1,7 +1,7 @@
 //! What a room shows of itself to those who look at it from outside.
 //!
-//! Owns: the reading of the current state for directories, previews and entrance. Does not own: who may look; which types are needed for it, which
-//! the table of the view says ([`crate::view`]).
+//! Owns: the reading of the current state for directories, previews and entrance. Does not own: who may look ([`crate::preview`]); which types are needed
+//! for it, which the table of the view says ([`crate::view`]).
 //!
 //! Invariants: a pure function of the view. State that anybody may have written is read as far as it makes sense: a value of the wrong type
 //! is one that is not there.
@@ -9,7 +9,7 @@
 use plop_state::StateKey;
 use plop_state::auth::HistoryVisibility;
 use plop_state::json::{Object, Value};
-use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, RoomVersionId};
 
 use crate::view::{RoomView, ShownIn, types_shown};
 
@@ -18,7 +18,7 @@ pub fn shown_keys() -> impl Iterator<Item = StateKey> {
     types_shown(ShownIn::Summary).map(|kind| StateKey::new(kind, ""))
 }
 
-/// A room as directories list it (client-server API, `PublishedRoomsChunk`).
+/// A room as directories and spaces list it (client-server API, `PublishedRoomsChunk`, `RoomSummary`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomSummary {
     pub room: OwnedRoomId,
@@ -33,6 +33,11 @@ pub struct RoomSummary {
     pub join_rule: Option<String>,
     /// The type of room: `m.space`, say.
     pub room_type: Option<String>,
+    /// The rooms whose members a restricted join rule lets in.
+    pub allowed_rooms: Vec<OwnedRoomId>,
+    /// The algorithm by which messages are encrypted.
+    pub encryption: Option<String>,
+    pub version: RoomVersionId,
 }
 
 impl RoomSummary {
@@ -49,8 +54,31 @@ impl RoomSummary {
             guests_may_join: guests_may_join(view),
             join_rule: text(view, "m.room.join_rules", "join_rule"),
             room_type: room_type(view),
+            allowed_rooms: allowed_rooms(view),
+            encryption: text(view, "m.room.encryption", "algorithm"),
+            version: view.rules.version.clone(),
         }
     }
+
+    /// Whether it is a space (client-server API, "Spaces").
+    pub fn is_space(&self) -> bool {
+        self.room_type.as_deref() == Some("m.space")
+    }
+}
+
+/// The rooms whose members the join rule lets in; none if it is no restricted one. Conditions of other types and malformed ones are none. The size
+/// of an event bounds how many there are.
+pub fn allowed_rooms(view: &RoomView) -> Vec<OwnedRoomId> {
+    if !view.join_rule().is_restricted() {
+        return Vec::new();
+    }
+    let content = content(view, "m.room.join_rules");
+    let conditions = content.get("allow").and_then(Value::as_array).unwrap_or_default();
+    let room = |condition: &Value| {
+        let is_membership = condition.get("type")?.as_str()? == "m.room_membership";
+        RoomId::parse(condition.get("room_id")?.as_str()?).ok().filter(|_| is_membership)
+    };
+    conditions.iter().filter_map(room).collect()
 }
 
 /// Whether a room is called by a name or an alias, not by its members (client-server API, "Calculating the display name for a room").

@@ -41,7 +41,7 @@ const KEPT: [(&str, &[ShownIn]); 13] = {
         ("m.room.topic", &[Summary, StrippedState]),
         ("m.room.join_rules", &[Summary, StrippedState]),
         ("m.room.canonical_alias", &[Summary, StrippedState]),
-        ("m.room.encryption", &[StrippedState]),
+        ("m.room.encryption", &[Summary, StrippedState]),
         ("m.room.history_visibility", &[Summary]),
         ("m.room.guest_access", &[Summary]),
         ("m.room.power_levels", &[]),

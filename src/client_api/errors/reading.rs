@@ -7,6 +7,7 @@ use plop_rooms::LoadError;
 use plop_rooms::reader::access::ReadRefusal;
 use plop_rooms::reader::filter::TooManyPatterns;
 use plop_rooms::reader::receipt::NotRead;
+use plop_rooms::spaces::HierarchyRefusal;
 use ruma::api::error::ErrorKind;
 
 use crate::error::ApiError;
@@ -27,6 +28,15 @@ impl From<NotRead> for ApiError {
         match error {
             NotRead::Refused(refusal) => refusal.into(),
             NotRead::NotInThread => Self::invalid_param(error),
+        }
+    }
+}
+
+impl From<HierarchyRefusal> for ApiError {
+    fn from(refusal: HierarchyRefusal) -> Self {
+        match refusal {
+            HierarchyRefusal::Refused(refusal) => refusal.into(),
+            HierarchyRefusal::NoSuchWalk => Self::invalid_param(refusal),
         }
     }
 }

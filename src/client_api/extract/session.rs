@@ -35,6 +35,16 @@ pub struct ActiveSession(Session);
 /// A session of an administrator that may do everything.
 pub struct AdminSession(ActiveSession);
 
+/// A [`Session`], or nobody's request. A token that opens nothing is refused as anywhere.
+pub struct OptionalSession(Option<Session>);
+
+impl OptionalSession {
+    /// Who asks, if that is known.
+    pub fn actor(&self) -> Option<&Actor> {
+        self.0.as_ref().map(|session| session.actor())
+    }
+}
+
 impl AnySession {
     /// Who asks.
     pub fn actor(&self) -> &Actor {
@@ -151,6 +161,21 @@ where
             Budgets::from_ref(state).take(session.user()?, cost)?;
         }
         Ok(Self(session))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OptionalSession
+where
+    Accounts: FromRef<S>,
+    Budgets: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match token(parts)? {
+            Some(_) => Ok(Self(Some(Session::from_request_parts(parts, state).await?))),
+            None => Ok(Self(None)),
+        }
     }
 }
 

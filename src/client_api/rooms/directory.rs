@@ -122,8 +122,9 @@ pub struct PublicRooms {
     prev_batch: Option<String>,
 }
 
+/// A room of the answer, and of others that list rooms.
 #[derive(Serialize)]
-struct PublicRoom {
+pub(super) struct PublicRoom {
     room_id: OwnedRoomId,
     num_joined_members: u64,
     world_readable: bool,

@@ -22,7 +22,7 @@ pub async fn join(
     Addition(body): Addition,
 ) -> Result<Ruma<join_room_by_id_or_alias::v3::Response>, ApiError> {
     let addition = addition(body)?;
-    let room = room(&rooms, target).await?;
+    let room = room_of(&rooms, target).await?;
     rooms.join(session.actor(), &room, &addition).await?;
     Ok(Ruma(join_room_by_id_or_alias::v3::Response::new(room)))
 }
@@ -46,12 +46,13 @@ pub async fn knock(
     Addition(body): Addition,
 ) -> Result<Ruma<knock_room::v3::Response>, ApiError> {
     let addition = addition(body)?;
-    let room = room(&rooms, target).await?;
+    let room = room_of(&rooms, target).await?;
     rooms.knock(session.actor(), &room, &addition).await?;
     Ok(Ruma(knock_room::v3::Response::new(room)))
 }
 
-async fn room(rooms: &Rooms, target: OwnedRoomOrAliasId) -> Result<OwnedRoomId, Refusal> {
+/// The room that is meant.
+pub(super) async fn room_of(rooms: &Rooms, target: OwnedRoomOrAliasId) -> Result<OwnedRoomId, Refusal> {
     match OwnedRoomId::try_from(target) {
         Ok(room) => Ok(room),
         Err(alias) => rooms.resolve_alias(&alias).await,

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use plop_base::clock::UnixMillis;
 use plop_state::{Pdu, StateKey};
 use plop_state_store::EventNumber;
 use plop_state_store::resolver::Resolved;
@@ -18,7 +19,8 @@ use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::history_place::HistoryPlace;
 use crate::schema::{
-    BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, Events, History, Outcome, SentBy,
+    BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventTimes, Events, History,
+    Outcome, SentBy,
 };
 
 /// Where an event from elsewhere stands, as ingest found out before it took the guard.
@@ -150,6 +152,8 @@ impl Operation<'_> {
         let number = event.number;
         if let Some(place) = event.facts.place {
             self.batch.put::<History>(&(room, place), &number);
+            let time = UnixMillis(event.pdu.origin_server_ts().get().into());
+            self.batch.put::<EventTimes>(&(room, time, place), &number);
         }
         let first_new = self.writer.next_event;
         if number < first_new {

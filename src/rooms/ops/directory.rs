@@ -15,7 +15,7 @@ use plop_state_store::RoomNumber;
 use ruma::RoomId;
 
 use crate::fault::StoreFault;
-use crate::loading::{LoadError, load_summary};
+use crate::loading::{if_here, load_summary};
 use crate::ops::aliases::may_name;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::rooms::Rooms;
@@ -145,15 +145,9 @@ impl Rooms {
                 break;
             }
             looked_at += 1;
-            let summary = match load_summary(self.core(), &snapshot, *number).await {
-                Ok(summary) => summary,
-                // Gone since, or of a version that this server does not know any more.
-                Err(LoadError::NotHere | LoadError::UnknownVersion(_)) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            if query.matches(&summary) {
-                found.push(summary);
-            }
+            // `None`: gone since, or of a version that this server does not know any more.
+            let summary = if_here(load_summary(self.core(), &snapshot, *number).await)?;
+            found.extend(summary.filter(|summary| query.matches(summary)));
         }
         let numbers = || page.rows.iter().take(looked_at).map(|(number, ())| *number);
         let (first, last) = (numbers().min(), numbers().max());

@@ -185,7 +185,7 @@ impl<'a> RoomReader<'a> {
 }
 
 /// The user who reads. Guests read what any user may (client-server API, "Guest access"); a shadow-banned user notices nothing.
-fn reading_user(actor: &Actor) -> Result<&UserId, ReadRefusal> {
+pub(crate) fn reading_user(actor: &Actor) -> Result<&UserId, ReadRefusal> {
     match actor {
         Actor::User { user, .. }
         | Actor::AppService { user, .. }

@@ -12,6 +12,8 @@ use crate::call::Answer;
 enum Asks {
     /// Nothing: an access token is not looked at.
     Nothing,
+    /// Nothing; a session, if there is a token, of an account that is not locked.
+    MaybeSession,
     /// A session of any account that is there.
     AnySession,
     /// A session of an account that is not locked.
@@ -44,6 +46,7 @@ const NO_ADMIN: Outcome = Refused(403, "M_FORBIDDEN");
 fn expected(asks: Asks) -> [Outcome; 6] {
     match asks {
         Asks::Nothing => [LetIn; 6],
+        Asks::MaybeSession => [LetIn, UNKNOWN, LOCKED, LetIn, UNKNOWN, LetIn],
         Asks::AnySession => [NO_TOKEN, UNKNOWN, LetIn, LetIn, UNKNOWN, LetIn],
         Asks::Session => [NO_TOKEN, UNKNOWN, LOCKED, LetIn, UNKNOWN, LetIn],
         Asks::ActiveSession => [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED, UNKNOWN, LetIn],
@@ -127,6 +130,9 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("PUT", "/_matrix/client/v3/directory/list/room/{roomId}", Asks::ActiveSession),
     ("GET", "/_matrix/client/v3/publicRooms", Asks::Nothing),
     ("POST", "/_matrix/client/v3/publicRooms", Asks::Session),
+    ("GET", "/_matrix/client/v1/rooms/{roomId}/hierarchy", Asks::Session),
+    ("GET", "/_matrix/client/v1/room_summary/{roomIdOrAlias}", Asks::MaybeSession),
+    ("GET", "/_matrix/client/unstable/im.nheko.summary/summary/{roomIdOrAlias}", Asks::MaybeSession),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", Asks::ActiveSession),
     ("POST", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}", Asks::ActiveSession),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", Asks::Session),
@@ -140,6 +146,7 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v3/rooms/{roomId}/event/{eventId}", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/context/{eventId}", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/messages", Asks::Session),
+    ("GET", "/_matrix/client/v1/rooms/{roomId}/timestamp_to_event", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/members", Asks::Session),
     ("GET", "/_matrix/client/v3/rooms/{roomId}/joined_members", Asks::Session),
     ("PUT", "/_matrix/client/v3/rooms/{roomId}/typing/{userId}", Asks::ActiveSession),

@@ -1,5 +1,6 @@
 //! The chapter "Events".
 
+mod at_time;
 mod context;
 mod disclosure;
 mod members;

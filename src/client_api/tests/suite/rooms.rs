@@ -5,4 +5,6 @@ mod creating;
 mod directory;
 mod entering;
 mod membership;
+mod spaces;
+mod summaries;
 mod upgrading;

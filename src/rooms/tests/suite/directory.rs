@@ -154,8 +154,12 @@ async fn the_directory_shows_what_the_picture_says() {
         guests_may_join,
         join_rule,
         room_type,
+        allowed_rooms,
+        encryption,
+        version,
     } = listed.remove(0);
-    assert_eq!((id, joined_members), (room, 1));
+    assert_eq!((id, joined_members, version), (room, 1, RoomVersionId::V12));
+    assert_eq!((allowed_rooms, encryption), (Vec::new(), None));
     let texts = [name, topic, avatar_url, canonical_alias.map(Into::into), join_rule, room_type];
     let expected =
         ["Tea", "All about tea", "mxc://plop.example/tea", "#tea:plop.example", "public", "m.space"];

@@ -6,12 +6,13 @@ use plop_db::{Batch, Position};
 use plop_rooms::HistoryPlace;
 use plop_rooms::schema::{
     ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
-    BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventRow, Events, HeadRow, Heads,
-    History, JoinedSince, KEYSPACES, LastSent, MemberRow, Members, Membership, MentionRow, Mentions,
-    Originals, Outcome, PartialServers, Projecting, ProjectingRow, PublishedRooms, RoomAliases, RoomIds,
-    RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StagedEvents, StrippedState,
-    StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals, TransactionKey,
-    TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
+    BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventRow, EventTimes, Events,
+    HeadRow, Heads, History, JoinedSince, KEYSPACES, LastSent, MemberRow, Members, Membership, MentionRow,
+    Mentions, Originals, Outcome, PartialServers, Projecting, ProjectingRow, PublishedRooms, RoomAliases,
+    RoomIds, RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StagedEvents,
+    StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals,
+    TransactionKey, TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions,
+    WaitingRow,
 };
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, KeyHash, RoomNumber};
@@ -119,6 +120,7 @@ fn put_orders(rows: &mut Batch) {
     rows.put::<Arrivals>(&(ROOM, EVENT), &position());
     for place in [HistoryPlace::LOWEST, HistoryPlace::FIRST] {
         rows.put::<History>(&(ROOM, place), &EVENT);
+        rows.put::<EventTimes>(&(ROOM, NOW, place), &EVENT);
     }
     let missing = vec![id(), owned_event_id!("$f")];
     rows.put::<BackwardExtremities>(&(ROOM, HistoryPlace::FIRST), &BackwardExtremitiesRow { missing });
