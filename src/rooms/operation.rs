@@ -18,7 +18,7 @@ mod redacting;
 
 use std::sync::Arc;
 
-use plop_db::{Batch, Receipt, Snapshot};
+use plop_db::{Batch, Position, Receipt, Snapshot};
 use plop_state::StateKey;
 use plop_state_store::{EventNumber, InFlight};
 use ruma::EventId;
@@ -94,6 +94,11 @@ impl<'w> Operation<'w> {
     /// Further rows that are committed together with the events.
     pub fn batch(&mut self) -> &mut Batch {
         &mut self.batch
+    }
+
+    /// The position that the newest live event of this batch will take.
+    pub fn newest_position(&self) -> Option<Position> {
+        self.live.checked_sub(1).map(Position::pending)
     }
 
     /// The snapshot that this operation reads.

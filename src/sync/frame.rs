@@ -122,6 +122,7 @@ impl Told {
             Membership::Join if full_state => joined(true, true),
             Membership::Join => news.map_or(Glance::Nothing, |news| joined(false, news.events)),
             _ if !moved => Glance::Nothing,
+            Membership::Invite | Membership::Knock if row.forgotten => Glance::Nothing,
             Membership::Invite | Membership::Knock => Glance::Told(Self::Outside(*row)),
             Membership::Leave | Membership::Ban => {
                 let is_wanted = since.is_some() || span.include_left && !row.forgotten;
@@ -213,7 +214,8 @@ impl Frame {
 
     /// Takes in the invites that stand, whenever they came.
     pub fn add_invites(&mut self, span: &Span, rooms: &UserRoomSet) {
-        let invites = rooms.others.iter().filter(|(_, row)| row.membership == Membership::Invite);
+        let is_shown = |row: &UserRoom| row.membership == Membership::Invite && !row.forgotten;
+        let invites = rooms.others.iter().filter(|(_, row)| is_shown(row));
         for (room, row) in invites.filter(|(_, row)| row.position <= span.to) {
             self.rooms.insert(*room, Told::Outside(*row));
         }

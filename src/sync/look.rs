@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_accounts::ignored_users;
+use plop_accounts::invite_permission::{self, InvitePermission, InviteWishes};
 use plop_base::Actor;
 use plop_db::Position;
 use plop_rooms::StoreFault;
@@ -142,8 +143,9 @@ impl Look<'_> {
         user_rooms: &UserRoomSet,
     ) -> Result<BTreeMap<RoomNumber, Told>, StoreFault> {
         let mut frame = Frame::new(span, user_rooms, &news.rooms);
-        if span.since.is_some() && news.account_data.iter().any(|item| item.kind == ignored_users::KIND) {
-            // Invites of somebody who is not ignored any more are shown.
+        let decides = |kind: &str| kind == ignored_users::KIND || invite_permission::KINDS.contains(&kind);
+        if span.since.is_some() && news.account_data.iter().any(|item| decides(&item.kind)) {
+            // Invites of somebody who is not ignored or blocked any more are shown.
             frame.add_invites(span, user_rooms);
         }
         for (index, (room, row)) in frame.unclear.into_iter().enumerate() {
@@ -174,6 +176,12 @@ impl Look<'_> {
         let asking = self.asking().await?;
         let mut ids = self.shared.ids.of(frame.keys().copied()).await?;
         let (mut joined, mut left) = (Vec::new(), Vec::new());
+        let has_outside = frame.values().any(|told| matches!(told, Told::Outside(_)));
+        let wishes = if has_outside {
+            InviteWishes::of(&self.shared.parts.db.snapshot(), self.user).await?
+        } else {
+            InviteWishes::default()
+        };
         for (index, (room, told)) in frame.into_iter().enumerate() {
             take_turns(index, ROOMS_AT_ONCE).await;
             let Some(id) = ids.remove(&room).filter(|id| self.filter.keeps_room(id)) else { continue };
@@ -181,7 +189,7 @@ impl Look<'_> {
             match told {
                 Told::Joined(told) => joined.push(ToTell { room, id, told, news }),
                 Told::Left(told) => left.push(ToTell { room, id, told, news }),
-                Told::Outside(row) => add_outside(&asking, apart, (room, id), row).await?,
+                Told::Outside(row) => add_outside(&asking, &wishes, apart, (room, id), row).await?,
             }
         }
         let is_news = !apart.is_empty() || !left.is_empty() || joined.iter().any(|room| room.told.whole);
@@ -219,9 +227,11 @@ async fn first(
     Ok(None)
 }
 
-/// A room that the user is invited to, or knocks at.
+/// A room that the user is invited to, or knocks at. Not if the invite is one that they do not want to see (client-server API, "Invite permission",
+/// "Ignoring Users").
 async fn add_outside(
     asking: &Asking,
+    wishes: &InviteWishes,
     apart: &mut Apart,
     (room, id): (RoomNumber, OwnedRoomId),
     row: UserRoom,
@@ -230,7 +240,12 @@ async fn add_outside(
     let shown = outside::shown(&asking.shared.parts.db, scene.as_ref(), asking.user(), room, row).await?;
     if row.membership == Membership::Knock {
         apart.knocked.insert(id, shown);
-    } else if !outside::is_by(&shown, asking.user(), &asking.ignored) {
+        return Ok(());
+    }
+    let is_wanted = outside::inviter(&shown, asking.user()).is_none_or(|inviter| {
+        !asking.ignored.contains(&inviter) && wishes.permission(&inviter) == InvitePermission::Allowed
+    });
+    if is_wanted {
         apart.invited.insert(id, shown);
     }
     Ok(())

@@ -4,8 +4,6 @@
 //!
 //! Invariants: the user's own member event, which says who invites, is among what is shown.
 
-use std::collections::BTreeSet;
-
 use plop_db::Db;
 use plop_rooms::StoreFault;
 use plop_rooms::reader::stripped::{stripped, stripped_state};
@@ -37,17 +35,14 @@ pub async fn shown(
     Ok(events)
 }
 
-/// Whether one of these users is who invites.
-pub fn is_by(shown: &Events, user: &UserId, inviters: &BTreeSet<OwnedUserId>) -> bool {
-    if inviters.is_empty() {
-        return false;
-    }
+/// Who invites.
+pub fn inviter(shown: &Events, user: &UserId) -> Option<OwnedUserId> {
     let sender = |event: &String| {
         let event: Value = serde_json::from_str(event).ok()?;
         let is_own = event["type"] == "m.room.member" && event["state_key"] == user.as_str();
-        let sender = event["sender"].as_str()?;
-        is_own.then(|| inviters.iter().any(|inviter| inviter == sender))
+        let sender = UserId::parse(event["sender"].as_str()?).ok()?;
+        is_own.then_some(sender)
     };
     // The newest says who invites now.
-    shown.iter().rev().find_map(sender).unwrap_or(false)
+    shown.iter().rev().find_map(sender)
 }

@@ -14,12 +14,15 @@ const VERSIONS: [&str; 19] = [
 ];
 
 /// What is served and in no released version of the specification.
-const FEATURES: [&str; 0] = [];
+const FEATURES: &[&str] = &[
+    // Invite filtering.
+    "org.matrix.msc4155",
+];
 
 /// `GET /_matrix/client/versions` (client-server API, "API Versions"). For everyone.
 pub async fn versions() -> Ruma<Response> {
     let mut response = Response::new(VERSIONS.map(ToOwned::to_owned).to_vec());
     response.unstable_features =
-        FEATURES.map(|feature| (feature.to_owned(), true)).into_iter().collect::<BTreeMap<_, _>>();
+        FEATURES.iter().map(|feature| ((*feature).to_owned(), true)).collect::<BTreeMap<_, _>>();
     Ruma(response)
 }

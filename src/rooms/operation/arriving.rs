@@ -59,8 +59,8 @@ impl Operation<'_> {
 
     /// Notes that a redaction was applied, for those who count. Without a live event in this batch nobody is told.
     pub(crate) fn uncount(&mut self, target: EventNumber) {
-        if let Some(index) = self.live.checked_sub(1) {
-            let key = (self.next.view.number, Position::pending(index), target);
+        if let Some(position) = self.newest_position() {
+            let key = (self.next.view.number, position, target);
             self.batch.put::<AppliedRedactions>(&key, &());
         }
     }

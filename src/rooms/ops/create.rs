@@ -8,13 +8,14 @@ pub(super) mod content;
 mod request;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use plop_accounts::invite_permission::blocks_invites;
+use plop_accounts::invite_permission::{InvitePermission, invite_permission};
 use plop_base::Actor;
 use plop_db::{CommitError, Keyspace as _, ReadError};
-use plop_state::Rules;
 use plop_state::auth::AuthError;
 use plop_state::builder::BuildError;
+use plop_state::{Rules, StateKey};
 use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomVersionId, UserId};
 
 pub use request::{CreateRoom, InitialState, Preset};
@@ -24,6 +25,7 @@ use crate::fault::StoreFault;
 use crate::founding::{NewRoom, NotARoom};
 use crate::operation::{AppendError, Operation};
 use crate::ops::aliases::{self, NotClaimed};
+use crate::ops::forget::hide;
 use crate::rooms::Rooms;
 use crate::schema::{AliasRow, Aliases, PublishedRooms, RoomAliases};
 
@@ -116,33 +118,41 @@ impl Rooms {
         let creator = creator(actor)?;
         let rules = plop_state::rules(&request.version)
             .ok_or_else(|| CreateError::UnsupportedVersion(request.version.clone()))?;
-        self.check_invites(request).await?;
+        let ignoring = self.check_invites(creator, request).await?;
         let visible = visible(actor, request);
         let request: &CreateRoom = &visible;
         let alias = self.free_alias(request).await?;
         let drafts = self.first_events(creator, request, rules, alias.as_deref()).await?;
         let content = content::create(creator, request, rules);
         let new = NewRoom { creator: creator.to_owned(), content, rules };
-        let first = FirstBatch { creator, drafts, alias, published: request.published };
+        let first = FirstBatch { creator, drafts, alias, published: request.published, ignoring };
         let founded = self.found(&new, &first, |operation, first| Box::pin(fill(operation, first))).await?;
         Ok(founded.id)
     }
 
-    /// One who cannot or does not want to be invited keeps the room from being created: it is all or nothing.
-    async fn check_invites(&self, request: &CreateRoom) -> Result<(), CreateError> {
+    /// One who cannot or does not want to be invited keeps the room from being created: it is all or nothing. Those who ignore the invite are
+    /// told.
+    async fn check_invites(
+        &self,
+        creator: &UserId,
+        request: &CreateRoom,
+    ) -> Result<BTreeSet<OwnedUserId>, CreateError> {
         if request.initial_state.iter().any(|event| event.kind == "m.room.member") {
             return Err(CreateError::MemberInInitialState);
         }
         let snapshot = self.core().db.snapshot();
+        let mut ignoring = BTreeSet::new();
         for user in &request.invite {
             if user.server_name() != self.core().server {
                 return Err(CreateError::Unreachable(user.clone()));
             }
-            if blocks_invites(&snapshot, user).await? {
-                return Err(CreateError::InviteBlocked(user.clone()));
+            match invite_permission(&snapshot, user, creator).await? {
+                InvitePermission::Allowed => {}
+                InvitePermission::Ignored => drop(ignoring.insert(user.clone())),
+                InvitePermission::Blocked => return Err(CreateError::InviteBlocked(user.clone())),
             }
         }
-        Ok(())
+        Ok(ignoring)
     }
 
     async fn free_alias(&self, request: &CreateRoom) -> Result<Option<OwnedRoomAliasId>, CreateError> {
@@ -200,6 +210,8 @@ struct FirstBatch<'r> {
     drafts: Vec<EventDraft>,
     alias: Option<OwnedRoomAliasId>,
     published: bool,
+    /// Users who do not see that they are invited.
+    ignoring: BTreeSet<OwnedUserId>,
 }
 
 async fn fill(operation: &mut Operation<'_>, first: &FirstBatch<'_>) -> Result<(), CreateError> {
@@ -208,7 +220,11 @@ async fn fill(operation: &mut Operation<'_>, first: &FirstBatch<'_>) -> Result<(
             let own = first.alias.as_deref().map(RoomAliasId::as_str);
             aliases::check_claim(operation, &draft.content, own).await?;
         }
-        operation.append(draft.clone()).await?;
+        let event = operation.append(draft.clone()).await?;
+        let is_of = |user: &&OwnedUserId| event.pdu.as_state() == Some(StateKey::member(user.as_str()));
+        if let Some(user) = first.ignoring.iter().find(is_of) {
+            hide(operation, user, event.number);
+        }
     }
     let (number, id) = (operation.view().number, operation.view().id.clone());
     let batch = operation.batch();

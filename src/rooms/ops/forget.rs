@@ -1,22 +1,33 @@
 //! Forgetting a room (client-server API, `POST /rooms/{roomId}/forget`).
 //!
-//! Owns: the mark that keeps a room out of a user's sight. Does not own: what readers do with it; the deletion of rooms that everyone has
-//! forgotten.
+//! Owns: the mark that keeps a room out of a user's sight: one that they have forgotten, or an invite that they ignore. Does not own: what readers do
+//! with it; the deletion of rooms that everyone has forgotten.
 //!
 //! Invariants: only what has been left can be forgotten. The mark is in the user's row of the room, so joining, knocking or being
 //! invited, which write that row, end it.
 
 use plop_base::Actor;
 use plop_db::{Batch, CommitError};
-use ruma::RoomId;
+use plop_state_store::EventNumber;
+use ruma::{RoomId, UserId};
 
 use crate::fault::StoreFault;
+use crate::operation::Operation;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::rooms::Rooms;
 use crate::schema::{Membership, UserRoomRow, UserRooms};
 
 /// How often the row may change under us: it changes with the user's own membership.
 const ATTEMPTS: u32 = 4;
+
+/// Keeps out of a user's sight the room in which the newest event of an operation, a member event, is theirs.
+pub(super) fn hide(operation: &mut Operation<'_>, user: &UserId, event: EventNumber) {
+    let view = operation.view();
+    let (key, membership) = ((user.to_owned(), view.number), view.members.membership(user));
+    let Some(position) = operation.newest_position() else { return };
+    let row = UserRoomRow { membership, event: Some(event), position, forgotten: true };
+    operation.batch().put::<UserRooms>(&key, &row);
+}
 
 impl Rooms {
     /// Forgets a room. To do so again changes nothing.

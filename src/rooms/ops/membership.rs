@@ -9,11 +9,10 @@
 
 mod steps;
 
-use plop_accounts::invite_permission::blocks_invites;
+use plop_accounts::invite_permission::{InvitePermission, invite_permission};
 use plop_accounts::profile::{MemberProfile, member_profile};
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
-use plop_db::Position;
 use plop_state::auth::{AuthError, JoinRule};
 use plop_state::json::{Object, Value};
 use ruma::{OwnedEventId, OwnedUserId, RoomId, UserId};
@@ -22,10 +21,11 @@ use crate::draft::EventDraft;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 use crate::operation::{AppendError, Operation};
+use crate::ops::forget::hide;
 use crate::ops::refusal::{Guests, Refusal, sender};
 use crate::restricted_join;
 use crate::rooms::Rooms;
-use crate::schema::{Membership, SentBy, UserRoomRow, UserRooms};
+use crate::schema::{Membership, SentBy, UserRooms};
 use crate::summary::guests_may_join;
 use crate::view::RoomView;
 use steps::{Effect, Step};
@@ -204,7 +204,11 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
     }
     // Who may not invite hears that from the rules, and nothing of what the other wants.
     let is_new_invite = step == Step::Invite && effect == Effect::Event && may_invite(view, sender);
-    if is_new_invite && blocks_invites(operation.snapshot(), target).await? {
+    let permission = match is_new_invite {
+        true => invite_permission(operation.snapshot(), target, sender).await?,
+        false => InvitePermission::Allowed,
+    };
+    if permission == InvitePermission::Blocked {
         return Err(Refusal::InviteBlocked(target.to_owned()));
     }
     let mut content = content(operation, change, step, current.as_deref()).await?;
@@ -226,6 +230,9 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
     draft.sent_by =
         change.actor.device_id().map(|device| SentBy { device: device.to_string(), transaction: None });
     let event = operation.append(draft).await.map_err(refusal)?;
+    if permission == InvitePermission::Ignored {
+        hide(operation, target, event.number);
+    }
     keep_forgotten(operation, target, now, &event).await?;
     if !change.actor.reaches_others() && !step.moves_oneself() {
         operation.abandon();
@@ -329,7 +336,7 @@ fn refusal(error: AppendError) -> Refusal {
 }
 
 /// A forgotten room stays forgotten until the user joins, knocks or is invited (client-server API, "Leaving rooms"): a later ban or
-/// its end does not bring it back.
+/// its end does not bring it back. Nor does the end of an invite that was never shown.
 async fn keep_forgotten(
     operation: &mut Operation<'_>,
     user: &UserId,
@@ -338,15 +345,13 @@ async fn keep_forgotten(
 ) -> Result<(), StoreFault> {
     let membership = operation.view().members.membership(user);
     let is_out = |membership| matches!(membership, Membership::Leave | Membership::Ban);
-    if !is_out(membership) || !before.is_some_and(is_out) {
+    let was_out = before.is_some_and(|before| is_out(before) || before == Membership::Invite);
+    if !is_out(membership) || !was_out {
         return Ok(());
     }
     let key: (OwnedUserId, _) = (user.to_owned(), operation.view().number);
     if operation.snapshot().get::<UserRooms>(&key).await?.is_some_and(|row| row.forgotten) {
-        // The event is the only one of this operation.
-        let position = Position::pending(0);
-        let row = UserRoomRow { membership, event: Some(event.number), position, forgotten: true };
-        operation.batch().put::<UserRooms>(&key, &row);
+        hide(operation, user, event.number);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod aliases;
 mod creating;
 mod directory;
 mod entering;
+mod invite_filters;
 mod membership;
 mod spaces;
 mod summaries;
