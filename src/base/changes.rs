@@ -54,6 +54,11 @@ impl<K: Ord + Clone, P: Ord + Copy> ChangeLog<K, P> {
         !self.reaches_back_to(after) || self.places.get(subject).is_some_and(|place| *place > after)
     }
 
+    /// Where the subject changed last, if that is remembered: then it is its last change of all.
+    pub fn place(&self, subject: &K) -> Option<P> {
+        self.places.get(subject).copied()
+    }
+
     /// The subjects that changed after a place, and where, newest change first; `None` when that is not known.
     pub fn since(&self, after: P) -> Option<impl Iterator<Item = (P, &K)>> {
         let newer = self.order.iter().rev().take_while(move |(place, _)| *place > after);
@@ -85,6 +90,7 @@ mod tests {
         assert_eq!(since(&log, 2), Some(vec!["c", "a"]));
         assert_eq!(since(&log, 3), Some(vec![]));
         assert!(log.may_have_changed(&"b", 1) && !log.may_have_changed(&"b", 2));
+        assert_eq!((log.place(&"a"), log.place(&"d")), (Some(3), None));
         assert_eq!(log.changed_in("a"..="b", 1), Some(vec!["a", "b"]));
         assert_eq!(log.changed_in("a"..="b", 2), Some(vec!["a"]));
     }

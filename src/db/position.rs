@@ -50,6 +50,12 @@ impl Position {
         }
     }
 
+    /// A number that rises with the position, for those who are shown no more than which of two is later: within the integers of JSON, the same for all
+    /// positions of one commit. After a restore it may begin lower.
+    pub const fn ordinal(self) -> u64 {
+        self.commit & ((1 << COUNTER_BITS) - 1)
+    }
+
     pub(crate) const fn of_commit(commit: u64, index: u32) -> Position {
         Position { commit, index }
     }

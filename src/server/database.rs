@@ -15,6 +15,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_ephemeral::schema::KEYSPACES,
         plop_e2ee::schema::KEYSPACES,
         plop_e2ee::backup::schema::KEYSPACES,
+        plop_sync::sliding::schema::KEYSPACES,
     ]
     .concat()
 }

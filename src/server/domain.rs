@@ -166,8 +166,9 @@ impl Domain {
             forget_backups(backups.clone(), pause.clone(), every)
         });
         let (db, clock, to_device) = (db.clone(), clock.clone(), self.to_device.clone());
+        let sync = self.sync.clone();
         tasks.spawn(TaskKind::Maintenance, "forgetting", move || {
-            forget(db.clone(), clock.clone(), to_device.clone(), every)
+            forget(db.clone(), clock.clone(), to_device.clone(), sync.clone(), every)
         });
     }
 
@@ -198,13 +199,22 @@ async fn follow_accounts(upkeep: Upkeep, tasks: Tasks) -> Result<(), TaskError> 
 
 /// Destroys, now and then, what was kept for a time only: originals of redacted events, answered transactions, messages to devices that
 /// are gone. What fails keeps none of the others from it.
-async fn forget(db: Db, clock: Clock, to_device: ToDevice, every: Duration) -> Result<(), TaskError> {
+async fn forget(
+    db: Db,
+    clock: Clock,
+    to_device: ToDevice,
+    sync: Syncing,
+    every: Duration,
+) -> Result<(), TaskError> {
     loop {
         let originals = redaction::destroy_originals(&db, clock.now()).await;
         let transactions = transactions::forget_old(&db, clock.now()).await;
+        // Before that of messages, which strikes devices off the list of those that are gone.
+        let connections = sync.sweep().await;
         let messages = to_device.sweep().await;
         originals?;
         transactions?;
+        connections?;
         messages?;
         clock.sleep(every).await;
     }

@@ -27,8 +27,8 @@ pub struct Asking {
     pub ignored: Arc<BTreeSet<OwnedUserId>>,
     /// What the device has of member events, where it loads them lazily.
     pub sending: Option<Sending>,
-    /// What notifies the user.
-    pub notified: plop_unread::NotifiedUser,
+    /// What notifies the user, once it is known that there is anything to tell.
+    pub notified: Option<plop_unread::NotifiedUser>,
 }
 
 impl Asking {

@@ -117,6 +117,11 @@ impl SyncFilters {
         Self { accounts, everything: Arc::default(), kept: Cache::new(CACHED) }
     }
 
+    /// The filter that keeps everything.
+    pub fn everything(&self) -> &Arc<SyncFilter> {
+        &self.everything
+    }
+
     /// The filter that a request names or holds.
     pub async fn get(
         &self,

@@ -70,14 +70,28 @@ impl<K: Keyspace<Key = (RoomNumber, Position)>> LastChanges<K> {
         let mut changed = Vec::new();
         for (index, room) in rooms.into_iter().enumerate() {
             take_turns(index, ROOMS_AT_ONCE).await;
-            let page = snapshot.scan(KeyRange::<K>::prefix(&room), Direction::Backward, 1).await?;
-            let row = page.rows.first().map(|((_, position), _)| *position);
-            if row > Some(after) {
+            if self.read(snapshot, room).await? > Some(after) {
                 changed.push(room);
             }
-            // The snapshot may have newer rows than its position: the log knows of these, too.
-            self.known.insert(room, Last { row, as_of: snapshot.position() });
         }
         Ok(changed)
+    }
+
+    /// Where a room changed last; `None`: it must be asked about ([`LastChanges::read`]).
+    pub fn last(&self, log: &Log<RoomNumber>, room: RoomNumber) -> Option<Option<Position>> {
+        if let Some(place) = log.place(&room) {
+            return Some(Some(place));
+        }
+        let known = self.known.get(&room).filter(|known| log.reaches_back_to(known.as_of))?;
+        Some(known.row)
+    }
+
+    /// Where a room changed last, as the snapshot has it.
+    pub async fn read(&self, snapshot: &Snapshot, room: RoomNumber) -> Result<Option<Position>, ReadError> {
+        let page = snapshot.scan(KeyRange::<K>::prefix(&room), Direction::Backward, 1).await?;
+        let row = page.rows.first().map(|((_, position), _)| *position);
+        // The snapshot may have newer rows than its position: the log knows of these, too.
+        self.known.insert(room, Last { row, as_of: snapshot.position() });
+        Ok(row)
     }
 }

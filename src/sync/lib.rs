@@ -1,11 +1,11 @@
-//! Rank 4: `/sync`, as a reader of streams.
+//! Rank 4: `/sync` and sliding sync, as readers of streams.
 //!
 //! Owns: what is new for a user since a position (client-server API, "Syncing"): the frame of rooms that it is about, a provider for each kind of
 //! change, the tokens, the requests that wait. Does not own: HTTP (rank 5), the streams (rank 3 writes them).
 //!
 //! The way of a request: [`sync`] parses it and waits; [`look`] looks once: positions first, then the [`frame`], then the providers ([`timeline`],
 //! [`state`], [`summary`], ...), put together by [`rooms`] while [`answer`] writes them. [`changes`] remembers what changed when, [`wake`]
-//! wakes whom it may concern.
+//! wakes whom it may concern. [`sliding`] is the other composer over the same providers.
 //!
 //! Invariants: writes nothing of the domain. An answer goes up to one position of the database, and whatever is newer than that in what is read is left for
 //! the next one. The cost of an incremental answer follows what changed.
@@ -39,6 +39,7 @@ mod rooms;
 mod scene;
 mod sent_members;
 mod shared;
+pub mod sliding;
 mod state;
 mod steps;
 mod summary;

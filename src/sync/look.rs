@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_accounts::ignored_users;
-use plop_accounts::invite_permission::{self, InvitePermission, InviteWishes};
+use plop_accounts::invite_permission::{self, InviteWishes};
 use plop_base::Actor;
 use plop_db::Position;
+use plop_e2ee::to_device::MAX_PAGE_MESSAGES;
 use plop_rooms::StoreFault;
 use plop_rooms::schema::Membership;
 use plop_state_store::RoomNumber;
@@ -21,18 +22,17 @@ use ruma::{OwnedRoomId, UserId};
 use crate::answer::{RoomsToTell, SyncAnswer};
 use crate::asking::Asking;
 use crate::filter::SyncFilter;
-use crate::frame::{Frame, JoinedPart, Past, Span, Told};
+use crate::frame::{Frame, JoinedPart, Span, Told};
 use crate::memberships::{UserRoom, UserRoomSet};
 use crate::news::{self, News, RoomNews, Since};
 use crate::request::{SyncError, SyncRequest};
 use crate::response::Apart;
 use crate::rooms::{self, Found, ToTell};
-use crate::scene::Scene;
 use crate::sent_members::{AnswerNumber, Sending};
 use crate::shared::{Parts, Shared};
 use crate::token::{Holder, SyncToken};
 use crate::turns::take_turns;
-use crate::{account_data, outside, presence, to_device};
+use crate::{account_data, outside, past, presence, to_device};
 
 /// Rooms that are looked at before others get a turn.
 const ROOMS_AT_ONCE: usize = 16;
@@ -108,7 +108,7 @@ impl Look<'_> {
         next: &mut SyncToken,
     ) -> Result<Vec<Arc<str>>, SyncError> {
         let from = to_device::since(since, next.holder);
-        let page = to_device::page(self.shared, self.actor, from, next.position).await?;
+        let page = to_device::page(self.shared, self.actor, from, next.position, MAX_PAGE_MESSAGES).await?;
         next.to_device = page.end;
         Ok(page.messages)
     }
@@ -150,13 +150,8 @@ impl Look<'_> {
         }
         for (index, (room, row)) in frame.unclear.into_iter().enumerate() {
             take_turns(index, ROOMS_AT_ONCE).await;
-            let past = match Scene::open(&self.shared.parts.rooms, self.actor, self.user, room).await? {
-                Some(scene) => Past::read(&scene, self.user, &row, span).await?,
-                // It is still being joined, and here soon.
-                None if row.membership == Membership::Join => continue,
-                None => Past::elsewhere(&row),
-            };
-            if let Some(told) = Told::by_past(&row, span, &past) {
+            let reader = (self.actor, self.user);
+            if let Some(told) = past::told(&self.shared.parts.rooms, reader, room, &row, span).await? {
                 frame.rooms.insert(room, told);
             }
         }
@@ -208,7 +203,7 @@ impl Look<'_> {
             state_at: self.request.state_at,
             ignored: self.shared.ignored.of(self.user, &self.shared.changes).await?,
             sending: self.sending.clone(),
-            notified: unread.notified_user(&db.snapshot(), self.user).await?,
+            notified: Some(unread.notified_user(&db.snapshot(), self.user).await?),
         })
     }
 }
@@ -242,10 +237,7 @@ async fn add_outside(
         apart.knocked.insert(id, shown);
         return Ok(());
     }
-    let is_wanted = outside::inviter(&shown, asking.user()).is_none_or(|inviter| {
-        !asking.ignored.contains(&inviter) && wishes.permission(&inviter) == InvitePermission::Allowed
-    });
-    if is_wanted {
+    if outside::is_wanted(&shown, asking.user(), &asking.ignored, wishes) {
         apart.invited.insert(id, shown);
     }
     Ok(())

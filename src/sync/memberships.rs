@@ -83,6 +83,11 @@ impl UserRoomSet {
         self.order.range(after).map(|(_, room)| *room)
     }
 
+    /// When a row changed last.
+    pub fn newest(&self) -> Position {
+        self.order.get_max().map_or(Position::START, |(position, _)| *position)
+    }
+
     /// The joined rooms that changed after a place, by a log of rooms; `None` when that is not known. The cost follows the smaller of both numbers.
     pub fn joined_of<P: Ord + Copy>(
         &self,

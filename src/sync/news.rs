@@ -116,7 +116,7 @@ pub async fn since(shared: &Shared, span: Since<'_>, rooms: &UserRoomSet) -> Res
 }
 
 /// The joined rooms in which a stream has something new. What is not remembered is asked of the database, each room once for all who have it.
-async fn changed<K: Keyspace<Key = (RoomNumber, Position)>>(
+pub async fn changed<K: Keyspace<Key = (RoomNumber, Position)>>(
     shared: &Shared,
     rooms: &UserRoomSet,
     since: Position,

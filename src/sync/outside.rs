@@ -4,6 +4,9 @@
 //!
 //! Invariants: the user's own member event, which says who invites, is among what is shown.
 
+use std::collections::BTreeSet;
+
+use plop_accounts::invite_permission::{InvitePermission, InviteWishes};
 use plop_db::Db;
 use plop_rooms::StoreFault;
 use plop_rooms::reader::stripped::{stripped, stripped_state};
@@ -35,8 +38,20 @@ pub async fn shown(
     Ok(events)
 }
 
+/// Whether an invite is one that the user wants to see (client-server API, "Invite permission", "Ignoring Users").
+pub fn is_wanted(
+    shown: &Events,
+    user: &UserId,
+    ignored: &BTreeSet<OwnedUserId>,
+    wishes: &InviteWishes,
+) -> bool {
+    inviter(shown, user).is_none_or(|inviter| {
+        !ignored.contains(&inviter) && wishes.permission(&inviter) == InvitePermission::Allowed
+    })
+}
+
 /// Who invites.
-pub fn inviter(shown: &Events, user: &UserId) -> Option<OwnedUserId> {
+fn inviter(shown: &Events, user: &UserId) -> Option<OwnedUserId> {
     let sender = |event: &String| {
         let event: Value = serde_json::from_str(event).ok()?;
         let is_own = event["type"] == "m.room.member" && event["state_key"] == user.as_str();

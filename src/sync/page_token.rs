@@ -1,6 +1,6 @@
-//! Tokens of requests about a room's past, which may be of a history page or of `/sync`.
+//! Tokens of requests about a room's past, which may be of a history page, of `/sync` or of sliding sync.
 //!
-//! Owns: [`PageToken`], and its place in the room's history. Does not own: either kind of token.
+//! Owns: [`PageToken`], and its place in the room's history. Does not own: any kind of token.
 //!
 //! Invariants: a token of `/sync` is converted, never compared with one of a history page.
 
@@ -11,20 +11,24 @@ use plop_rooms::StoreFault;
 use plop_rooms::reader::access::RoomReader;
 use plop_rooms::reader::token::HistoryToken;
 
+use crate::sliding::pos::Pos;
 use crate::token::{NoToken, SyncToken};
 
-/// A token as requests about a room's past take it: of a history page, or of `/sync`.
+/// A token as requests about a room's past take it: of a history page, of `/sync` or of sliding sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageToken {
     History(HistoryToken),
     Sync(SyncToken),
+    /// A position of sliding sync (MSC4186).
+    Sliding(Pos),
 }
 
 impl FromStr for PageToken {
     type Err = NoToken;
 
     fn from_str(text: &str) -> Result<Self, NoToken> {
-        text.parse().map(Self::History).or_else(|_| text.parse().map(Self::Sync))
+        let sync = |_| text.parse().map(Self::Sync);
+        text.parse().map(Self::History).or_else(sync).or_else(|_| text.parse().map(Self::Sliding))
     }
 }
 
@@ -35,14 +39,13 @@ impl PageToken {
         reader: &RoomReader<'_>,
         database: Identity,
     ) -> Result<HistoryToken, StoreFault> {
-        match self {
-            Self::History(token) => Ok(*token),
-            Self::Sync(token) => {
-                let now = reader.view().position;
-                let is_ours = token.database == database;
-                reader.token_at(if is_ours { token.position } else { now }).await
-            }
-        }
+        let (of, position) = match self {
+            Self::History(token) => return Ok(*token),
+            Self::Sync(token) => (token.database, token.position),
+            Self::Sliding(pos) => (pos.database, pos.position),
+        };
+        let now = reader.view().position;
+        reader.token_at(if of == database { position } else { now }).await
     }
 }
 

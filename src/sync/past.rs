@@ -7,14 +7,15 @@
 
 use std::sync::Arc;
 
+use plop_base::Actor;
 use plop_db::Position;
 use plop_rooms::schema::{Arrivals, Membership};
-use plop_rooms::{EventReadError, RoomEvent, StoreFault};
+use plop_rooms::{EventReadError, RoomEvent, Rooms, StoreFault};
 use plop_state::StateKey;
-use plop_state_store::EventNumber;
+use plop_state_store::{EventNumber, RoomNumber};
 use ruma::UserId;
 
-use crate::frame::{Departure, Past, Span};
+use crate::frame::{Departure, Past, Span, Told};
 use crate::memberships::UserRoom;
 use crate::scene::Scene;
 use crate::timeline;
@@ -63,6 +64,22 @@ impl Past {
         let at_since = Some(Membership::Invite);
         Self { at_since, at_end: Some(row.membership), stayed: false, departure: None }
     }
+}
+
+/// What is told of a room about which the memberships around the span decide; `None`: nothing, or it is still being joined, and here soon.
+pub async fn told(
+    rooms: &Rooms,
+    (actor, user): (&Actor, &UserId),
+    room: RoomNumber,
+    row: &UserRoom,
+    span: &Span,
+) -> Result<Option<Told>, StoreFault> {
+    let past = match Scene::open(rooms, actor, user, room).await? {
+        Some(scene) => Past::read(&scene, user, row, span).await?,
+        None if row.membership == Membership::Join => return Ok(None),
+        None => Past::elsewhere(row),
+    };
+    Ok(Told::by_past(row, span, &past))
 }
 
 /// Whether every member event from the last one back to the client's position is a join.

@@ -12,7 +12,7 @@ use plop_ephemeral::receipts::{self, Receipt, ReceiptPage};
 use plop_ephemeral::{ReceiptKind, Thread};
 use plop_state::json::TextWriter;
 use plop_state_store::RoomNumber;
-use ruma::{OwnedUserId, UserId};
+use ruma::{EventId, OwnedUserId, UserId};
 
 use crate::bare_event::bare_event;
 use crate::response::Events;
@@ -23,6 +23,8 @@ pub const RECEIPT: &str = "m.receipt";
 
 /// Receipts of a room that a full answer has: those that moved last.
 const MAX_FULL: usize = 1_000;
+/// Receipts of a room that come with it in sliding sync: those that moved last.
+const MAX_LAST: usize = 100;
 /// Own receipts of a room that a full answer has: one for each thread.
 const MAX_OWN: usize = 500;
 
@@ -80,10 +82,43 @@ pub fn events(receipts: &[Receipt], ignored: &BTreeSet<OwnedUserId>) -> Events {
     for receipt in receipts.iter().filter(|receipt| !ignored.contains(&receipt.user)) {
         threads.entry(&receipt.thread).or_default().push(receipt);
     }
-    threads.into_iter().map(|(thread, receipts)| bare_event(RECEIPT, &content(thread, receipts))).collect()
+    threads.into_values().map(|receipts| bare_event(RECEIPT, &content(receipts))).collect()
 }
 
-fn content(thread: &Thread, mut receipts: Vec<&Receipt>) -> String {
+/// All of them in one event, if there are any. Where a user has read an event in several threads, one of them is told: the one without a thread, which
+/// stands for the others.
+pub fn one_event(receipts: &[Receipt], ignored: &BTreeSet<OwnedUserId>) -> Option<String> {
+    let mut told: BTreeMap<(&EventId, ReceiptKind, &UserId), &Receipt> = BTreeMap::new();
+    for receipt in receipts.iter().filter(|receipt| !ignored.contains(&receipt.user)) {
+        let place = told.entry((&receipt.row.event_id, receipt.kind, &receipt.user)).or_insert(receipt);
+        if receipt.thread == Thread::Unthreaded {
+            *place = receipt;
+        }
+    }
+    let told: Vec<&Receipt> = told.into_values().collect();
+    (!told.is_empty()).then(|| bare_event(RECEIPT, &content(told)))
+}
+
+/// The receipts of a room that a client gets with the room: those that moved last, and the user's own.
+pub async fn last(
+    snapshot: &Snapshot,
+    room: RoomNumber,
+    user: &UserId,
+    to: Position,
+) -> Result<Vec<Receipt>, ReadError> {
+    let mut found = receipts::newest(snapshot, room, to, MAX_LAST).await?.receipts;
+    let own = receipts::own(snapshot, room, user, MAX_OWN).await?.receipts;
+    let has_it = |found: &[Receipt], own: &Receipt| found.iter().any(|other| other == own);
+    for receipt in own {
+        if !has_it(&found, &receipt) {
+            found.push(receipt);
+        }
+    }
+    Ok(found)
+}
+
+/// Receipts of each event once for each kind and user.
+fn content(mut receipts: Vec<&Receipt>) -> String {
     receipts.sort_by(|a, b| (&a.row.event_id, a.kind, &a.user).cmp(&(&b.row.event_id, b.kind, &b.user)));
     let mut out = TextWriter::new();
     out.object();
@@ -100,7 +135,7 @@ fn content(thread: &Thread, mut receipts: Vec<&Receipt>) -> String {
                 out.object();
                 out.key("ts");
                 out.number(receipt.row.at.0);
-                if let Some(thread) = thread_id(thread) {
+                if let Some(thread) = thread_id(&receipt.thread) {
                     out.key("thread_id");
                     out.string(thread);
                 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use plop_db::Position;
 use plop_rooms::reader::client_event::Detail;
 use plop_rooms::{RoomEvent, StoreFault};
 use plop_state_store::RoomNumber;
@@ -19,6 +20,7 @@ use crate::presence;
 use crate::response::{Events, JoinedRoom, LeftRoom, RoomState, RoomTimeline, Summary};
 use crate::scene::{self, RoomRef, Scene, member};
 use crate::state::{self, AboutMembers, Members};
+use crate::tails::Tail;
 use crate::timeline::{self, Reach, Stretch, Wanted};
 use crate::unread;
 
@@ -59,7 +61,7 @@ async fn opened(
     news: &RoomNews,
 ) -> Result<Found, StoreFault> {
     let JoinedPart { part, whole, .. } = told;
-    let stretch = asking.stretch(scene, part, Reach::Open).await?;
+    let stretch = asking.stretch(scene, part, Reach::Open, asking.filter.timeline_limit()).await?;
     let about = if part.since.is_none() {
         AboutMembers { concerns_summary: true, joined: present_members(asking, scene).await }
     } else {
@@ -115,7 +117,7 @@ pub async fn left(asking: &Asking, to_tell: &ToTell<LeftPart>) -> Result<LeftRoo
     };
     // An invite that was rejected, to a room that never was here, has none.
     let Some(mut scene) = asking.scene(to_tell.room).await? else { return Ok(LeftRoom::default()) };
-    let stretch = asking.stretch(&mut scene, part, reach).await?;
+    let stretch = asking.stretch(&mut scene, part, reach, asking.filter.timeline_limit()).await?;
     let mut room = LeftRoom {
         account_data: beside::account_data(asking, &scene.room_ref(), part, &to_tell.news).await?,
         ..LeftRoom::default()
@@ -137,21 +139,28 @@ async fn present_members(asking: &Asking, scene: &Scene<'_>) -> BTreeSet<OwnedUs
 }
 
 impl Asking {
-    async fn stretch(
+    /// The end of a room's live stream.
+    pub async fn tail(&self, scene: &Scene<'_>, to: Position) -> Result<Arc<Tail>, StoreFault> {
+        let (shared, room) = (&self.shared, scene.number());
+        let changed_after = |after| shared.changes.now().0.logs.events.may_have_changed(&room, after);
+        Ok(shared.tails.of(&scene.snapshot, room, to, changed_after).await?)
+    }
+
+    /// The timeline of a room.
+    pub async fn stretch(
         &self,
         scene: &mut Scene<'_>,
         part: Part,
         reach: Reach<'_>,
+        limit: usize,
     ) -> Result<Stretch, StoreFault> {
-        let (shared, room) = (&self.shared, scene.number());
-        let changed_after = |after| shared.changes.now().0.logs.events.may_have_changed(&room, after);
-        let tail = shared.tails.of(&scene.snapshot, room, part.to, changed_after).await?;
+        let tail = self.tail(scene, part.to).await?;
         let filter = &self.filter.timeline;
         let wanted = Wanted {
             reach,
             after: part.since,
             to: part.to,
-            limit: self.filter.timeline_limit(),
+            limit,
             filter: filter.keeps_room(&scene.view.id).then_some(filter),
             ignored: &self.ignored,
         };
@@ -214,7 +223,7 @@ impl Asking {
     }
 
     /// Where members are loaded lazily: the device has the member events among these, once it comes back with the answer's token.
-    fn note_sent(&self, scene: &Scene<'_>, events: &[Arc<RoomEvent>]) {
+    pub fn note_sent(&self, scene: &Scene<'_>, events: &[Arc<RoomEvent>]) {
         if let Some(sending) = &self.sending {
             let members = events.iter().filter(|event| member(event).is_some());
             sending.add(scene.number(), members.map(|event| event.number));
@@ -230,7 +239,8 @@ impl Asking {
         })
     }
 
-    async fn texts(
+    /// Events as the client gets them.
+    pub async fn texts(
         &self,
         scene: &mut Scene<'_>,
         events: &[Arc<RoomEvent>],

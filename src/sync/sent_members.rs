@@ -99,9 +99,12 @@ impl Sending {
     }
 }
 
+/// A sequence of answers, each to the token of one before: of a device on `/sync` (`None`), or of one of its connections.
+type Loop = (OwnedUserId, Option<OwnedDeviceId>, Option<[u8; 16]>);
+
 /// What devices have been sent.
 pub struct SentMembers {
-    devices: Cache<(OwnedUserId, Option<OwnedDeviceId>), SharedDevice>,
+    devices: Cache<Loop, SharedDevice>,
     next: AtomicU64,
 }
 
@@ -117,10 +120,11 @@ impl SentMembers {
         &self,
         user: &UserId,
         device: Option<&DeviceId>,
+        connection: Option<[u8; 16]>,
         came_with: Option<AnswerNumber>,
     ) -> Sending {
         let number = AnswerNumber(self.next.fetch_add(1, Ordering::Relaxed));
-        let device = self.device((user.to_owned(), device.map(ToOwned::to_owned)));
+        let device = self.device((user.to_owned(), device.map(ToOwned::to_owned), connection));
         {
             let mut device = lock(&device);
             device.come_with(came_with.filter(|answer| *answer != AnswerNumber::NONE));
@@ -129,7 +133,7 @@ impl SentMembers {
         Sending { number, device }
     }
 
-    fn device(&self, key: (OwnedUserId, Option<OwnedDeviceId>)) -> SharedDevice {
+    fn device(&self, key: Loop) -> SharedDevice {
         if let Some(known) = self.devices.get(&key) {
             return known;
         }
@@ -148,7 +152,7 @@ mod tests {
     const ROOM: RoomNumber = RoomNumber(1);
 
     fn sending(members: &SentMembers, came_with: Option<&Sending>) -> Sending {
-        members.sending(user_id!("@a:b"), Some(device_id!("D")), came_with.map(Sending::number))
+        members.sending(user_id!("@a:b"), Some(device_id!("D")), None, came_with.map(Sending::number))
     }
 
     fn add(sending: &Sending, events: std::ops::Range<u64>) {

@@ -23,6 +23,10 @@ use crate::memberships::Memberships;
 use crate::presence_profiles::PresenceProfiles;
 use crate::presence_rooms::{PresenceRooms, Sources};
 use crate::sent_members::SentMembers;
+use crate::sliding::bumps::Bumps;
+use crate::sliding::connections::Connections;
+use crate::sliding::labels::Labels;
+use crate::sliding::order::Orders;
 use crate::tails::Tails;
 use crate::waiters::Waiters;
 
@@ -38,6 +42,14 @@ pub struct Parts {
     pub presence: Arc<Presence>,
     pub to_device: ToDevice,
     pub unread: Unread,
+}
+
+/// What is remembered for sliding sync.
+pub struct Sliding {
+    pub connections: Connections,
+    pub orders: Orders,
+    pub labels: Labels,
+    pub bumps: Bumps,
 }
 
 /// The parts, and what is remembered.
@@ -56,6 +68,7 @@ pub struct Shared {
     pub tails: Tails,
     pub sent_members: SentMembers,
     pub waiters: Arc<Waiters>,
+    pub sliding: Sliding,
 }
 
 impl Shared {
@@ -74,6 +87,12 @@ impl Shared {
             tails: Tails::default(),
             sent_members: SentMembers::default(),
             waiters: Arc::default(),
+            sliding: Sliding {
+                connections: Connections::new(parts.db.clone(), parts.clock.clone()),
+                orders: Orders::new(parts.rooms.clone()),
+                labels: Labels::new(parts.db.clone()),
+                bumps: Bumps::default(),
+            },
             parts,
         }
     }

@@ -26,7 +26,7 @@ impl Summary {
 }
 
 /// The first members besides the user; where there are none, the first of those who were there.
-fn heroes(members: &MemberTable, user: &UserId) -> Vec<OwnedUserId> {
+pub fn heroes(members: &MemberTable, user: &UserId) -> Vec<OwnedUserId> {
     let present: Vec<OwnedUserId> =
         members.first_present().filter(|other| *other != user).take(HEROES).cloned().collect();
     if !present.is_empty() {

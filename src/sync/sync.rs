@@ -29,6 +29,11 @@ impl Syncing {
         Self(Arc::new(Shared::new(parts)))
     }
 
+    /// What every request needs.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
     /// Wakes those who wait, until the process stops: for a background task.
     pub async fn run(&self) -> Result<(), TaskError> {
         wake::run(&self.0).await;
@@ -58,7 +63,7 @@ impl Syncing {
         let sending = (!filter.state.lazy_load.is_disabled()).then(|| {
             let process = shared.parts.typing.position().start;
             let came_with = since.and_then(|since| since.answer_of(process));
-            shared.sent_members.sending(user, actor.device_id(), came_with)
+            shared.sent_members.sending(user, actor.device_id(), None, came_with)
         });
         self.answer(&Look { shared, actor, user, filter: &filter, request, sending }, since).await
     }
@@ -68,7 +73,8 @@ impl Syncing {
         let timeout = look.request.timeout.min(MAX_TIMEOUT);
         let deadline = clock.monotonic().saturating_add(timeout);
         // Entered before the first look: what comes after it wakes.
-        let waiter = (!timeout.is_zero()).then(|| self.0.waiters.enter(look.user, look.actor.device_id()));
+        let waiter =
+            (!timeout.is_zero()).then(|| self.0.waiters.enter(look.user, look.actor.device_id(), None));
         loop {
             let looked = look.once(since).await?;
             let left = deadline.saturating_sub(clock.monotonic());
@@ -90,7 +96,7 @@ impl Syncing {
 }
 
 /// The user who syncs. A shadow-banned user notices nothing.
-fn syncing_user(actor: &Actor) -> Result<&UserId, SyncError> {
+pub fn syncing_user(actor: &Actor) -> Result<&UserId, SyncError> {
     match actor {
         Actor::User { user, .. }
         | Actor::AppService { user, .. }

@@ -81,6 +81,8 @@ impl States {
 pub struct Stretch {
     /// Oldest first.
     pub events: Vec<Arc<RoomEvent>>,
+    /// Where each of them stands in the live stream.
+    pub positions: Vec<Position>,
     pub limited: bool,
     pub prev_batch: HistoryToken,
     pub states: States,
@@ -194,9 +196,10 @@ pub async fn stretch(scene: &mut Scene<'_>, tail: &Tail, wanted: &Wanted<'_>) ->
         Some(place) => place,
         None => scene.reader.token_at(wanted.to).await?,
     };
-    let given = walked.given.iter().rev().filter_map(|place| walked.arrivals.get(*place));
+    let given = || walked.given.iter().rev().filter_map(|place| walked.arrivals.get(*place));
     Ok(Stretch {
-        events: given.map(|arrival| Arc::clone(&arrival.event)).collect(),
+        events: given().map(|arrival| Arc::clone(&arrival.event)).collect(),
+        positions: given().map(|arrival| arrival.row.position).collect(),
         limited: walked.limited,
         prev_batch,
         states,

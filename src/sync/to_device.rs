@@ -7,7 +7,7 @@
 
 use plop_base::Actor;
 use plop_db::{Position, ReadError};
-use plop_e2ee::to_device::{MAX_PAGE_MESSAGES, ToDevicePage, to_device_messages};
+use plop_e2ee::to_device::{ToDevicePage, to_device_messages};
 
 use crate::shared::{Parts, Shared};
 use crate::token::{Holder, SyncToken};
@@ -29,12 +29,13 @@ pub async fn acknowledge(shared: &Shared, actor: &Actor, since: Position) {
     }
 }
 
-/// What waits for the device, one page of it.
+/// What waits for the device, one page of it, of at most `limit` messages.
 pub async fn page(
     shared: &Shared,
     actor: &Actor,
     since: Position,
     to: Position,
+    limit: usize,
 ) -> Result<ToDevicePage, ReadError> {
     let nothing = ToDevicePage { messages: Vec::new(), end: to, more: false };
     let Parts { db, to_device, .. } = &shared.parts;
@@ -42,5 +43,5 @@ pub async fn page(
     if to_device.has_none(user, device) {
         return Ok(nothing);
     }
-    to_device_messages(&db.snapshot(), user, device, since, to, MAX_PAGE_MESSAGES).await
+    to_device_messages(&db.snapshot(), user, device, since, to, limit).await
 }

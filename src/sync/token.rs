@@ -36,6 +36,14 @@ impl Holder {
         let [a, b, c, d, e, f, ..] = *hasher.finalize().as_bytes();
         Self([a, b, c, d, e, f])
     }
+
+    pub fn to_bytes(self) -> [u8; 6] {
+        self.0
+    }
+
+    pub fn from_bytes(bytes: [u8; 6]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// How far a client has come in every stream.
@@ -73,14 +81,11 @@ impl SyncToken {
 impl fmt::Display for SyncToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = Vec::with_capacity(88);
-        bytes.extend_from_slice(&self.database.database_id);
-        bytes.extend_from_slice(&self.database.restore_generation.to_be_bytes());
+        encode_identity(&mut bytes, self.database);
         bytes.extend_from_slice(&self.position.to_bytes());
         bytes.extend_from_slice(&self.to_device.to_bytes());
-        bytes.extend_from_slice(&self.typing.start.0.to_be_bytes());
-        bytes.extend_from_slice(&self.typing.counter.to_be_bytes());
-        bytes.extend_from_slice(&self.presence.start.0.to_be_bytes());
-        bytes.extend_from_slice(&self.presence.counter.to_be_bytes());
+        encode_live(&mut bytes, self.typing);
+        encode_live(&mut bytes, self.presence);
         bytes.extend_from_slice(&self.holder.0);
         bytes.extend_from_slice(&self.answer.0.to_be_bytes());
         f.write_str(PREFIX)?;
@@ -95,34 +100,51 @@ impl FromStr for SyncToken {
         let digits = text.strip_prefix(PREFIX).filter(|_| text.len() <= MAX_TEXT_BYTES).ok_or(NoToken)?;
         let bytes = URL_SAFE_NO_PAD.decode(digits).map_err(|_| NoToken)?;
         let mut rest = Rest(&bytes);
-        let database =
-            Identity { database_id: rest.take()?, restore_generation: u16::from_be_bytes(rest.take()?) };
+        let database = rest.identity()?;
         let position = Position::from_bytes(rest.take()?);
         let to_device = Position::from_bytes(rest.take()?);
         let (typing, presence) = (rest.live()?, rest.live()?);
         let holder = Holder(rest.take()?);
         let answer = AnswerNumber(u64::from_be_bytes(rest.take()?));
-        if rest.0.is_empty() {
-            Ok(Self { database, position, to_device, typing, presence, holder, answer })
-        } else {
-            Err(NoToken)
-        }
+        rest.end()?;
+        Ok(Self { database, position, to_device, typing, presence, holder, answer })
     }
 }
 
-/// Bytes that are still to be read.
-struct Rest<'a>(&'a [u8]);
+/// Appends which database a token is of.
+pub fn encode_identity(bytes: &mut Vec<u8>, database: Identity) {
+    bytes.extend_from_slice(&database.database_id);
+    bytes.extend_from_slice(&database.restore_generation.to_be_bytes());
+}
+
+/// Appends a position in a stream that lives in memory.
+pub fn encode_live(bytes: &mut Vec<u8>, position: LivePosition) {
+    bytes.extend_from_slice(&position.start.0.to_be_bytes());
+    bytes.extend_from_slice(&position.counter.to_be_bytes());
+}
+
+/// Bytes of a token that are still to be read.
+pub struct Rest<'a>(pub &'a [u8]);
 
 impl Rest<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], NoToken> {
+    pub fn take<const N: usize>(&mut self) -> Result<[u8; N], NoToken> {
         let (taken, rest) = self.0.split_first_chunk().ok_or(NoToken)?;
         self.0 = rest;
         Ok(*taken)
     }
 
-    fn live(&mut self) -> Result<LivePosition, NoToken> {
+    pub fn live(&mut self) -> Result<LivePosition, NoToken> {
         let start = ProcessStart(u64::from_be_bytes(self.take()?));
         Ok(LivePosition { start, counter: u64::from_be_bytes(self.take()?) })
+    }
+
+    pub fn identity(&mut self) -> Result<Identity, NoToken> {
+        Ok(Identity { database_id: self.take()?, restore_generation: u16::from_be_bytes(self.take()?) })
+    }
+
+    /// Nothing is left.
+    pub fn end(self) -> Result<(), NoToken> {
+        if self.0.is_empty() { Ok(()) } else { Err(NoToken) }
     }
 }
 

@@ -4,8 +4,11 @@
 //!
 //! Invariants: a count is exact at the answer's position, so it fits the events that the answer shows.
 
+use std::borrow::Cow;
+
 use plop_db::{Position, Snapshot};
 use plop_rooms::{RoomView, StoreFault};
+use plop_unread::{Counts, NotifiedUser};
 
 use crate::asking::Asking;
 use crate::response::UnreadNotifications;
@@ -17,11 +20,28 @@ pub async fn counts(
     view: &RoomView,
     to: Position,
 ) -> Result<UnreadNotifications, StoreFault> {
-    let (unread, reader) = (&asking.shared.parts.unread, &asking.notified);
-    Ok(if asking.filter.timeline.unread_by_thread {
-        let counts = unread.counts_by_thread(snapshot, reader, view, to).await;
-        UnreadNotifications::ByThread(counts?)
-    } else {
-        UnreadNotifications::InRoom(unread.counts(snapshot, reader, view, to).await?)
+    if !asking.filter.timeline.unread_by_thread {
+        return Ok(UnreadNotifications::InRoom(in_room(asking, snapshot, view, to).await?));
+    }
+    let unread = &asking.shared.parts.unread;
+    let reader = notified(asking, snapshot).await?;
+    Ok(UnreadNotifications::ByThread(unread.counts_by_thread(snapshot, &reader, view, to).await?))
+}
+
+/// The counts of a room, threads and all.
+pub async fn in_room(
+    asking: &Asking,
+    snapshot: &Snapshot,
+    view: &RoomView,
+    to: Position,
+) -> Result<Counts, StoreFault> {
+    let reader = notified(asking, snapshot).await?;
+    asking.shared.parts.unread.counts(snapshot, &reader, view, to).await
+}
+
+async fn notified<'a>(asking: &'a Asking, snapshot: &Snapshot) -> Result<Cow<'a, NotifiedUser>, StoreFault> {
+    Ok(match &asking.notified {
+        Some(notified) => Cow::Borrowed(notified),
+        None => Cow::Owned(asking.shared.parts.unread.notified_user(snapshot, &asking.user).await?),
     })
 }

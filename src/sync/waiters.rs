@@ -13,6 +13,8 @@ use plop_rooms::MemberTable;
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use tokio::sync::Notify;
 
+use crate::sliding::schema::ConnectionId;
+
 /// Requests of one device that wait. A client has one; after a broken connection the old one may not have been noticed yet. Were it
 /// only one, two loops of one device would end each other all the time.
 pub const MAX_OF_DEVICE: usize = 8;
@@ -32,6 +34,8 @@ struct State {
 struct Place {
     id: u64,
     device: Option<OwnedDeviceId>,
+    /// Of sliding sync.
+    connection: Option<ConnectionId>,
     bell: Arc<Bell>,
 }
 
@@ -82,20 +86,29 @@ impl Drop for Waiter {
 }
 
 impl Waiters {
-    /// A place among those who wait.
-    pub fn enter(self: &Arc<Self>, user: &UserId, device: Option<&DeviceId>) -> Waiter {
+    /// A place among those who wait. Of one connection of sliding sync only the newest request waits: the one before was given up.
+    pub fn enter(
+        self: &Arc<Self>,
+        user: &UserId,
+        device: Option<&DeviceId>,
+        connection: Option<ConnectionId>,
+    ) -> Waiter {
         let bell = Arc::new(Bell::default());
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
         let places = state.users.entry(user.to_owned()).or_default();
+        if connection.is_some() {
+            end_first(places, |place| place.connection == connection);
+        }
         let of_device = places.iter().filter(|place| place.device.as_deref() == device).count();
         if of_device >= MAX_OF_DEVICE {
             end_first(places, |place| place.device.as_deref() == device);
         } else if places.len() >= MAX_OF_USER {
             end_first(places, |_| true);
         }
-        places.push(Place { id, device: device.map(ToOwned::to_owned), bell: Arc::clone(&bell) });
+        let device = device.map(ToOwned::to_owned);
+        places.push(Place { id, device, connection, bell: Arc::clone(&bell) });
         drop(state);
         Waiter { waiters: Arc::clone(self), user: user.to_owned(), id, bell }
     }

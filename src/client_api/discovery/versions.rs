@@ -17,6 +17,8 @@ const VERSIONS: [&str; 19] = [
 const FEATURES: &[&str] = &[
     // Invite filtering.
     "org.matrix.msc4155",
+    // Sliding sync, as clients have it in use.
+    "org.matrix.simplified_msc3575",
 ];
 
 /// `GET /_matrix/client/versions` (client-server API, "API Versions"). For everyone.

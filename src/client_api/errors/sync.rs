@@ -1,6 +1,8 @@
-//! `/sync` gives no answer.
+//! `/sync` or sliding sync gives no answer.
 
+use plop_sync::sliding::request::SlidingError;
 use plop_sync::{AnswerFault, FilterRefusal, SyncError};
+use ruma::api::error::ErrorKind;
 
 use crate::error::ApiError;
 
@@ -11,6 +13,17 @@ impl From<SyncError> for ApiError {
             SyncError::Filter(refusal) => refusal.into(),
             SyncError::NoUser => Self::forbidden(error),
             SyncError::Store(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<SlidingError> for ApiError {
+    fn from(error: SlidingError) -> Self {
+        match error {
+            SlidingError::UnknownPos => Self::bad_request(ErrorKind::UnknownPos, error),
+            SlidingError::NoToDeviceToken => Self::invalid_param(error),
+            SlidingError::NoUser => Self::forbidden(error),
+            SlidingError::Store(fault) => fault.into(),
         }
     }
 }

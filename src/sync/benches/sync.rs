@@ -13,6 +13,8 @@ use plop_bed::{Ground, parameters, user};
 use plop_bed_server::{Server, keyspaces, text};
 use plop_ephemeral::PresenceState;
 use plop_sync::SyncRequest;
+use plop_sync::sliding::request::{List, Presence, RoomConfig, SlidingRequest};
+use plop_sync::sliding::required_state::{RequiredState, StatePattern, StateWishes};
 use ruma::OwnedRoomId;
 use tokio::runtime::Runtime;
 
@@ -175,6 +177,69 @@ fn crowd(criterion: &mut Criterion, runtime: &Runtime, members: usize, is_named:
     });
 }
 
+/// A connection of sliding sync whose window has so many rooms, as Element X asks for them.
+struct Slider<'r> {
+    reader: &'r Reader,
+    request: SlidingRequest,
+}
+
+impl<'r> Slider<'r> {
+    fn new(reader: &'r Reader, window: u64) -> Self {
+        let names = ["m.room.create", "m.room.name", "m.room.avatar", "m.room.topic", "m.room.encryption"];
+        let pattern = |kind: &str| StatePattern { kind: Some(kind.to_owned()), key: Some(String::new()) };
+        let wish = RequiredState {
+            include: names.iter().map(|kind| pattern(kind)).collect(),
+            exclude: Vec::new(),
+            lazy_members: true,
+        };
+        let config =
+            RoomConfig { timeline_limit: 1, state: StateWishes { wishes: vec![wish] }, heroes: true };
+        let list = List { ranges: Some(vec![(0, window - 1)]), config, ..List::default() };
+        let request = SlidingRequest {
+            set_presence: Presence(PresenceState::Offline),
+            lists: vec![("all_rooms".to_owned(), list)],
+            ..SlidingRequest::default()
+        };
+        Self { reader, request }
+    }
+
+    /// The bytes of the next answer.
+    async fn next(&mut self) -> usize {
+        let sync = &self.reader.server.sync;
+        let mut answer = sync.sliding_sync(&user(&self.reader.name), &self.request).await.expect("an answer");
+        self.request.pos = Some(answer.pos().to_owned());
+        let mut bytes = 0;
+        while let Some(part) = answer.part().await.expect("a part") {
+            bytes += part.len();
+        }
+        bytes
+    }
+}
+
+/// A first page, and one changed room. Only the answers are timed.
+fn sliding(criterion: &mut Criterion, runtime: &Runtime, reader: &Reader, window: u64) {
+    let rooms = reader.rooms.len();
+    criterion.bench_function(&format!("sliding, first {window} of {rooms} rooms"), |bencher| {
+        bencher.iter(|| runtime.block_on(Slider::new(reader, window).next()));
+    });
+    criterion.bench_function(&format!("sliding, one changed room, {window} of {rooms}"), |bencher| {
+        bencher.iter_custom(|count| {
+            runtime.block_on(async {
+                let mut slider = Slider::new(reader, window);
+                slider.next().await;
+                let mut spent = Duration::ZERO;
+                for (_, room) in (0..count).zip(reader.rooms.iter().cycle()) {
+                    reader.server.say("talker", room, "one more").await;
+                    let start = Instant::now();
+                    slider.next().await;
+                    spent += start.elapsed();
+                }
+                spent
+            })
+        });
+    });
+}
+
 fn bench(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for rooms in [50, 500] {
@@ -182,7 +247,12 @@ fn bench(criterion: &mut Criterion) {
         initial(criterion, &runtime, &reader);
         incremental(criterion, &runtime, &reader);
         idle(criterion, &runtime, &reader);
+        sliding(criterion, &runtime, &reader, 20);
+        sliding(criterion, &runtime, &reader, 500);
     }
+    let reader = runtime.block_on(Reader::new(5_000));
+    sliding(criterion, &runtime, &reader, 20);
+    sliding(criterion, &runtime, &reader, 5_000);
     fan_out(criterion, &runtime);
     crowd(criterion, &runtime, 2_000, true);
     crowd(criterion, &runtime, 500, false);

@@ -101,6 +101,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_ephemeral::schema::KEYSPACES,
         plop_e2ee::schema::KEYSPACES,
         plop_e2ee::backup::schema::KEYSPACES,
+        plop_sync::sliding::schema::KEYSPACES,
     ];
     [plop_bed_rooms::keyspaces(), others.concat()].concat()
 }

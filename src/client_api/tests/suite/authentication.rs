@@ -110,6 +110,8 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v3/presence/{userId}/status", Asks::Session),
     ("PUT", "/_matrix/client/v3/presence/{userId}/status", Asks::ActiveSession),
     ("GET", "/_matrix/client/v3/sync", Asks::Session),
+    ("POST", "/_matrix/client/v4/sync", Asks::Session),
+    ("POST", "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", Asks::Session),
     ("POST", "/_matrix/client/v3/createRoom", Asks::ActiveSession),
     ("POST", "/_matrix/client/v3/rooms/{roomId}/upgrade", Asks::ActiveSession),
     ("GET", "/_matrix/client/v3/joined_rooms", Asks::Session),

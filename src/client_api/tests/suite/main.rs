@@ -19,6 +19,7 @@ mod registration;
 mod room_keys;
 mod rooms;
 mod session;
+mod sliding;
 mod syncing;
 mod terms;
 mod to_device;

@@ -10,6 +10,7 @@ mod gaps;
 mod lazy_loading;
 mod memberships;
 mod model;
+mod sliding;
 mod state;
 mod to_device;
 mod tokens;

@@ -1,0 +1,206 @@
+//! What an answer tells of rooms beside their events: receipts, typing, account data (MSC3959, MSC3960, MSC3961).
+//!
+//! Owns: which rooms have news of these for the client, and that what is not told now is told later. Does not own: the streams, the text.
+//!
+//! Invariants: changes go from the client's position to the answer's. A room that an extension does not tell of now, though the client has it, is told of as a
+//! whole once the extension does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plop_accounts::account_data::AccountDataItem;
+use plop_db::{Position, ReadError};
+use plop_ephemeral::LivePosition;
+use plop_ephemeral::receipts::Receipt;
+use plop_rooms::StoreFault;
+use plop_state_store::RoomNumber;
+use ruma::OwnedRoomId;
+
+use super::connection::Connection;
+use super::order::Standing;
+use super::request::Extensions;
+use super::windows::{Asked, InScope, Mask, Windows};
+use crate::asking::Asking;
+use crate::news;
+use crate::receipts;
+use crate::typing;
+
+/// What is told of one room.
+#[derive(Debug)]
+pub enum Part<T> {
+    /// All of it, which is read when its turn comes.
+    All,
+    /// What changed.
+    Changes(Vec<T>),
+}
+
+/// What is told beside rooms.
+#[derive(Debug, Default)]
+pub struct BesideRooms {
+    pub receipts: BTreeMap<RoomNumber, Part<Receipt>>,
+    pub account_data: BTreeMap<RoomNumber, Part<AccountDataItem>>,
+    /// Events.
+    pub typing: BTreeMap<RoomNumber, String>,
+    /// Rooms of which the client has not got what is new.
+    pub owed_receipts: BTreeSet<RoomNumber>,
+    pub owed_account_data: BTreeSet<RoomNumber>,
+}
+
+impl BesideRooms {
+    /// Whether anything is told of rooms that the client has.
+    pub fn is_news(&self) -> bool {
+        let is_empty = self.receipts.is_empty() && self.account_data.is_empty() && self.typing.is_empty();
+        !is_empty
+    }
+
+    /// The rooms that are told of.
+    pub fn rooms(&self) -> BTreeSet<RoomNumber> {
+        self.receipts.keys().chain(self.account_data.keys()).chain(self.typing.keys()).copied().collect()
+    }
+}
+
+/// The receipts that moved since a position in the rooms of a user.
+pub async fn moved_receipts(
+    asking: &Asking,
+    windows: &Windows,
+    since: Position,
+    to: Position,
+) -> Result<BTreeMap<RoomNumber, Vec<Receipt>>, ReadError> {
+    let shared = &asking.shared;
+    let rooms = &windows.order.rooms;
+    let mut moved: BTreeMap<RoomNumber, Vec<Receipt>> = BTreeMap::new();
+    let changed = news::changed(shared, rooms, since, |logs| &logs.receipts, &shared.last_receipts).await?;
+    let snapshot = shared.parts.db.snapshot();
+    for room in changed {
+        moved.entry(room).or_default().extend(receipts::changes(&snapshot, room, since, to).await?);
+    }
+    let may_have_private = {
+        let (changes, _) = shared.changes.now();
+        changes.logs.private_receipts.may_have_changed(&asking.user, since)
+    };
+    if may_have_private {
+        for receipt in receipts::private_changes(&snapshot, asking.user(), since, to).await? {
+            if rooms.joined.contains_key(&receipt.room) {
+                moved.entry(receipt.room).or_default().push(receipt);
+            }
+        }
+    }
+    Ok(moved)
+}
+
+/// What the parts below are made from.
+pub struct Sources<'a> {
+    pub asking: &'a Asking,
+    pub asked: &'a Asked<'a>,
+    pub windows: &'a Windows,
+    pub connection: &'a Connection,
+    pub came_with: u64,
+    pub ids: &'a BTreeMap<RoomNumber, OwnedRoomId>,
+    /// Rooms that the client gets as ones that it does not have.
+    pub initial: &'a BTreeSet<RoomNumber>,
+}
+
+impl Sources<'_> {
+    /// Whether the client has the room, with this answer.
+    fn is_told(&self, room: RoomNumber) -> bool {
+        self.initial.contains(&room) || self.connection.sent(room, self.came_with).is_some()
+    }
+}
+
+/// News of rooms in a stream, by whether the client has what was before.
+struct Streamed<'s, T> {
+    scope: InScope,
+    moved: BTreeMap<RoomNumber, Vec<T>>,
+    /// Whether the client has all up to its position.
+    has: &'s dyn Fn(RoomNumber) -> bool,
+}
+
+impl<T> Streamed<'_, T> {
+    fn told(mut self, sources: &Sources<'_>) -> (BTreeMap<RoomNumber, Part<T>>, BTreeSet<RoomNumber>) {
+        let mut told = BTreeMap::new();
+        for (room, mask) in joined(sources.windows) {
+            if !self.scope.has(room, mask) || !sources.is_told(room) {
+                continue;
+            }
+            let moved = self.moved.remove(&room);
+            if sources.initial.contains(&room) || !(self.has)(room) {
+                told.insert(room, Part::All);
+            } else if let Some(moved) = moved {
+                told.insert(room, Part::Changes(moved));
+            }
+        }
+        let owed = self.moved.into_keys().filter(|room| (self.has)(*room)).collect();
+        (told, owed)
+    }
+}
+
+/// What is told beside rooms.
+pub async fn beside(
+    sources: &Sources<'_>,
+    receipts: BTreeMap<RoomNumber, Vec<Receipt>>,
+    account_data: BTreeMap<RoomNumber, Vec<AccountDataItem>>,
+    typing: Option<LivePosition>,
+) -> Result<BesideRooms, StoreFault> {
+    let Extensions { account_data: of_account_data, receipts: of_receipts, typing: of_typing, .. } =
+        &sources.asked.request.extensions;
+    let scope = |scope| InScope::new(scope, sources.asked, sources.ids);
+    let sent = |room| sources.connection.sent(room, sources.came_with);
+    let mut beside = BesideRooms::default();
+    let has = |room| sent(room).is_some_and(|sent| sent.receipts);
+    match of_receipts {
+        Some(of) => {
+            let streamed = Streamed { scope: scope(of), moved: receipts, has: &has };
+            (beside.receipts, beside.owed_receipts) = streamed.told(sources);
+            let ignored = &sources.asking.ignored;
+            beside.receipts.retain(|_, part| match part {
+                Part::All => true,
+                Part::Changes(moved) => moved.iter().any(|receipt| !ignored.contains(&receipt.user)),
+            });
+        }
+        None => beside.owed_receipts = receipts.into_keys().filter(|room| has(*room)).collect(),
+    }
+    let has = |room| sent(room).is_some_and(|sent| sent.account_data);
+    match of_account_data {
+        Some(of) => {
+            let streamed = Streamed { scope: scope(of), moved: account_data, has: &has };
+            (beside.account_data, beside.owed_account_data) = streamed.told(sources);
+        }
+        None => beside.owed_account_data = account_data.into_keys().filter(|room| has(*room)).collect(),
+    }
+    if let Some(of) = of_typing {
+        beside.typing = who_types(sources, &scope(of), typing).await?;
+    }
+    Ok(beside)
+}
+
+/// Who types in rooms where that changed, and in rooms that are new to the client.
+async fn who_types(
+    sources: &Sources<'_>,
+    scope: &InScope,
+    since: Option<LivePosition>,
+) -> Result<BTreeMap<RoomNumber, String>, StoreFault> {
+    let parts = &sources.asking.shared.parts;
+    let changed: Option<BTreeSet<RoomNumber>> = match since {
+        Some(since) => parts.typing.rooms_changed_since(since).map(|rooms| rooms.into_iter().collect()),
+        None => Some(BTreeSet::new()),
+    };
+    let snapshot = parts.db.snapshot();
+    let mut told = BTreeMap::new();
+    for (room, _) in joined(sources.windows).filter(|(room, mask)| scope.has(*room, *mask)) {
+        let is_new = sources.initial.contains(&room);
+        // After a restart the client may show somebody typing who has stopped since.
+        let has_changed = !is_new && changed.as_ref().is_none_or(|changed| changed.contains(&room));
+        if !has_changed && (!is_new || parts.typing.users(room).is_empty()) {
+            continue;
+        }
+        let users = typing::users(&snapshot, &parts.typing, room, &sources.asking.ignored).await?;
+        if has_changed || !users.is_empty() {
+            told.insert(room, typing::list(&users));
+        }
+    }
+    Ok(told)
+}
+
+fn joined(windows: &Windows) -> impl Iterator<Item = (RoomNumber, Mask)> {
+    let joined = windows.rooms().filter(|(listed, _)| listed.standing == Standing::Joined);
+    joined.map(|(listed, mask)| (listed.room, mask))
+}

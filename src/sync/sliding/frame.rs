@@ -1,0 +1,201 @@
+//! The frame of an answer: what it tells of which room.
+//!
+//! Owns: which rooms of the windows have something new for the client, and since when. Does not own: what is told of one room ([`crate::frame::Told`]), what
+//! is in it.
+//!
+//! Invariants: each room has its own span, from what the client has of it. A room without anything new costs a look into memory.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use plop_accounts::invite_permission::InviteWishes;
+use plop_db::Position;
+use plop_rooms::StoreFault;
+use plop_rooms::schema::Membership;
+use plop_state_store::RoomNumber;
+
+use super::connection::Connection;
+use super::order::{Listed, Standing};
+use super::required_state::{RequiredState, StateWishes};
+use super::schema::SentRoom;
+use super::windows::{Asked, Mask, Wanted, Windows, Wishes};
+use crate::asking::Asking;
+use crate::frame::{Glance, JoinedPart, LeftPart, Part, Shown, Span, Told};
+use crate::memberships::UserRoom;
+use crate::news::RoomNews;
+use crate::outside;
+use crate::past;
+use crate::turns::take_turns;
+
+/// Rooms of one answer at most; the rest comes with the next ones.
+pub const MAX_ROOMS: usize = 5_000;
+/// Rooms that are looked at before others get a turn.
+const ROOMS_AT_ONCE: usize = 16;
+
+/// A room that may have something new.
+#[derive(Debug)]
+pub struct RoomToTell {
+    pub room: RoomNumber,
+    pub told: Told,
+    pub row: UserRoom,
+    pub mask: Mask,
+    pub wanted: Arc<Wanted>,
+    /// What the client has of it.
+    pub sent: Option<SentRoom>,
+    pub is_dm: bool,
+    /// The user has read further.
+    pub has_read: bool,
+}
+
+impl RoomToTell {
+    /// Whether the client gets the room as one that it does not have.
+    pub fn is_initial(&self) -> bool {
+        let since = match self.told {
+            Told::Joined(joined) => joined.part.since,
+            Told::Left(left) => left.part.since,
+            Told::Outside(_) => None,
+        };
+        self.sent.is_none() || since.is_none()
+    }
+
+    /// The membership that is told.
+    pub fn membership(&self) -> Membership {
+        match self.told {
+            Told::Joined(_) => Membership::Join,
+            // It may have changed again after what is told.
+            Told::Left(_) if self.row.membership == Membership::Ban => Membership::Ban,
+            Told::Left(_) => Membership::Leave,
+            Told::Outside(row) => row.membership,
+        }
+    }
+
+    /// Whether the room is told of for certain.
+    pub fn is_news(&self) -> bool {
+        self.sent.is_none() || matches!(self.told, Told::Left(_) | Told::Outside(_))
+    }
+
+    /// What the client has of it after the answer.
+    pub fn after(&self, to: Position) -> SentRoom {
+        let SentRoom { receipts, account_data, .. } = self.sent.clone().unwrap_or(NOTHING);
+        SentRoom {
+            position: to,
+            timeline_limit: self.wanted.config.timeline_limit,
+            wishes: self.wanted.wishes,
+            is_dm: self.is_dm,
+            receipts,
+            account_data,
+        }
+    }
+}
+
+const NOTHING: SentRoom = SentRoom {
+    position: Position::START,
+    timeline_limit: 0,
+    wishes: 0,
+    is_dm: false,
+    receipts: false,
+    account_data: false,
+};
+
+/// What the frame is made of.
+pub struct Sources<'a> {
+    pub asking: &'a Asking,
+    pub asked: &'a Asked<'a>,
+    pub windows: &'a Windows,
+    pub connection: &'a Connection,
+    pub came_with: u64,
+    pub to: Position,
+    pub direct: &'a BTreeSet<RoomNumber>,
+    /// Rooms in which the user has read further.
+    pub read: &'a BTreeSet<RoomNumber>,
+}
+
+/// The rooms that may have something new, the most active first, and whether there are more.
+pub async fn frame(sources: &Sources<'_>) -> Result<(Vec<RoomToTell>, bool), StoreFault> {
+    let mut wishes = Wishes::new(sources.asked);
+    let mut rooms = Vec::new();
+    for (listed, mask) in sources.windows.rooms() {
+        let room = listed.room;
+        let sent = sources.connection.sent(room, sources.came_with);
+        let is_dm = sources.direct.contains(&room);
+        let wanted = wishes.of(room, mask);
+        let has_read = sources.read.contains(&room);
+        let is_changed = sent.is_none_or(|sent| {
+            has_read || sent.is_dm != is_dm || widened(sent, &wanted, &sources.connection.wishes)
+        });
+        if !is_changed && sent.is_some_and(|sent| is_quiet(listed, sent)) {
+            continue;
+        }
+        if rooms.len() == MAX_ROOMS {
+            return Ok((rooms, true));
+        }
+        take_turns(rooms.len(), ROOMS_AT_ONCE).await;
+        if let Some(told) = told(sources, listed, sent, is_changed).await? {
+            let (row, sent) = (listed.row, sent.cloned());
+            rooms.push(RoomToTell { room, told, row, mask, wanted, sent, is_dm, has_read });
+        }
+    }
+    Ok((rooms, false))
+}
+
+/// Whether nothing came in a room since it was sent.
+fn is_quiet(listed: &Listed, sent: &SentRoom) -> bool {
+    listed.row.position <= sent.position
+        && (listed.standing != Standing::Joined || listed.position <= sent.position)
+}
+
+/// Whether more is wanted of a room than it was sent with.
+fn widened(sent: &SentRoom, wanted: &Wanted, known: &imbl::OrdMap<u64, StateWishes>) -> bool {
+    let more_state = || {
+        let before = known.get(&sent.wishes);
+        let is_new = |wish: &RequiredState| before.is_none_or(|before| !before.wishes.contains(wish));
+        sent.wishes != wanted.wishes && wanted.config.state.wishes.iter().any(is_new)
+    };
+    wanted.config.timeline_limit > sent.timeline_limit || more_state()
+}
+
+/// What is told of a room.
+async fn told(
+    sources: &Sources<'_>,
+    listed: &Listed,
+    sent: Option<&SentRoom>,
+    is_changed: bool,
+) -> Result<Option<Told>, StoreFault> {
+    let since = sent.map(|sent| sent.position);
+    let to = sources.to;
+    let span = Span { since, to, include_left: listed.standing == Standing::ThrownOut, full_state: false };
+    let has_events = since.is_some_and(|since| listed.position > since);
+    let news = has_events.then(|| RoomNews { events: true, ..RoomNews::default() });
+    let told = match Told::at_a_glance(&listed.row, &span, news.as_ref()) {
+        Glance::Nothing if is_changed && listed.standing == Standing::Joined => {
+            Some(Told::Joined(JoinedPart { part: Part { since, to }, whole: false, open: true }))
+        }
+        Glance::Nothing => None,
+        Glance::Told(told) => Some(told),
+        Glance::Unclear => {
+            let Asking { shared, actor, user, .. } = sources.asking;
+            past::told(&shared.parts.rooms, (actor, user), listed.room, &listed.row, &span).await?
+        }
+    };
+    match told {
+        Some(Told::Outside(row)) if !is_wanted(sources.asking, listed.room, row).await? => Ok(None),
+        // The client has a room that it will hear nothing more of.
+        None if listed.standing == Standing::Gone => {
+            let part = Part { since, to };
+            Ok(Some(Told::Left(LeftPart { part, shown: Shown::Nothing })))
+        }
+        told => Ok(told),
+    }
+}
+
+/// Whether it is no invite that the user does not want to see. Such a one is not sent, and comes once it is wanted.
+async fn is_wanted(asking: &Asking, room: RoomNumber, row: UserRoom) -> Result<bool, StoreFault> {
+    if row.membership != Membership::Invite {
+        return Ok(true);
+    }
+    let db = &asking.shared.parts.db;
+    let wishes = InviteWishes::of(&db.snapshot(), asking.user()).await?;
+    let scene = asking.scene(room).await?;
+    let shown = outside::shown(db, scene.as_ref(), asking.user(), room, row).await?;
+    Ok(outside::is_wanted(&shown, asking.user(), &asking.ignored, &wishes))
+}

@@ -1,0 +1,252 @@
+//! One look at what is new for a connection: positions first, then the windows, then each room as far as it takes to know whether there is anything.
+//!
+//! Owns: the order of reading, what the connection has sent after the answer. Does not own: waiting between looks ([`super::sync`]), the rooms that are put
+//! together while the answer is written ([`super::answer`]).
+//!
+//! Invariants: positions are taken before anything is read, so that what comes in between is told by this answer or by the next one, never by
+//! neither.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use plop_accounts::account_data::AccountDataItem;
+use plop_db::Position;
+use plop_ephemeral::LivePosition;
+use plop_ephemeral::receipts::Receipt;
+use plop_rooms::StoreFault;
+use plop_state_store::RoomNumber;
+use ruma::OwnedRoomId;
+
+use super::beside_rooms::{self, BesideRooms};
+use super::connection::Told;
+use super::connections::Open;
+use super::extensions::{self, ToDevice};
+use super::frame::{self, RoomToTell};
+use super::order;
+use super::request::SlidingError;
+use super::room::{Composed, Composing};
+use super::schema::{MarkRow, SentRoom};
+use super::windows::{Asked, Windows};
+use crate::asking::Asking;
+use crate::response::Events;
+use crate::turns::take_turns;
+
+/// Rooms that are looked at before others get a turn.
+const ROOMS_AT_ONCE: usize = 16;
+
+/// A request that looks.
+pub struct Look<'a> {
+    pub asked: &'a Asked<'a>,
+    pub open: &'a Arc<Open>,
+    /// The answer that the client has come with.
+    pub came_with: &'a MarkRow,
+    /// Where it stood in the stream of typing.
+    pub typing: Option<LivePosition>,
+    /// Where the device stands with its messages, if it asks for them.
+    pub to_device: Option<Position>,
+}
+
+/// What was found.
+pub struct Looked {
+    pub to: Position,
+    pub typing: LivePosition,
+    /// Of each list.
+    pub counts: Vec<u64>,
+    pub composing: Composing,
+    /// The first room that has something new.
+    pub first: Option<(RoomToTell, Composed)>,
+    pub rooms: Vec<RoomToTell>,
+    pub ids: BTreeMap<RoomNumber, OwnedRoomId>,
+    pub to_device: Option<ToDevice>,
+    pub account_data: Events,
+    pub beside: BesideRooms,
+    /// What the connection has sent with the answer.
+    pub told: Told,
+    /// Whether it is to be answered at once.
+    pub is_news: bool,
+}
+
+impl Look<'_> {
+    /// What is new now.
+    pub async fn once(&self, asking: Asking) -> Result<Looked, SlidingError> {
+        let shared = Arc::clone(&asking.shared);
+        let typing = shared.parts.typing.position();
+        let to = shared.changes.now().1;
+        let (connection, came_with) = (&self.open.connection, self.came_with.answer);
+        let since = Some(self.came_with.position).filter(|_| came_with != 0);
+        let sources = order::Sources {
+            memberships: &shared.memberships,
+            changes: &shared.changes,
+            last_events: &shared.last_events,
+        };
+        let order = shared.sliding.orders.of(asking.user(), sources).await?;
+        let direct = shared.sliding.labels.direct(asking.user(), &shared.changes).await?;
+        let windows =
+            Windows::cut(&asking, self.asked, order, Arc::clone(&direct), connection, came_with).await?;
+        let receipts = match since {
+            Some(since) => beside_rooms::moved_receipts(&asking, &windows, since, to).await?,
+            None => BTreeMap::new(),
+        };
+        let read = read_by_user(&receipts, &asking);
+        let sources = frame::Sources {
+            asking: &asking,
+            asked: self.asked,
+            windows: &windows,
+            connection,
+            came_with,
+            to,
+            direct: &direct,
+            read: &read,
+        };
+        let (rooms, is_cut) = frame::frame(&sources).await?;
+        let initial = rooms.iter().filter(|room| room.is_initial()).map(|room| room.room).collect();
+        let (account_data, of_rooms) = self.account_data(&asking, since, to).await?;
+        let ids = self.ids(&asking, &rooms).await?;
+        let sources = beside_rooms::Sources {
+            asking: &asking,
+            asked: self.asked,
+            windows: &windows,
+            connection,
+            came_with,
+            ids: &ids,
+            initial: &initial,
+        };
+        let beside = beside_rooms::beside(&sources, receipts, of_rooms, self.typing).await?;
+        let to_device = self.to_device(&asking, to).await?;
+        let told = self.told(to, &rooms, &beside);
+        let has_messages = to_device.as_ref().is_some_and(|to_device| !to_device.events.is_empty());
+        let is_news =
+            since.is_none() || is_cut || has_messages || !account_data.is_empty() || beside.is_news();
+        let more_ids = shared.ids.of(beside.rooms().into_iter()).await?;
+        let composing = Composing { asking, connection: connection.clone(), since };
+        let mut looked = Looked {
+            to,
+            typing,
+            counts: windows.counts,
+            composing,
+            first: None,
+            rooms,
+            ids: ids.into_iter().chain(more_ids).collect(),
+            to_device,
+            account_data,
+            beside,
+            told,
+            is_news,
+        };
+        looked.find_first().await?;
+        Ok(looked)
+    }
+
+    /// The ids of rooms that are told of or subscribed to.
+    async fn ids(
+        &self,
+        asking: &Asking,
+        rooms: &[RoomToTell],
+    ) -> Result<BTreeMap<RoomNumber, OwnedRoomId>, StoreFault> {
+        let rooms = rooms.iter().map(|room| room.room);
+        let all = rooms.chain(self.asked.subscriptions.keys().copied());
+        Ok(asking.shared.ids.of(all).await?)
+    }
+
+    async fn account_data(
+        &self,
+        asking: &Asking,
+        since: Option<Position>,
+        to: Position,
+    ) -> Result<(Events, BTreeMap<RoomNumber, Vec<AccountDataItem>>), StoreFault> {
+        let is_wanted = self.asked.request.extensions.account_data.is_some();
+        let told_to = self.came_with.account_data;
+        let mut global = Events::new();
+        let mut rooms = BTreeMap::new();
+        if let Some(since) = since {
+            let changed = extensions::account_data(asking, Some(since), to).await?;
+            rooms = changed.rooms;
+            if told_to == Some(since) && is_wanted {
+                global = changed.global;
+            }
+        }
+        if is_wanted && (since.is_none() || told_to != since) {
+            global = extensions::account_data(asking, told_to, to).await?.global;
+        }
+        Ok((global, rooms))
+    }
+
+    async fn to_device(&self, asking: &Asking, to: Position) -> Result<Option<ToDevice>, StoreFault> {
+        match (&self.asked.request.extensions.to_device, self.to_device) {
+            (Some(request), Some(since)) => {
+                Ok(Some(extensions::to_device(asking, request, since, to).await?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What the connection has sent after the answer.
+    fn told(&self, to: Position, rooms: &[RoomToTell], beside: &BesideRooms) -> Told {
+        let connection = &self.open.connection;
+        let mut sent: BTreeMap<RoomNumber, SentRoom> =
+            rooms.iter().map(|room| (room.room, room.after(to))).collect();
+        let mut set = |room: &RoomNumber, flag: &dyn Fn(&mut SentRoom)| {
+            let before = connection.sent(*room, self.came_with.answer);
+            let Some(mut after) = sent.get(room).or(before).cloned() else { return };
+            flag(&mut after);
+            if before != Some(&after) {
+                sent.insert(*room, after);
+            }
+        };
+        beside.receipts.keys().for_each(|room| set(room, &|sent| sent.receipts = true));
+        beside.owed_receipts.iter().for_each(|room| set(room, &|sent| sent.receipts = false));
+        beside.account_data.keys().for_each(|room| set(room, &|sent| sent.account_data = true));
+        beside.owed_account_data.iter().for_each(|room| set(room, &|sent| sent.account_data = false));
+        let account_data = match self.asked.request.extensions.account_data {
+            Some(_) => Some(to),
+            None => self.came_with.account_data,
+        };
+        let mut wishes = BTreeMap::new();
+        for room in rooms {
+            wishes.entry(room.wanted.wishes).or_insert_with(|| room.wanted.config.state.clone());
+        }
+        Told { rooms: sent.into_iter().collect(), wishes: wishes.into_values().collect(), account_data }
+    }
+}
+
+impl Looked {
+    /// Leaves out all that was found.
+    pub fn say_nothing(&mut self) {
+        self.first = None;
+        self.rooms.clear();
+        self.to_device = None;
+        self.account_data.clear();
+        self.beside = BesideRooms::default();
+        self.is_news = false;
+    }
+
+    /// Finds the first room that has something new, unless it is known that there is something. Those before it have nothing.
+    async fn find_first(&mut self) -> Result<(), StoreFault> {
+        if !self.rooms.is_empty() {
+            let asking = &mut self.composing.asking;
+            let parts = &asking.shared.parts;
+            asking.notified = Some(parts.unread.notified_user(&parts.db.snapshot(), &asking.user).await?);
+        }
+        if self.is_news || self.rooms.iter().any(RoomToTell::is_news) {
+            self.is_news = true;
+            return Ok(());
+        }
+        let mut rooms = std::mem::take(&mut self.rooms).into_iter();
+        for (index, room) in rooms.by_ref().enumerate() {
+            take_turns(index, ROOMS_AT_ONCE).await;
+            if let Some(composed) = self.composing.room(&room).await? {
+                self.first = Some((room, composed));
+                break;
+            }
+        }
+        self.rooms = rooms.collect();
+        self.is_news = self.first.is_some();
+        Ok(())
+    }
+}
+
+/// The rooms in which the user has read further.
+fn read_by_user(receipts: &BTreeMap<RoomNumber, Vec<Receipt>>, asking: &Asking) -> BTreeSet<RoomNumber> {
+    let is_own = |moved: &[Receipt]| moved.iter().any(|receipt| receipt.user == asking.user);
+    receipts.iter().filter(|(_, moved)| is_own(moved)).map(|(room, _)| *room).collect()
+}

@@ -1,0 +1,197 @@
+//! The request: its connection, and the loop in which it waits.
+//!
+//! Owns: when an answer is given, and which positions can be gone on from. Does not own: what is in it ([`super::look`]).
+//!
+//! Invariants: a request that begins after a write was acknowledged answers with it. One that finds nothing waits, and in the end gets the position that it came
+//! with: nothing is written then. The connection has the answer before it is sent, so whoever comes with its position is understood.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plop_base::Actor;
+use plop_db::Position;
+use plop_ephemeral::LivePosition;
+use plop_rooms::StoreFault;
+use plop_state_store::RoomNumber;
+use ruma::{OwnedRoomId, UserId};
+
+use super::answer::SlidingAnswer;
+use super::connections::Open;
+use super::extensions;
+use super::look::{Look, Looked};
+use super::pos::Pos;
+use super::request::{RoomConfig, SlidingError, SlidingRequest};
+use super::schema::MarkRow;
+use super::windows::Asked;
+use crate::asking::Asking;
+use crate::request::{MAX_TIMEOUT, StateAt};
+use crate::sent_members::{AnswerNumber, Sending};
+use crate::shared::{Parts, Shared};
+use crate::sync::{Syncing, syncing_user};
+use crate::waiters::Waiter;
+
+/// A request with its connection.
+struct Request<'a> {
+    shared: &'a Arc<Shared>,
+    actor: &'a Actor,
+    user: &'a UserId,
+    asked: Asked<'a>,
+    open: Arc<Open>,
+    /// The position that the client has come with, and its answer.
+    pos: Option<Pos>,
+    came_with: MarkRow,
+    sending: Sending,
+    to_device: Option<Position>,
+}
+
+impl Syncing {
+    /// What is new for a connection since its position; waits for something if there is nothing.
+    pub async fn sliding_sync(
+        &self,
+        actor: &Actor,
+        request: &SlidingRequest,
+    ) -> Result<SlidingAnswer, SlidingError> {
+        let user = syncing_user(actor).map_err(|_| SlidingError::NoUser)?;
+        let shared = self.shared();
+        let (open, pos, came_with) = connection(shared, actor, user, request).await?;
+        // The user is there as long as the request is.
+        let _present = shared.parts.presence.connect(actor, user, request.set_presence.0).await?;
+        let process = shared.parts.typing.position().start;
+        let members = pos.as_ref().and_then(|pos| pos.members_of(process));
+        let id = Some(open.connection.row.id);
+        let sending = shared.sent_members.sending(user, actor.device_id(), id, members);
+        let asked = Asked { request, subscriptions: subscriptions(shared, request).await? };
+        let mut request =
+            Request { shared, actor, user, asked, open, pos, came_with, sending, to_device: None };
+        if let Some(to_device) = &request.asked.request.extensions.to_device {
+            request.to_device = Some(extensions::acknowledge(&request.asking().await?, to_device).await?);
+        }
+        request.answer().await
+    }
+
+    /// Deletes what is kept of connections that nobody will use. To be run now and then, before the list of devices that are gone is worked off.
+    pub async fn sweep(&self) -> Result<(), StoreFault> {
+        self.shared().sliding.connections.sweep().await
+    }
+}
+
+/// The connection of a request, and the answer that it goes on from.
+async fn connection(
+    shared: &Shared,
+    actor: &Actor,
+    user: &UserId,
+    request: &SlidingRequest,
+) -> Result<(Arc<Open>, Option<Pos>, MarkRow), SlidingError> {
+    let connections = &shared.sliding.connections;
+    let Some(pos) = request.pos.as_deref().filter(|pos| !pos.is_empty()) else {
+        let open = connections.begin(actor, user, &request.connection).await?;
+        let mark = open.connection.row.current.clone();
+        return Ok((open, None, mark));
+    };
+    let pos: Pos = pos.parse().map_err(|_| SlidingError::UnknownPos)?;
+    let published = shared.changes.now().1;
+    if pos.database != shared.parts.db.identity() || pos.position > published {
+        return Err(SlidingError::UnknownPos);
+    }
+    let open = connections.find(actor, user, &request.connection, pos.connection).await?;
+    let mark = open.connection.mark(pos.answer).filter(|mark| mark.position == pos.position);
+    let mark = mark.cloned().ok_or(SlidingError::UnknownPos)?;
+    Ok((open, Some(pos), mark))
+}
+
+/// Rooms that are subscribed to, those that this server knows.
+async fn subscriptions<'r>(
+    shared: &Shared,
+    request: &'r SlidingRequest,
+) -> Result<BTreeMap<RoomNumber, &'r RoomConfig>, StoreFault> {
+    if request.subscriptions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids: Vec<OwnedRoomId> = request.subscriptions.iter().map(|(id, _)| id.clone()).collect();
+    let numbers = shared.ids.numbers(&ids).await?;
+    let configs = request.subscriptions.iter().map(|(_, config)| config);
+    Ok(numbers.into_iter().zip(configs).filter_map(|(number, config)| Some((number?, config))).collect())
+}
+
+impl Request<'_> {
+    async fn answer(&self) -> Result<SlidingAnswer, SlidingError> {
+        let Parts { clock, tasks, .. } = &self.shared.parts;
+        let timeout = self.asked.request.timeout.min(MAX_TIMEOUT);
+        // A new connection is answered at once.
+        let timeout = if self.pos.is_some() { timeout } else { Duration::ZERO };
+        let deadline = clock.monotonic().saturating_add(timeout);
+        // Entered before the first look: what comes after it wakes.
+        let connection = Some(self.open.connection.row.id);
+        let waiter = (!timeout.is_zero())
+            .then(|| self.shared.waiters.enter(self.user, self.actor.device_id(), connection));
+        loop {
+            let mut looked = self.look().once(self.asking().await?).await?;
+            if waiter.as_ref().is_some_and(Waiter::has_ended) {
+                // The newer request tells it. Were it told here too, that one's answer would be given up.
+                looked.say_nothing();
+                return self.finish(looked).await;
+            }
+            let left = deadline.saturating_sub(clock.monotonic());
+            let Some(waiter) = waiter.as_ref().filter(|_| !looked.is_news && !left.is_zero()) else {
+                return self.finish(looked).await;
+            };
+            if tasks.is_stopping() {
+                return self.finish(looked).await;
+            }
+            tokio::select! {
+                // Each of them leads to another look, and that to the end where its time has come.
+                _ = clock.timeout(left, waiter.woken()) => {}
+                _ = tasks.shutdown_requested() => {}
+            }
+        }
+    }
+
+    fn look(&self) -> Look<'_> {
+        Look {
+            asked: &self.asked,
+            open: &self.open,
+            came_with: &self.came_with,
+            typing: self.pos.map(|pos| pos.typing),
+            to_device: self.to_device,
+        }
+    }
+
+    async fn asking(&self) -> Result<Asking, StoreFault> {
+        Ok(Asking {
+            shared: Arc::clone(self.shared),
+            actor: self.actor.clone(),
+            user: self.user.to_owned(),
+            filter: Arc::clone(self.shared.filters.everything()),
+            state_at: StateAt::End,
+            ignored: self.shared.ignored.of(self.user, &self.shared.changes).await?,
+            sending: Some(self.sending.clone()),
+            notified: None,
+        })
+    }
+
+    /// Ends with what was found: where that is nothing, the client stays where it is.
+    async fn finish(&self, mut looked: Looked) -> Result<SlidingAnswer, SlidingError> {
+        if let Some(pos) = self.pos.filter(|_| !looked.is_news) {
+            return Ok(SlidingAnswer::new(pos.to_string(), self.asked.request, looked));
+        }
+        let told = std::mem::take(&mut looked.told);
+        let connections = &self.shared.sliding.connections;
+        let open = connections.answer(&self.open, &self.came_with, looked.to, told).await?;
+        let pos = self.pos_of(&open, looked.typing);
+        Ok(SlidingAnswer::new(pos.to_string(), self.asked.request, looked))
+    }
+
+    fn pos_of(&self, open: &Open, typing: LivePosition) -> Pos {
+        let row = &open.connection.row;
+        let members: AnswerNumber = self.sending.number();
+        Pos {
+            database: self.shared.parts.db.identity(),
+            connection: row.id,
+            answer: row.current.answer,
+            position: row.current.position,
+            typing,
+            members,
+        }
+    }
+}

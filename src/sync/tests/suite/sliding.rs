@@ -1,0 +1,11 @@
+//! Sliding sync.
+
+mod bed;
+mod beside;
+mod connections;
+mod departures;
+mod required;
+mod rooms;
+mod schema;
+mod waiting;
+mod windows;
