@@ -6,8 +6,9 @@ use plop_db::{Keyspace, Reference, ReferenceCheck};
 use ruma::OwnedUserId;
 
 use crate::schema::{
-    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceTokens, Devices,
-    Filters, LastSeen, Profiles, RefreshTokens, TokenKind, Users,
+    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceListChanges,
+    DeviceLists, DeviceTokens, Devices, Filters, LastSeen, ListedDevices, Profiles, RefreshTokens, TokenKind,
+    Users,
 };
 
 /// The checks of this crate's rows.
@@ -34,9 +35,22 @@ fn owned<K: Keyspace<Key: std::fmt::Debug>>(
     Box::new(Reference::<K, Users> { name, names: owner, agrees: |_, (_, user)| user.deactivated.is_none() })
 }
 
-/// Where a device was seen and what it may do goes with it.
+/// Where a device was seen, what it may do and that others know of it goes with it.
 fn devices() -> Vec<Box<dyn ReferenceCheck>> {
     vec![
+        Box::new(Reference::<ListedDevices, Devices> {
+            name: "devices on lists",
+            names: |key, _| vec![key.clone()],
+            agrees: |(_, since), (_, device)| device.since == *since,
+        }),
+        Box::new(Reference::<DeviceListChanges, DeviceLists> {
+            name: "changes of device lists",
+            names: |(_, user), ()| vec![user.clone()],
+            agrees: |((changed, _), ()), (_, last)| changed == last,
+        }),
+        Box::new(Reference::<DeviceLists, DeviceListChanges>::exists("device lists", |user, last| {
+            vec![(*last, user.clone())]
+        })),
         Box::new(Reference::<LastSeen, Devices>::exists("devices last seen", |key, _| vec![key.clone()])),
         Box::new(Reference::<DeviceTokens, Devices>::exists("tokens of devices", |(user, device, _), _| {
             vec![(user.clone(), device.clone())]

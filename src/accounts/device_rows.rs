@@ -1,7 +1,7 @@
 //! The rows of a user's devices: how many there may be, and how they go.
 //!
 //! Invariants: a user has at most [`MAX_DEVICES`], so what is done to all of them is one batch that fits; a device goes with its tokens and its
-//! sighting, in one batch, which puts it on the list of those that ended.
+//! sighting, in one batch, which puts it on the list of those that ended, and tells those who had it on theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,7 @@ use plop_base::UnixMillis;
 use plop_db::{Batch, KeyRange, Position, ReadError, Snapshot};
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 
+use crate::device_lists::{change_device_list, unlist_devices};
 use crate::ended_devices::note_ended_device;
 use crate::rows::all_rows;
 use crate::schema::{DeviceRow, DeviceTokens, Devices, LastSeen};
@@ -89,6 +90,9 @@ async fn delete_present(
         batch.delete::<Devices>(&key);
         batch.delete::<LastSeen>(&key);
         note_ended_device(batch, now, key, *since);
+    }
+    if unlist_devices(snapshot, batch, user, gone.keys()).await? {
+        change_device_list(snapshot, batch, user).await?;
     }
     Ok(ended)
 }

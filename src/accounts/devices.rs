@@ -4,16 +4,17 @@
 //! made later under the same id has another `since`.
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, KeyRange};
-use ruma::{DeviceId, OwnedDeviceId, UserId};
+use plop_db::{Batch, KeyRange, ReadError, Snapshot};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, own_account};
+use crate::device_lists::change_device_list;
 pub use crate::device_rows::MAX_DEVICES;
 use crate::device_rows::{Which, delete_rows, make_room, new_device};
 use crate::error::StoreError;
 use crate::rows::all_rows;
-use crate::schema::{DeviceRow, Devices, LastSeen, LastSeenRow, Users};
+use crate::schema::{DeviceRow, Devices, LastSeen, LastSeenRow, ListedDevices, Users};
 use crate::sessions::{DeviceRejected, check_device_name};
 
 /// Most devices that one request deletes.
@@ -100,7 +101,12 @@ impl Accounts {
         batch.expect::<Devices>(&key, existing.as_ref());
         let (row, update) = match existing {
             Some(row) if display_name.is_none() => (row, DeviceUpdate::Updated),
-            Some(row) => (DeviceRow { display_name, ..row }, DeviceUpdate::Updated),
+            Some(row) => {
+                if row.display_name != display_name {
+                    renamed(&snapshot, &mut batch, &key).await.map_err(StoreError::from)?;
+                }
+                (DeviceRow { display_name, ..row }, DeviceUpdate::Updated)
+            }
             None => match actor {
                 Actor::AppService { .. } => {
                     let user = self.active_user(&snapshot, &key.0).await.map_err(StoreError::from)?;
@@ -163,6 +169,18 @@ impl Accounts {
         }
         Ok(gone)
     }
+}
+
+/// Others who have the device on their list see its name.
+async fn renamed(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    key: &(OwnedUserId, OwnedDeviceId),
+) -> Result<(), ReadError> {
+    if snapshot.get::<ListedDevices>(key).await?.is_some() {
+        change_device_list(snapshot, batch, &key.0).await?;
+    }
+    Ok(())
 }
 
 fn shown(id: OwnedDeviceId, row: DeviceRow, seen: Option<LastSeenRow>) -> Device {

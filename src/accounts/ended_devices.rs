@@ -1,6 +1,6 @@
 //! Devices that are gone, until what other parts kept for them is gone, too.
 //!
-//! Owns: the list of them. Does not own: what was kept for a device, whose owner strikes it off.
+//! Owns: the list of them, which is a stream, too: who keeps something of a device in memory is told. Does not own: what was kept for a device, whose owner strikes it off.
 //!
 //! Invariants: a device is on the list from the batch of its deletion on, so no crash loses one, under what tells it from a later device of its id. It comes
 //! up [`UNDER_WAY`] after its end, when what was on the way to it has arrived: so one look finds all.
@@ -33,7 +33,8 @@ pub(crate) fn note_ended_device(
     (user, device): (OwnedUserId, OwnedDeviceId),
     since: Position,
 ) {
-    batch.put::<EndedDevices>(&(now.plus(UNDER_WAY), user, device, since), &());
+    let owner = (user.clone(), device.clone());
+    batch.append::<EndedDevices>(&owner, &(now.plus(UNDER_WAY), user, device, since), &());
 }
 
 /// Devices that have come up, those that ended first first, at most `limit`.

@@ -19,6 +19,7 @@ pub mod attempts;
 mod authority;
 pub mod check;
 pub mod deactivation;
+pub mod device_lists;
 mod device_rows;
 pub mod devices;
 pub mod ended_accounts;

@@ -69,7 +69,20 @@ plop_db::keyspaces! {
     /// Devices that are gone and for which something may be kept still, by the time when that is looked for: the time, the user, the device, when it was
     /// made. Written when a device is deleted; read by those who keep something for devices (to-device messages), and deleted by them when that
     /// is gone. Redactions do not touch it.
-    pub EndedDevices = 73 "ended_devices" Queue { (UnixMillis, OwnedUserId, OwnedDeviceId, Position) => () }
+    pub EndedDevices = 73 "ended_devices" Queue
+        { (UnixMillis, OwnedUserId, OwnedDeviceId, Position) => () } stream (OwnedUserId, OwnedDeviceId)
+
+    /// When whose device list changed last: where the user stands in `device_list_changes`. Written and read with it. Redactions do not touch it.
+    /// The row of an account that ended stays: others are told of the end.
+    pub DeviceLists = 145 "device_lists" Point { OwnedUserId => Position }
+
+    /// The users whose device lists changed, in the order of the changes: one row for each user, moved to its newest position. Written when a
+    /// device with identity keys ends or gets another name, and with published keys (e2ee); read by sync. Never deleted. Redactions do not touch it.
+    pub DeviceListChanges = 146 "device_list_changes" Scan { (Position, OwnedUserId) => () } stream OwnedUserId
+
+    /// Devices whose identity keys are published, so that others have them on their lists. The value says when the device was made. Written with
+    /// the keys (e2ee); read when the device changes; deleted with the device. Redactions do not touch it.
+    pub ListedDevices = 147 "listed_devices" Point { (OwnedUserId, OwnedDeviceId) => Position }
 
     /// Accounts that have ended and for which something may be kept still. Written when an account is deactivated; read by those who keep something for
     /// users (key backups), and deleted by them when that is gone. Redactions do not touch it.

@@ -37,6 +37,7 @@ pub enum UiaOperation {
     DeleteDevice(OwnedDeviceId),
     DeleteDevices,
     MakeLoginToken,
+    ReplaceCrossSigningKeys,
 }
 
 /// Whom a session belongs to.

@@ -8,6 +8,7 @@ use axum::extract::FromRef;
 use plop_accounts::Accounts;
 use plop_base::Clock;
 use plop_e2ee::backup::KeyBackups;
+use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
 use plop_rooms::Rooms;
@@ -27,6 +28,7 @@ pub struct Api {
     pub presence: Arc<Presence>,
     pub to_device: ToDevice,
     pub key_backups: KeyBackups,
+    pub keys: Keys,
     pub sync: Syncing,
     pub clock: Clock,
     pub bodies: Bodies,

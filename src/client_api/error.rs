@@ -55,6 +55,13 @@ impl ApiError {
         Self::bad_request(ErrorKind::MissingParam, message)
     }
 
+    /// `M_INVALID_SIGNATURE`, which ruma has no variant for, only for what it reads.
+    pub fn invalid_signature(message: impl Display) -> Self {
+        let code = serde_json::json!({ "errcode": "M_INVALID_SIGNATURE", "error": "" });
+        let kind = serde_json::from_value::<StandardErrorBody>(code).map(|body| body.kind);
+        Self::bad_request(kind.unwrap_or(ErrorKind::Unknown), message)
+    }
+
     pub fn too_large(message: impl Display) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::TooLarge, message)
     }

@@ -6,6 +6,7 @@ mod accounts;
 mod backup;
 mod ephemeral;
 mod json;
+mod keys;
 mod reading;
 mod rooms;
 mod store;

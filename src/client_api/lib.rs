@@ -23,6 +23,7 @@ mod errors;
 mod events;
 pub mod extract;
 pub mod kept;
+mod keys;
 mod parts;
 mod presence;
 mod profile;
@@ -62,6 +63,7 @@ pub fn table() -> Routes {
         .and(ephemeral::routes())
         .and(to_device::routes())
         .and(room_keys::routes())
+        .and(keys::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

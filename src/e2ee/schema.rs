@@ -2,16 +2,20 @@
 //!
 //! Owns: the declarations, and nothing that reads or writes them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plop_base::UnixMillis;
 use plop_db::codec::Tail;
-use plop_db::{Counter, Position, record};
+use plop_db::{Counter, Position, record, tags};
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 /// Whose messages: the user, the device, and when the device was made (`since` in its row), which tells it from an earlier device of
 /// that id.
 pub type Inbox = (OwnedUserId, OwnedDeviceId, Position);
+
+/// A device and its time, as in [`Inbox`], an algorithm and the identifier of a key.
+pub type OneTimeKeyId = (OwnedUserId, OwnedDeviceId, Position, String, String);
 
 /// The user, the device, the type, the transaction id.
 pub type Transaction = (OwnedUserId, Option<OwnedDeviceId>, String, String);
@@ -42,6 +46,49 @@ plop_db::keyspaces! {
     /// Inboxes that hold so much that the oldest messages go. Written with a message that an inbox takes when it holds so much; read by the sweep, and
     /// deleted when that is done. Redactions do not touch it.
     pub FullInboxes = 144 "full_inboxes" Queue { Inbox => () }
+
+    /// The identity keys of a device. Written by uploads; read by queries and whoever checks signatures; deleted by the sweep some minutes after the
+    /// device ended. Redactions do not touch it. While the device is there, it is in `listed_devices`.
+    pub DeviceKeys = 148 "device_keys" Scan { Inbox => DeviceKeysRow }
+
+    /// The one-time keys of a device: those that can be claimed, and of the last ones that were claimed what tells a repeated upload from a
+    /// new key. Written by uploads and claims; read by both; deleted when too many others have been claimed since, with the identity key that signed
+    /// them, and by the sweep some minutes after the device ended. Redactions do not touch it.
+    pub OneTimeKeys = 149 "one_time_keys" Scan { OneTimeKeyId => OneTimeKeyRow }
+
+    /// The keys that can be claimed, in the order of their uploads: a device and its time, the algorithm, the position, the key's identifier. Written and
+    /// deleted with `one_time_keys`; read by claims. Redactions do not touch it.
+    pub OneTimeKeyOrder = 150 "one_time_key_order" Queue
+        { (OwnedUserId, OwnedDeviceId, Position, String, Position, String) => () }
+
+    /// The keys that have been claimed, in the order of their claims: a device and its time, the position, the algorithm, the key's identifier. Written and
+    /// deleted with `one_time_keys`; read by claims. Redactions do not touch it.
+    pub ClaimedKeys = 151 "claimed_keys" Queue
+        { (OwnedUserId, OwnedDeviceId, Position, Position, String, String) => () }
+
+    /// The fallback keys of a device, one for each algorithm. Written by uploads and claims; read by both; deleted with the identity key that
+    /// signed them, and by the sweep some minutes after the device ended. Redactions do not touch it.
+    pub FallbackKeys = 152 "fallback_keys" Scan { (OwnedUserId, OwnedDeviceId, Position, String) => FallbackKeyRow }
+
+    /// How many one-time keys a device has left, and what else it needs to know of them. Written with every change of them, each of which expects the
+    /// one before; read by the device's sync; deleted by the sweep some minutes after the device ended. Redactions do not touch it.
+    pub KeyCounts = 153 "key_counts" Point { Inbox => KeyCountsRow } stream (OwnedUserId, OwnedDeviceId)
+
+    /// The cross-signing keys of a user. Written by uploads; read by queries and whoever checks signatures; deleted by the sweep some minutes after
+    /// the last device of an account that ended. Redactions do not touch it. Without a master key there are no others.
+    pub CrossSigningKeys = 154 "cross_signing_keys" Point { (OwnedUserId, KeyUsage) => CrossSigningKeyRow }
+
+    /// Signatures of devices on the master key of their user. Written by uploads; read by queries; deleted like `device_keys`. Redactions do not touch
+    /// it. One on a master key that was replaced stays, and is shown to nobody.
+    pub MasterKeySignatures = 155 "master_key_signatures" Scan { Inbox => MasterKeySignatureRow }
+
+    /// Signatures of users on the master keys of others: who signed, whose key. Written by uploads; read by queries of who signed; deleted like
+    /// `cross_signing_keys`. Redactions do not touch it. One with or on a key that was replaced stays, and is shown to nobody.
+    pub UserSignatures = 156 "user_signatures" Scan { (OwnedUserId, OwnedUserId) => UserSignatureRow }
+
+    /// Whose keys look different to a user, and to nobody else, because the user signed them: one row for each, moved to its newest position. Written
+    /// and deleted with `user_signatures`; read by sync. Redactions do not touch it.
+    pub SignatureChanges = 157 "signature_changes" Scan { (OwnedUserId, Position) => OwnedUserId } stream OwnedUserId
 }
 
 record! {
@@ -58,5 +105,109 @@ record! {
         pub at: UnixMillis,
         /// Where it was committed: above `since` of the device that asked.
         pub position: Position,
+    }
+}
+
+tags! {
+    /// What a cross-signing key signs.
+    pub enum KeyUsage {
+        /// The two others.
+        Master = 1,
+        /// The user's devices.
+        SelfSigning = 2,
+        /// Master keys of other users.
+        UserSigning = 3,
+    }
+}
+
+record! {
+    /// The identity keys of a device.
+    pub struct DeviceKeysRow = 1 {
+        /// The ed25519 key, in base64.
+        pub signing_key: String,
+        /// By that key. Clients believe no keys without.
+        pub signature: Option<String>,
+        /// By the user's self-signing key, when that was the one that is named.
+        pub self_signature: Option<SignatureRow>,
+        /// As canonical JSON, without `signatures` and `unsigned`: what is signed.
+        pub keys: Tail<Arc<str>>,
+    }
+}
+
+record! {
+    /// A signature, and the key that made it, in base64.
+    pub struct SignatureRow = 1 {
+        pub key: String,
+        pub signature: String,
+    }
+}
+
+record! {
+    /// A one-time key.
+    pub struct OneTimeKeyRow = 1 {
+        /// When it was uploaded; once it was claimed, when that was.
+        pub position: Position,
+        pub is_claimed: bool,
+        /// A hash of its JSON.
+        pub hash: [u8; 16],
+        /// Canonical JSON; nothing once it was claimed.
+        pub key: Tail<Arc<str>>,
+    }
+}
+
+record! {
+    /// A fallback key.
+    pub struct FallbackKeyRow = 1 {
+        pub id: String,
+        /// It has been handed out.
+        pub is_used: bool,
+        /// Canonical JSON.
+        pub key: Tail<Arc<str>>,
+    }
+}
+
+record! {
+    /// What a device is told of its keys.
+    pub struct KeyCountsRow = 1 {
+        /// When that changed last.
+        pub position: Position,
+        /// One-time keys that can be claimed, by algorithm.
+        pub one_time: BTreeMap<String, u64>,
+        /// Algorithms of fallback keys that have not been handed out.
+        pub unused_fallback: BTreeSet<String>,
+        /// Keys that were claimed and of which something is kept.
+        pub claimed: u64,
+    }
+}
+
+record! {
+    /// A cross-signing key.
+    pub struct CrossSigningKeyRow = 1 {
+        /// The ed25519 key, in base64.
+        pub public: String,
+        /// By the master key; none on the master key itself.
+        pub signature: Option<SignatureRow>,
+        /// As canonical JSON, without `signatures` and `unsigned`: what is signed.
+        pub key: Tail<Arc<str>>,
+    }
+}
+
+record! {
+    /// The signature of a device on a master key.
+    pub struct MasterKeySignatureRow = 1 {
+        /// The master key, in base64.
+        pub master: String,
+        pub signature: String,
+    }
+}
+
+record! {
+    /// The signature of a user on a master key.
+    pub struct UserSignatureRow = 1 {
+        /// Its place in `signature_changes`.
+        pub position: Position,
+        /// The master key, in base64.
+        pub master: String,
+        pub by: SignatureRow,
     }
 }

@@ -18,6 +18,7 @@ use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
 use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
 use plop_e2ee::backup::KeyBackups;
+use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_rooms::identity::{self, IdentityError};
@@ -38,6 +39,7 @@ pub struct Domain {
     pub rooms: Rooms,
     pub to_device: ToDevice,
     pub key_backups: KeyBackups,
+    pub keys: Keys,
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
@@ -77,8 +79,14 @@ impl Domain {
         let rooms = Rooms::open(db.clone(), state, key, clock.clone(), random.clone(), &of_rooms).await?;
         let to_device = ToDevice::new(db.clone(), clock.clone(), server.clone());
         let key_backups = KeyBackups::new(db.clone());
-        let accounts =
-            Accounts::new(db.clone(), clock.clone(), random.clone(), server, account_parameters(config))?;
+        let accounts = Accounts::new(
+            db.clone(),
+            clock.clone(),
+            random.clone(),
+            server.clone(),
+            account_parameters(config),
+        )?;
+        let keys = Keys::new(db.clone(), accounts.clone(), server);
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
         let typing = Arc::new(Typing::new(clock.clone(), start));
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
@@ -94,7 +102,7 @@ impl Domain {
             unread: Unread::new(rooms.clone(), UNREAD_CACHE_BYTES),
         });
         let receipts = Arc::new(Receipts::new(db.clone()));
-        Ok(Self { accounts, rooms, to_device, key_backups, receipts, typing, presence, sync })
+        Ok(Self { accounts, rooms, to_device, key_backups, keys, receipts, typing, presence, sync })
     }
 
     /// Makes the database this server's. To be called when nothing refuses the start any more.
@@ -120,6 +128,7 @@ impl Domain {
             presence: Arc::clone(&self.presence),
             to_device: self.to_device.clone(),
             key_backups: self.key_backups.clone(),
+            keys: self.keys.clone(),
             sync: self.sync.clone(),
             clock: clock.clone(),
             bodies: Bodies::new(body_limits(config), clock),

@@ -8,20 +8,25 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use plop_accounts::schema::AccountDataChanges;
+use plop_accounts::schema::{AccountDataChanges, DeviceListChanges, EndedDevices};
 use plop_base::changes::ChangeLog;
 use plop_db::{Db, Notice, Position, Publication};
+use plop_e2ee::schema::{KeyCounts, SignatureChanges};
 use plop_ephemeral::schema::{PrivateReceiptChanges, ReceiptChanges};
 use plop_rooms::schema::{Timeline, UserRooms};
 use plop_state_store::RoomNumber;
-use ruma::{OwnedServerName, OwnedUserId, UserId};
+use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId, UserId};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
+
+use crate::member_moves::MemberMoves;
 
 /// Rooms of a stream that are remembered.
 const MAX_ROOMS: usize = 100_000;
 /// Users of a stream that are remembered.
 const MAX_USERS: usize = 100_000;
+/// Members of rooms who came or left and are remembered; some 40 MB.
+const MAX_MOVES: usize = 200_000;
 
 /// The last change of each subject of a stream of the database.
 pub type Log<K> = ChangeLog<K, Position>;
@@ -35,6 +40,11 @@ pub struct Logs {
     pub rooms_of_users: Log<(OwnedUserId, RoomNumber)>,
     pub account_data: Log<OwnedUserId>,
     pub private_receipts: Log<OwnedUserId>,
+    pub device_lists: Log<OwnedUserId>,
+    /// Who signed.
+    pub signatures: Log<OwnedUserId>,
+    /// Devices whose keys were claimed or uploaded, or that ended: a later one of that name has keys of its own.
+    pub key_counts: Log<(OwnedUserId, OwnedDeviceId)>,
 }
 
 impl Logs {
@@ -58,6 +68,9 @@ impl Logs {
             rooms_of_users: ChangeLog::new(floor, MAX_USERS),
             account_data: ChangeLog::new(floor, MAX_USERS),
             private_receipts: ChangeLog::new(floor, MAX_USERS),
+            device_lists: ChangeLog::new(floor, MAX_USERS),
+            signatures: ChangeLog::new(floor, MAX_USERS),
+            key_counts: ChangeLog::new(floor, MAX_USERS),
         }
     }
 }
@@ -71,6 +84,8 @@ pub struct Changes {
     /// Publications were missed before the next one.
     lagged: bool,
     pub logs: Logs,
+    /// Of all users, also those of other servers.
+    pub moves: MemberMoves,
 }
 
 impl Changes {
@@ -79,7 +94,8 @@ impl Changes {
         // Subscribed first: what is published in between is in both.
         let publications = db.subscribe();
         let reached = db.published();
-        Self { server, publications, reached, lagged: false, logs: Logs::new(reached) }
+        let moves = MemberMoves::new(reached, MAX_MOVES);
+        Self { server, publications, reached, lagged: false, logs: Logs::new(reached), moves }
     }
 
     /// Takes in what was published since: every write that was acknowledged before the call.
@@ -99,6 +115,7 @@ impl Changes {
         self.reached = position.max(self.reached);
         if std::mem::take(&mut self.lagged) {
             self.logs = Logs::new(position);
+            self.moves = MemberMoves::new(position, MAX_MOVES);
         }
         for notice in &publication.notices {
             self.note(notice, position);
@@ -116,10 +133,25 @@ impl Changes {
                 self.logs.memberships.record(&row.0, position);
                 self.logs.rooms_of_users.record(&row, position);
             }
+            self.moves.record(row.1, row.0, position);
         } else if let Some(user) = notice.subject::<AccountDataChanges>() {
             self.logs.account_data.record(&user, position);
         } else if let Some(user) = notice.subject::<PrivateReceiptChanges>() {
             self.logs.private_receipts.record(&user, position);
+        } else {
+            self.note_keys(notice, position);
+        }
+    }
+
+    fn note_keys(&mut self, notice: &Notice, position: Position) {
+        if let Some(user) = notice.subject::<DeviceListChanges>() {
+            self.logs.device_lists.record(&user, position);
+        } else if let Some(user) = notice.subject::<SignatureChanges>() {
+            self.logs.signatures.record(&user, position);
+        } else if let Some(device) =
+            notice.subject::<KeyCounts>().or_else(|| notice.subject::<EndedDevices>())
+        {
+            self.logs.key_counts.record(&device, position);
         }
     }
 }
@@ -131,6 +163,8 @@ pub fn user_of(notice: &Notice) -> Option<OwnedUserId> {
         .map(|(user, _)| user)
         .or_else(|| notice.subject::<AccountDataChanges>())
         .or_else(|| notice.subject::<PrivateReceiptChanges>())
+        .or_else(|| notice.subject::<SignatureChanges>())
+        .or_else(|| notice.subject::<KeyCounts>().map(|(user, _)| user))
 }
 
 /// [`Changes`] that many look at.

@@ -76,7 +76,7 @@ pub async fn since(shared: &Shared, span: Since<'_>, rooms: &UserRoomSet) -> Res
     let Since { user, token, to, .. } = span;
     let since = token.position;
     let mut news = News::default();
-    for room in changed(shared, rooms, since, |logs| &logs.events, &shared.last_events).await? {
+    for room in rooms_with_events(shared, rooms, since).await? {
         news.rooms.entry(room).or_default().events = true;
     }
     for room in changed(shared, rooms, since, |logs| &logs.receipts, &shared.last_receipts).await? {
@@ -113,6 +113,15 @@ pub async fn since(shared: &Shared, span: Since<'_>, rooms: &UserRoomSet) -> Res
             presence::changed(&shared.presence_rooms, shared.sources(), token.presence, reader).await?;
     }
     Ok(news)
+}
+
+/// The joined rooms that have new events.
+pub async fn rooms_with_events(
+    shared: &Shared,
+    rooms: &UserRoomSet,
+    since: Position,
+) -> Result<Vec<RoomNumber>, ReadError> {
+    changed(shared, rooms, since, |logs| &logs.events, &shared.last_events).await
 }
 
 /// The joined rooms in which a stream has something new. What is not remembered is asked of the database, each room once for all who have it.

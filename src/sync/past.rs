@@ -32,7 +32,7 @@ impl Past {
         span: &Span,
     ) -> Result<Self, StoreFault> {
         let at_since = match span.since {
-            Some(since) => membership(scene, member_event_at(scene, user, since).await?).await?,
+            Some(since) => membership_at(scene, user, since).await?,
             None => None,
         };
         let (last, at_end) = if row.position <= span.to {
@@ -134,6 +134,15 @@ async fn membership(
 
 async fn arrival(scene: &Scene<'_>, number: EventNumber) -> Result<Option<Position>, StoreFault> {
     Ok(scene.snapshot.get::<Arrivals>(&(scene.number(), number)).await?)
+}
+
+/// A user's membership at a position; `None` for who had never had to do with the room.
+pub async fn membership_at(
+    scene: &Scene<'_>,
+    user: &UserId,
+    position: Position,
+) -> Result<Option<Membership>, StoreFault> {
+    membership(scene, member_event_at(scene, user, position).await?).await
 }
 
 /// The user's member event in the room's state at a position.

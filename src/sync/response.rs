@@ -2,9 +2,10 @@
 //!
 //! Owns: the types. Does not own: what is in them, their text ([`crate::json`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use plop_e2ee::keys::KeyCount;
 use plop_unread::{Counts, RoomCounts};
 use ruma::{OwnedRoomId, OwnedUserId};
 
@@ -13,7 +14,7 @@ use crate::state::StateEvents;
 /// Events as JSON texts.
 pub type Events = Vec<String>;
 
-/// What is new besides the rooms that the user is in, or has left.
+/// What is told besides the rooms that the user is in, or has left.
 #[derive(Debug, Default)]
 pub struct Apart {
     pub account_data: Events,
@@ -23,16 +24,33 @@ pub struct Apart {
     /// Stripped state.
     pub invited: BTreeMap<OwnedRoomId, Events>,
     pub knocked: BTreeMap<OwnedRoomId, Events>,
+    pub device_lists: DeviceLists,
+    /// What is left of the device's keys, new or not; `None` for who has no device.
+    pub key_count: Option<Arc<KeyCount>>,
 }
 
 impl Apart {
-    /// Whether there is nothing new.
+    /// Whether there is nothing new; of the device's keys that is not known here.
     pub fn is_empty(&self) -> bool {
         self.account_data.is_empty()
             && self.presence.is_empty()
             && self.to_device.is_empty()
             && self.invited.is_empty()
             && self.knocked.is_empty()
+            && self.device_lists.is_empty()
+    }
+}
+
+/// Users whose device lists a client has to look at anew, and need not keep up with any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeviceLists {
+    pub changed: BTreeSet<OwnedUserId>,
+    pub left: BTreeSet<OwnedUserId>,
+}
+
+impl DeviceLists {
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.left.is_empty()
     }
 }
 

@@ -18,6 +18,7 @@ use crate::changes::SharedChanges;
 use crate::filter::SyncFilters;
 use crate::ids::RoomIds;
 use crate::ignored::IgnoredUsers;
+use crate::key_counts::KeyCounts;
 use crate::last_changes::LastChanges;
 use crate::memberships::Memberships;
 use crate::presence_profiles::PresenceProfiles;
@@ -65,6 +66,7 @@ pub struct Shared {
     pub last_events: LastChanges<Timeline>,
     pub last_receipts: LastChanges<ReceiptChanges>,
     pub ids: RoomIds,
+    pub key_counts: KeyCounts,
     pub tails: Tails,
     pub sent_members: SentMembers,
     pub waiters: Arc<Waiters>,
@@ -84,6 +86,7 @@ impl Shared {
             last_events: LastChanges::default(),
             last_receipts: LastChanges::default(),
             ids: RoomIds::new(parts.db.clone()),
+            key_counts: KeyCounts::new(parts.db.clone()),
             tails: Tails::default(),
             sent_members: SentMembers::default(),
             waiters: Arc::default(),

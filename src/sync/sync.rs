@@ -13,8 +13,10 @@ use plop_base::tasks::TaskError;
 use ruma::UserId;
 
 use crate::answer::SyncAnswer;
+use crate::device_lists::{self, Reader};
 use crate::look::Look;
 use crate::request::{MAX_TIMEOUT, SyncError, SyncRequest};
+use crate::response::DeviceLists;
 use crate::shared::{Parts, Shared};
 use crate::token::{Holder, SyncToken};
 use crate::{to_device, wake};
@@ -66,6 +68,19 @@ impl Syncing {
             shared.sent_members.sending(user, actor.device_id(), None, came_with)
         });
         self.answer(&Look { shared, actor, user, filter: &filter, request, sending }, since).await
+    }
+
+    /// Whose device lists changed since an answer of `/sync` (client-server API, `GET /keys/changes`).
+    pub async fn device_list_changes(&self, actor: &Actor, from: &str) -> Result<DeviceLists, SyncError> {
+        let user = syncing_user(actor)?;
+        let shared = &self.0;
+        let to = shared.changes.now().1;
+        let from = from.parse::<SyncToken>().ok();
+        let from = from.filter(|from| from.is_known_to(shared.parts.db.identity(), to));
+        let since = from.ok_or(SyncError::NoToken)?.position;
+        let rooms = shared.memberships.of(user, &shared.changes).await?;
+        let reader = Reader { actor, user, rooms: &rooms, since, to };
+        Ok(device_lists::between(shared, reader).await?)
     }
 
     async fn answer(&self, look: &Look<'_>, mut since: Option<SyncToken>) -> Result<SyncAnswer, SyncError> {

@@ -3,12 +3,13 @@
 //! Owns: following what the store publishes and what comes and goes in memory. Does not own: what is new (those who wake look), who waits.
 //!
 //! Invariants: the cost of a publication follows the smaller of a room's local members and those who wait. When news was missed, everybody looks.
-//! Nothing is read to wake for a publication, and no room is loaded for anything: who waits for a room that is not in memory is found by their
+//! Nothing is read to wake for a publication, but the rooms of a user whose device list changed, if they are not in memory; no room is loaded for anything: who waits for a room that is not in memory is found by their
 //! own rooms, which are. Presence, of which there is much and which is never urgent, wakes together every [`PRESENCE_EVERY`], by a task of its own.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use plop_accounts::schema::DeviceListChanges;
 use plop_db::{Publication, ReadError};
 use plop_e2ee::schema::ToDeviceMessages;
 use plop_ephemeral::schema::ReceiptChanges;
@@ -40,7 +41,10 @@ pub async fn run(shared: &Shared) {
     loop {
         tokio::select! {
             publication = publications.recv() => match publication {
-                Ok(publication) => published(shared, &publication),
+                Ok(publication) => {
+                    let lists = published(shared, &publication);
+                    device_lists_changed(shared, &lists).await;
+                }
                 Err(RecvError::Lagged(_)) => shared.waiters.wake_where(|_| true),
                 Err(RecvError::Closed) => return,
             },
@@ -98,11 +102,13 @@ impl Gathered {
     }
 }
 
-fn published(shared: &Shared, publication: &Publication) {
+/// Wakes those whom news concern; names the users whose device lists changed, too.
+fn published(shared: &Shared, publication: &Publication) -> BTreeSet<OwnedUserId> {
+    let mut lists = BTreeSet::new();
     // Whether somebody looks or not: the store keeps only so much for those who are behind.
     drop(shared.changes.now());
     if shared.waiters.is_empty() {
-        return;
+        return lists;
     }
     let mut rooms: BTreeSet<RoomNumber> = BTreeSet::new();
     for notice in &publication.notices {
@@ -110,11 +116,23 @@ fn published(shared: &Shared, publication: &Publication) {
             shared.waiters.wake(&user);
         } else if let Some(user) = user_of(notice) {
             shared.waiters.wake(&user);
+        } else if let Some(user) = notice.subject::<DeviceListChanges>() {
+            lists.insert(user);
         } else {
             rooms.extend(notice.subject::<Timeline>().or_else(|| notice.subject::<ReceiptChanges>()));
         }
     }
     rooms.into_iter().for_each(|room| wake_room(shared, room));
+    lists
+}
+
+/// Wakes those who are in a room with somebody whose device list changed, and that user.
+async fn device_lists_changed(shared: &Shared, changed: &BTreeSet<OwnedUserId>) {
+    if changed.is_empty() || shared.waiters.is_empty() {
+        return;
+    }
+    changed.iter().for_each(|user| shared.waiters.wake(user));
+    wake_sharing(shared, changed).await;
 }
 
 /// Wakes the members of a room.
@@ -141,7 +159,12 @@ async fn presence_changed(shared: &Shared, changed: Gathered) {
     if changed.everybody {
         return shared.waiters.wake_where(|_| true);
     }
-    match rooms_of(shared, &changed.users).await {
+    wake_sharing(shared, &changed.users).await;
+}
+
+/// Wakes those who are in a room with one of these users.
+async fn wake_sharing(shared: &Shared, users: &BTreeSet<OwnedUserId>) {
+    match rooms_of(shared, users).await {
         Ok(rooms) => {
             for (index, user) in shared.waiters.users().iter().enumerate() {
                 take_turns(index, USERS_AT_ONCE).await;
@@ -151,7 +174,7 @@ async fn presence_changed(shared: &Shared, changed: Gathered) {
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "cannot say whom a presence concerns");
+            tracing::warn!(%error, "cannot say who shares a room");
             shared.waiters.wake_where(|_| true);
         }
     }

@@ -1,6 +1,6 @@
 //! What tests build servers with, as far as it needs no rooms.
 //!
-//! Owns: the [`Ground`] that every part stands on, the names of users, accounts. Does not own: rooms (`plop-bed-rooms`), all parts together
+//! Owns: the [`Ground`] that every part stands on, the names of users, accounts, keys of clients. Does not own: rooms (`plop-bed-rooms`), all parts together
 //! (`plop-bed-server`): a suite is linked with what it needs and is built anew only for changes of that. What a suite does with its part alone
 //! is in its own `bed.rs`.
 //!
@@ -8,8 +8,10 @@
 //! randomness, small caches and password hashes that cost nothing.
 
 mod accounts;
+mod keys;
 
 pub use accounts::{PASSWORD, account, accounts, parameters};
+pub use keys::Signer;
 
 use plop_base::{Actor, Clock, Random, UnixMillis};
 use plop_db::{Db, Hooks, KeyspaceInfo, MemoryDisk};

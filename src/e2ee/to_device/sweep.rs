@@ -1,6 +1,6 @@
 //! The sweep: what nobody will read, and what is too much.
 //!
-//! Owns: deleting the inboxes of devices that are gone, the oldest messages of inboxes that are too full, old transaction ids.
+//! Owns: deleting the inboxes and, so that one look at the list does for both, the keys ([`forget_device`]) of devices that are gone, the oldest messages of inboxes that are too full, old transaction ids.
 //!
 //! Invariants: each of them is on a list of what is to go, so the cost follows that, not the number of devices or requests.
 
@@ -11,10 +11,13 @@ use plop_rooms::schema::TRANSACTION_LIFETIME;
 
 use super::rows::{counted, delete, messages};
 use super::{KEPT_INBOX_BYTES, ToDevice};
+use crate::keys::forget_device;
 use crate::schema::{
     FullInboxes, Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceTransactionTimes, ToDeviceTransactions,
 };
 
+/// Ended devices looked at in one page: what goes of each is a dozen operations.
+const ENDED: usize = 250;
 /// Inboxes or transactions looked at in one page.
 const PAGE: usize = 1_000;
 /// Messages looked at in one page.
@@ -32,13 +35,15 @@ impl ToDevice {
     async fn empty_ended_inboxes(&self) -> Result<(), StoreError> {
         let (db, now) = (&self.0.db, self.0.clock.now());
         loop {
-            let ended = ended_devices(&db.snapshot(), now, PAGE).await?;
+            let snapshot = db.snapshot();
+            let ended = ended_devices(&snapshot, now, ENDED).await?;
             if ended.is_empty() {
                 return Ok(());
             }
             let mut batch = Batch::relaxed();
             for device in ended {
                 let inbox = (device.user.clone(), device.device.clone(), device.since);
+                forget_device(&snapshot, &mut batch, &inbox).await?;
                 batch.delete_range::<ToDeviceMessages>(messages(&inbox));
                 batch.delete::<ToDeviceBytes>(&inbox);
                 batch.delete::<FullInboxes>(&inbox);

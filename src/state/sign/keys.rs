@@ -37,7 +37,7 @@ pub enum KeyError {
     Published,
 }
 
-/// A server's public key.
+/// A public key: a server's, a device's, a user's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyKey {
     key: ed25519_dalek::VerifyingKey,
@@ -62,6 +62,12 @@ impl VerifyKey {
     /// A key that a server published as given up at `expired`.
     pub fn expired(key: &[u8], expired: UnixMillis) -> Result<Self, KeyError> {
         Ok(Self { key: decode_key(key)?, validity: Validity::Expired(expired) })
+    }
+
+    /// A key of a device or a user, in base64 (client-server API, "Key algorithms"). It is no server's, and counts until it is replaced.
+    pub fn published(key: &str) -> Result<Self, KeyError> {
+        let bytes = unpadded_base64::decode(key).ok_or(KeyError::Malformed)?;
+        Ok(Self { key: decode_key(&bytes)?, validity: Validity::Until(UnixMillis(u64::MAX)) })
     }
 
     /// For which events it counts.

@@ -14,6 +14,7 @@ use plop_bed::{Ground, account, server};
 use plop_bed_rooms::RoomBed;
 use plop_db::KeyspaceInfo;
 use plop_e2ee::backup::KeyBackups;
+use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_sync::{Parts, SyncAnswer, Syncing};
@@ -28,6 +29,7 @@ pub struct Server {
     pub presence: Arc<Presence>,
     pub to_device: ToDevice,
     pub key_backups: KeyBackups,
+    pub keys: Keys,
     pub sync: Syncing,
     bed: RoomBed,
 }
@@ -51,6 +53,7 @@ impl Server {
         let typing = Arc::new(Typing::new(clock.clone(), start));
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
         let to_device = ToDevice::new(db.clone(), clock.clone(), server());
+        let keys = Keys::new(db.clone(), accounts.clone(), server());
         let sync = Syncing::new(Parts {
             db: db.clone(),
             clock,
@@ -74,7 +77,7 @@ impl Server {
         });
         let key_backups = KeyBackups::new(db.clone());
         let receipts = Arc::new(Receipts::new(db));
-        Self { tasks, accounts, receipts, typing, presence, to_device, key_backups, sync, bed }
+        Self { tasks, accounts, receipts, typing, presence, to_device, key_backups, keys, sync, bed }
     }
 
     /// An account of this name without a password, logged in on the device that its actor has ([`plop_bed::user`]).

@@ -2,10 +2,10 @@
 
 use plop_accounts::schema::{
     AcceptedTerms, AcceptedTermsRow, AccessTokenRow, AccessTokens, AccountData, AccountDataChanges,
-    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceRow, DeviceTokenRow,
-    DeviceTokens, Devices, EndedAccounts, EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow,
-    LastSeenRowV1, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens, RegistrationTokenRow,
-    RegistrationTokens, TokenKind, UserKind, UserRow, Users,
+    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceListChanges, DeviceLists,
+    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts, EndedDevices, Filters, KEYSPACES,
+    LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow,
+    RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};
@@ -30,6 +30,9 @@ fn keyspaces_are_permanent() {
 71 member_updates Queue
 72 account_data_totals Point
 73 ended_devices Queue
+145 device_lists Point
+146 device_list_changes Scan
+147 listed_devices Point
 169 ended_accounts Queue
 193 accepted_terms Scan
 ";
@@ -92,6 +95,9 @@ fn put_device(rows: &mut Batch) {
     }
     rows.put::<EndedDevices>(&(NOW, alice(), phone(), position()), &());
     rows.put::<EndedAccounts>(&alice(), &());
+    rows.put::<DeviceLists>(&alice(), &position());
+    rows.put::<DeviceListChanges>(&(position(), alice()), &());
+    rows.put::<ListedDevices>(&(alice(), phone()), &position());
 }
 
 #[test]

@@ -169,6 +169,12 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("DELETE", "/_matrix/client/v3/room_keys/keys", Asks::Session),
     ("DELETE", "/_matrix/client/v3/room_keys/keys/{roomId}", Asks::Session),
     ("DELETE", "/_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}", Asks::Session),
+    ("POST", "/_matrix/client/v3/keys/upload", Asks::Session),
+    ("POST", "/_matrix/client/v3/keys/query", Asks::Session),
+    ("POST", "/_matrix/client/v3/keys/claim", Asks::Session),
+    ("GET", "/_matrix/client/v3/keys/changes", Asks::Session),
+    ("POST", "/_matrix/client/v3/keys/device_signing/upload", Asks::Session),
+    ("POST", "/_matrix/client/v3/keys/signatures/upload", Asks::Session),
 ];
 
 /// Each kind of caller; the users' sessions are made anew for each endpoint, for some endpoints end them.

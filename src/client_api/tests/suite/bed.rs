@@ -92,6 +92,7 @@ impl Bed {
             rooms: server.rooms.clone(),
             to_device: server.to_device,
             key_backups: server.key_backups,
+            keys: server.keys,
             sync: server.sync,
             receipts: server.receipts,
             typing: server.typing,

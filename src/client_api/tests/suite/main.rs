@@ -12,6 +12,7 @@ mod chat;
 mod discovery;
 mod ephemeral;
 mod events;
+mod keys;
 mod presence;
 mod profile;
 mod push_rules;

@@ -7,6 +7,7 @@ use plop_accounts::schema::{DeviceRow, Devices};
 use plop_base::{Actor, Clock};
 use plop_bed::{Ground, START, parameters, server};
 use plop_db::{Batch, Counter, Db, KeyRange, Keyspace, MemoryDisk, Pages, Position, Snapshot};
+use plop_e2ee::keys::Keys;
 use plop_e2ee::schema::{ToDeviceBytes, ToDeviceMessages};
 use plop_e2ee::to_device::{Messages, SendError, ToDevice, ToDevicePage, to_device_messages};
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
@@ -18,6 +19,7 @@ pub struct Bed {
     pub clock: Clock,
     pub accounts: Accounts,
     pub to_device: ToDevice,
+    pub keys: Keys,
     disk: MemoryDisk,
 }
 
@@ -41,13 +43,14 @@ impl Bed {
         let accounts = plop_bed::accounts(&ground, parameters());
         let Ground { db, clock, .. } = ground;
         let to_device = ToDevice::new(db.clone(), clock.clone(), server());
-        Self { db, clock, accounts, to_device, disk }
+        let keys = Keys::new(db.clone(), accounts.clone(), server());
+        Self { db, clock, accounts, to_device, keys, disk }
     }
 
     /// The same disk after an orderly end of the process.
     pub async fn restarted(self) -> Self {
-        let Self { db, clock, accounts, to_device, disk } = self;
-        drop((accounts, to_device));
+        let Self { db, clock, accounts, to_device, keys, disk } = self;
+        drop((accounts, to_device, keys));
         db.close().await;
         Self::on(disk, clock)
     }

@@ -1,9 +1,13 @@
-//! Messages between devices and key backups, on the Memory engine with a simulated clock.
+//! Messages between devices, their keys and key backups, on the Memory engine with a simulated clock.
 
 mod backup;
 mod bed;
+mod claims;
+mod cross_signing;
+mod keys_ended;
 mod limits;
 mod schema;
 mod sending;
 mod sweeping;
 mod syncing;
+mod uploads;

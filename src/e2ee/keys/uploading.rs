@@ -1,0 +1,247 @@
+//! Uploads (client-server API, `POST /keys/upload`).
+//!
+//! Owns: what of an upload is new, the batch. Does not own: the checks of single keys ([`super::identity`], [`super::one_time`]).
+//!
+//! Invariants: an upload that comes again changes nothing, whether its keys wait, were claimed or were never answered for. Keys that another
+//! identity key signed go with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plop_accounts::device_lists::{change_device_list, list_device};
+use plop_accounts::schema::Devices;
+use plop_base::Actor;
+use plop_db::codec::Tail;
+use plop_db::{Batch, KeyRange, Position, Snapshot};
+use plop_state::json::Object;
+use plop_state::sign::VerifyKey;
+
+use super::counts::{Counting, KeyCount};
+use super::error::{KeyRejected, PublishError};
+use super::identity;
+use super::one_time::{self, NewKey};
+use super::published::verify_key;
+use super::{Keys, MAX_FALLBACK_KEYS, MAX_ONE_TIME_KEYS, Owner, own_device};
+use crate::schema::{
+    ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysRow, FallbackKeyRow,
+    FallbackKeys, Inbox, KeyUsage, OneTimeKeyId, OneTimeKeyOrder, OneTimeKeyRow, OneTimeKeys,
+};
+
+/// The body of a request.
+#[derive(Debug, Default)]
+pub struct Upload {
+    pub device_keys: Option<Object>,
+    pub one_time_keys: Option<Object>,
+    pub fallback_keys: Option<Object>,
+}
+
+impl Keys {
+    /// Publishes keys of the acting device. Says how many one-time keys it has then, by algorithm. Answers when they are on disk.
+    pub async fn upload(
+        &self,
+        actor: &Actor,
+        upload: &Upload,
+    ) -> Result<BTreeMap<String, u64>, PublishError> {
+        let owner = own_device(actor).ok_or(PublishError::NoDevice)?;
+        let parts = &self.0;
+        let list = match &upload.device_keys {
+            Some(_) => Some(parts.accounts.lock_user(&owner.0).await),
+            None => None,
+        };
+        let guard = self.lock_device(&owner.0, &owner.1).await;
+        let mut uploading = Uploading::new(parts.db.snapshot(), owner).await?;
+        uploading.identity(upload.device_keys.as_ref()).await?;
+        uploading.one_time(upload.one_time_keys.as_ref()).await?;
+        uploading.fallback(upload.fallback_keys.as_ref()).await?;
+        let Uploading { inbox, mut batch, counting, .. } = uploading;
+        counting.put(&mut batch, &inbox);
+        if !batch.is_empty() {
+            parts.db.commit_under((list, guard), batch).await?;
+        }
+        Ok(KeyCount::from(Some(counting.now)).one_time)
+    }
+}
+
+/// An upload that becomes a batch.
+struct Uploading {
+    snapshot: Snapshot,
+    owner: Owner,
+    inbox: Inbox,
+    batch: Batch,
+    counting: Counting,
+    /// Of the device, as it will be.
+    identity: Option<VerifyKey>,
+    /// Whether the keys that are there were signed by another one.
+    replaced: bool,
+}
+
+impl Uploading {
+    async fn new(snapshot: Snapshot, owner: Owner) -> Result<Self, PublishError> {
+        let device = snapshot.get::<Devices>(&owner).await?.ok_or(PublishError::NoDevice)?;
+        let inbox = (owner.0.clone(), owner.1.clone(), device.since);
+        let counting = Counting::of(&snapshot, &inbox).await?;
+        let (batch, identity) = (Batch::durable(), None);
+        Ok(Self { snapshot, owner, inbox, batch, counting, identity, replaced: false })
+    }
+
+    /// Identity keys, or those that are there.
+    async fn identity(&mut self, object: Option<&Object>) -> Result<(), PublishError> {
+        let before = self.snapshot.get::<DeviceKeys>(&self.inbox).await?;
+        let Some(object) = object else {
+            self.identity = before.map(|row| verify_key(&row.signing_key)).transpose()?;
+            return Ok(());
+        };
+        let cross_signing = self.cross_signing().await?;
+        if cross_signing.iter().flatten().any(|key| key.public == self.owner.1.as_str()) {
+            return Err(PublishError::NameClash);
+        }
+        let [_, self_signing, _] = &cross_signing;
+        let (mut row, key) = identity::checked(object, &self.owner, self_signing.as_ref())?;
+        self.identity = Some(key);
+        if let Some(before) = &before {
+            if before.keys == row.keys && row.self_signature.is_none() {
+                row.self_signature.clone_from(&before.self_signature);
+            }
+            if *before == row {
+                return Ok(());
+            }
+            self.replace_signed_by(before, &row);
+        }
+        self.batch.put::<DeviceKeys>(&self.inbox, &row);
+        let (user, device, since) = &self.inbox;
+        list_device(&mut self.batch, user, device, *since);
+        Ok(change_device_list(&self.snapshot, &mut self.batch, user).await?)
+    }
+
+    async fn cross_signing(&self) -> Result<[Option<CrossSigningKeyRow>; 3], PublishError> {
+        let user = &self.owner.0;
+        let usages = [KeyUsage::Master, KeyUsage::SelfSigning, KeyUsage::UserSigning];
+        let names = usages.map(|usage| (user.clone(), usage));
+        let mut keys = self.snapshot.get_many::<CrossSigningKeys>(&names).await?.into_iter();
+        Ok([keys.next().flatten(), keys.next().flatten(), keys.next().flatten()])
+    }
+
+    /// Where another key signs from now on, what the one before has signed is of no use.
+    fn replace_signed_by(&mut self, before: &DeviceKeysRow, now: &DeviceKeysRow) {
+        if before.signing_key == now.signing_key {
+            return;
+        }
+        self.replaced = true;
+        self.batch.delete_range(KeyRange::<OneTimeKeys>::prefix(&self.inbox));
+        self.batch.delete_range(KeyRange::<OneTimeKeyOrder>::prefix(&self.inbox));
+        self.batch.delete_range(KeyRange::<ClaimedKeys>::prefix(&self.inbox));
+        self.batch.delete_range(KeyRange::<FallbackKeys>::prefix(&self.inbox));
+        self.counting.now.one_time.clear();
+        self.counting.now.unused_fallback.clear();
+        self.counting.now.claimed = 0;
+    }
+
+    async fn one_time(&mut self, keys: Option<&Object>) -> Result<(), PublishError> {
+        let keys = self.checked(keys)?;
+        if keys.len() as u64 > MAX_ONE_TIME_KEYS {
+            return Err(PublishError::TooManyKeys);
+        }
+        let ids: Vec<OneTimeKeyId> = keys.iter().map(|key| self.id(key)).collect();
+        let present = self.snapshot.get_many::<OneTimeKeys>(&ids).await?;
+        for ((key, id), before) in keys.into_iter().zip(ids).zip(present) {
+            self.add(key, id, before.filter(|_| !self.replaced))?;
+        }
+        if self.counting.total() > MAX_ONE_TIME_KEYS {
+            return Err(PublishError::TooManyKeys);
+        }
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        key: NewKey,
+        id: OneTimeKeyId,
+        before: Option<OneTimeKeyRow>,
+    ) -> Result<(), PublishError> {
+        let hash = hash(&key.text);
+        match before {
+            Some(before) if before.hash == hash => return Ok(()),
+            Some(before) if !before.is_claimed => {
+                let name = format!("{}:{}", key.algorithm, key.id);
+                return Err(PublishError::KeyExists {
+                    id: name,
+                    old: before.key.0.to_string(),
+                    new: key.text,
+                });
+            }
+            // A device that came back from a backup, say, counts on from an earlier number.
+            Some(before) => {
+                let (user, device, since, algorithm, id) = id.clone();
+                let claimed = (user, device, since, before.position, algorithm, id);
+                self.batch.delete::<ClaimedKeys>(&claimed);
+                self.counting.now.claimed = self.counting.now.claimed.saturating_sub(1);
+            }
+            None => {}
+        }
+        let position = Position::pending(0);
+        let row = OneTimeKeyRow { position, is_claimed: false, hash, key: Tail(key.text.as_str().into()) };
+        self.batch.put::<OneTimeKeys>(&id, &row);
+        let (user, device, since, algorithm, id) = id;
+        self.counting.added(&algorithm);
+        self.batch.put::<OneTimeKeyOrder>(&(user, device, since, algorithm, position, id), &());
+        Ok(())
+    }
+
+    async fn fallback(&mut self, keys: Option<&Object>) -> Result<(), PublishError> {
+        let keys = self.checked(keys)?;
+        let mut algorithms: Vec<&str> = keys.iter().map(|key| key.algorithm.as_str()).collect();
+        algorithms.sort_unstable();
+        if algorithms.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+            return Err(KeyRejected::Malformed("there are two fallback keys of one algorithm").into());
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let before = self.fallback_before().await?;
+        let others = before.keys().filter(|algorithm| !algorithms.contains(&algorithm.as_str())).count();
+        if others + keys.len() > MAX_FALLBACK_KEYS {
+            return Err(PublishError::TooManyKeys);
+        }
+        for NewKey { algorithm, id, text } in keys {
+            let is_same = |row: &FallbackKeyRow| row.id == id && *row.key.0 == *text;
+            // One that was handed out stays so: a repeated upload is no new key.
+            if before.get(&algorithm).is_some_and(is_same) {
+                continue;
+            }
+            let (user, device, since) = self.inbox.clone();
+            let row = FallbackKeyRow { id, is_used: false, key: Tail(Arc::from(text)) };
+            self.batch.put::<FallbackKeys>(&(user, device, since, algorithm.clone()), &row);
+            self.counting.now.unused_fallback.insert(algorithm);
+            // Also where one that was unused is replaced: every batch changes the row that the next one expects.
+            self.counting.now.position = Position::START;
+        }
+        Ok(())
+    }
+
+    /// The fallback keys that stay, by algorithm.
+    async fn fallback_before(&self) -> Result<BTreeMap<String, FallbackKeyRow>, PublishError> {
+        if self.replaced {
+            return Ok(BTreeMap::new());
+        }
+        let range = KeyRange::<FallbackKeys>::prefix(&self.inbox);
+        let page = self.snapshot.scan(range, plop_db::Direction::Forward, MAX_FALLBACK_KEYS).await?;
+        Ok(page.rows.into_iter().map(|((.., algorithm), row)| (algorithm, row)).collect())
+    }
+
+    fn checked(&self, keys: Option<&Object>) -> Result<Vec<NewKey>, PublishError> {
+        let keys = keys.map(|keys| one_time::checked(keys, &self.owner, self.identity.as_ref()));
+        Ok(keys.transpose()?.unwrap_or_default())
+    }
+
+    fn id(&self, key: &NewKey) -> OneTimeKeyId {
+        let (user, device, since) = self.inbox.clone();
+        (user, device, since, key.algorithm.clone(), key.id.clone())
+    }
+}
+
+/// What tells two keys apart.
+fn hash(text: &str) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
+    hash
+}

@@ -1,0 +1,270 @@
+//! Cross-signing: what is published, who signs what, who sees it.
+
+use plop_base::Actor;
+use plop_bed::Signer;
+use plop_e2ee::keys::{
+    Consent, CrossSigningUpload, KeyRejected, PublishError, Queried, SignatureRefused, SignatureUpload,
+    Upload,
+};
+use plop_e2ee::schema::{CrossSigningKeys, MasterKeySignatures, SignatureChanges, UserSignatures};
+use plop_state::json::{Object, Value};
+use ruma::{OwnedUserId, UserId};
+use serde_json::Value as Json;
+
+use crate::bed::{Bed, actor, bridge};
+
+/// A user with a device that has keys, and cross-signing keys that are not published yet.
+struct Person {
+    id: OwnedUserId,
+    device: Signer,
+    master: Signer,
+    self_signing: Signer,
+    user_signing: Signer,
+}
+
+impl Person {
+    async fn new(bed: &Bed, name: &str, number: u8) -> Self {
+        let id = bed.user(name, &["PHONE"]).await;
+        let [device, master, self_signing, user_signing] =
+            [0, 1, 2, 3].map(|more| Signer::new(number + more));
+        let device_keys = Some(device.device_keys(&id, "PHONE"));
+        let upload = Upload { device_keys, ..Upload::default() };
+        bed.keys.upload(&actor(&id, "PHONE"), &upload).await.expect("published");
+        Self { id, device, master, self_signing, user_signing }
+    }
+
+    fn actor(&self) -> Actor {
+        actor(&self.id, "PHONE")
+    }
+
+    fn upload(&self) -> CrossSigningUpload {
+        let key = |signer: &Signer, usage, by| Some(signer.cross_signing_key(&self.id, usage, by));
+        CrossSigningUpload {
+            master: key(&self.master, "master", None),
+            self_signing: key(&self.self_signing, "self_signing", Some(&self.master)),
+            user_signing: key(&self.user_signing, "user_signing", Some(&self.master)),
+        }
+    }
+
+    async fn publish(&self, bed: &Bed) {
+        let published = bed.keys.upload_cross_signing(&self.actor(), &self.upload(), Consent::NotAsked).await;
+        published.expect("published");
+    }
+
+    /// The master key with a signature.
+    fn master_signed(&self, by: &Signer, user: &UserId, name: &str) -> Object {
+        let mut key = self.master.cross_signing_key(&self.id, "master", None);
+        by.sign(&mut key, user, name);
+        key
+    }
+
+    /// The device with a signature of the self-signing key.
+    fn device_signed(&self) -> Object {
+        let mut keys = self.device.device_keys(&self.id, "PHONE");
+        self.self_signing.sign(&mut keys, &self.id, &self.self_signing.public());
+        keys
+    }
+}
+
+async fn people(bed: &Bed) -> (Person, Person) {
+    (Person::new(bed, "alice", 10).await, Person::new(bed, "bob", 20).await)
+}
+
+async fn query(bed: &Bed, by: &Person, of: &Person) -> Queried {
+    bed.keys.query(&by.actor(), &[(of.id.clone(), Vec::new())].into()).await.expect("keys")
+}
+
+/// Who has signed a key that was told.
+fn signers(text: &str) -> Vec<String> {
+    let key: Json = serde_json::from_str(text).expect("JSON");
+    let by_user = key["signatures"].as_object().into_iter().flatten();
+    by_user.flat_map(|(_, by)| by.as_object().expect("keys").keys().cloned()).collect()
+}
+
+fn signed(of: &Person, id: &str, object: Object) -> SignatureUpload {
+    [(of.id.clone(), [(id.to_owned(), Value::from(object))].into())].into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_keys_need_no_consent_the_same_ones_need_none_others_do() {
+    let bed = Bed::new();
+    let (alice, _) = people(&bed).await;
+    let upload = async |actor: &Actor, upload: CrossSigningUpload, consent| {
+        bed.keys.upload_cross_signing(actor, &upload, consent).await
+    };
+    let only_master = || CrossSigningUpload { master: alice.upload().master, ..Default::default() };
+    for _ in 0..2 {
+        upload(&alice.actor(), only_master(), Consent::NotAsked).await.expect("published");
+    }
+    // Another key, more keys, one of the keys and another one.
+    let other = Signer::new(99).cross_signing_key(&alice.id, "master", None);
+    let other = || CrossSigningUpload { master: Some(other.clone()), ..Default::default() };
+    for upload_more in [other(), alice.upload(), CrossSigningUpload { master: None, ..alice.upload() }] {
+        let refused = upload(&alice.actor(), upload_more, Consent::NotAsked).await;
+        assert!(matches!(refused, Err(PublishError::NeedsConsent)), "{refused:?}");
+    }
+    upload(&alice.actor(), alice.upload(), Consent::Given).await.expect("published");
+    upload(&alice.actor(), alice.upload(), Consent::NotAsked).await.expect("published");
+    assert_eq!(bed.rows::<CrossSigningKeys>().await, 3);
+    // Another master key takes with it what the one before has signed.
+    upload(&bridge(&alice.id), other(), Consent::NotAsked).await.expect("published");
+    assert_eq!(bed.rows::<CrossSigningKeys>().await, 1);
+}
+
+/// Hostile input, rows 90 and 91.
+#[tokio::test(start_paused = true)]
+async fn row_90_cross_signing_keys_that_are_none_are_never_stored() {
+    let bed = Bed::new();
+    let (alice, bob) = people(&bed).await;
+    let refused = async |upload: CrossSigningUpload| {
+        let refused = bed.keys.upload_cross_signing(&alice.actor(), &upload, Consent::Given).await;
+        refused.expect_err("refused")
+    };
+    let master = |change: &dyn Fn(&mut Object)| {
+        let mut key = alice.master.cross_signing_key(&alice.id, "master", None);
+        change(&mut key);
+        CrossSigningUpload { master: Some(key), ..Default::default() }
+    };
+    let public = alice.master.public();
+    let keys = |entries: &[(&str, &str)]| -> Value {
+        let entries = entries.iter().map(|(id, key)| ((*id).to_owned(), Value::from(*key)));
+        Value::from(entries.collect::<Object>())
+    };
+    let id = format!("ed25519:{public}");
+    let other = format!("ed25519:{}", bob.master.public());
+    for bad in [
+        keys(&[]),
+        keys(&[(&id, &public), (&other, &bob.master.public())]),
+        keys(&[(&other, &public)]),
+        keys(&[("ed25519:x", "x")]),
+        Value::from("x"),
+    ] {
+        let error = refused(master(&|key| drop(key.insert("keys".to_owned(), bad.clone())))).await;
+        assert!(matches!(error, PublishError::Rejected(KeyRejected::Malformed(_))), "{error:?}");
+    }
+    let error = refused(master(&|key| drop(key.insert("usage".to_owned(), vec!["x"].into())))).await;
+    assert!(matches!(error, PublishError::Rejected(KeyRejected::Malformed(_))), "{error:?}");
+    let error = refused(master(&|key| drop(key.insert("user_id".to_owned(), bob.id.as_str().into())))).await;
+    assert!(matches!(error, PublishError::Rejected(KeyRejected::NotYours)), "{error:?}");
+    let without = |signer: &Signer, by| Some(signer.cross_signing_key(&alice.id, "self_signing", by));
+    for self_signing in [without(&alice.self_signing, None), without(&alice.self_signing, Some(&bob.master))]
+    {
+        let error = refused(CrossSigningUpload { self_signing, ..alice.upload() }).await;
+        assert!(matches!(error, PublishError::Rejected(KeyRejected::InvalidSignature)), "{error:?}");
+    }
+    let error = refused(CrossSigningUpload { master: None, ..alice.upload() }).await;
+    assert!(matches!(error, PublishError::NoMasterKey), "{error:?}");
+    assert!(matches!(refused(CrossSigningUpload::default()).await, PublishError::NoMasterKey));
+    // A device that is named like a key.
+    bed.device(&alice.id, &public).await;
+    assert!(matches!(refused(alice.upload()).await, PublishError::NameClash));
+    assert_eq!(bed.rows::<CrossSigningKeys>().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_is_named_like_a_key_publishes_none() {
+    let bed = Bed::new();
+    let (alice, _) = people(&bed).await;
+    alice.publish(&bed).await;
+    let name = alice.self_signing.public();
+    bed.device(&alice.id, &name).await;
+    let upload =
+        Upload { device_keys: Some(Signer::new(7).device_keys(&alice.id, &name)), ..Upload::default() };
+    let refused = bed.keys.upload(&actor(&alice.id, &name), &upload).await;
+    assert!(matches!(refused, Err(PublishError::NameClash)), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_sees_what_is_theirs_to_see() {
+    let bed = Bed::new();
+    let (alice, bob) = people(&bed).await;
+    alice.publish(&bed).await;
+    bob.publish(&bed).await;
+    let sign = async |by: &Person, upload: SignatureUpload| {
+        let refused = bed.keys.upload_signatures(&by.actor(), &upload).await.expect("looked at");
+        assert!(refused.is_empty(), "{refused:?}");
+    };
+    sign(&alice, signed(&alice, "PHONE", alice.device_signed())).await;
+    let by_device = alice.master_signed(&alice.device, &alice.id, "PHONE");
+    sign(&alice, signed(&alice, &alice.master.public(), by_device)).await;
+    let by_bob = alice.master_signed(&bob.user_signing, &bob.id, &bob.user_signing.public());
+    sign(&bob, signed(&alice, &alice.master.public(), by_bob)).await;
+
+    let key = |signer: &Signer| format!("ed25519:{}", signer.public());
+    let phone = "ed25519:PHONE".to_owned();
+    let mut device_signers = vec![phone.clone(), key(&alice.self_signing)];
+    device_signers.sort();
+    for (by, master, has_user_signing) in
+        [(&alice, vec![phone.clone()], true), (&bob, vec![phone.clone(), key(&bob.user_signing)], false)]
+    {
+        let queried = query(&bed, by, &alice).await;
+        let device = &queried.devices[&alice.id][ruma::device_id!("PHONE")];
+        assert_eq!(signers(device), device_signers);
+        assert_eq!(signers(&queried.master[&alice.id]), master);
+        assert_eq!(signers(&queried.self_signing[&alice.id]), [key(&alice.master)]);
+        assert_eq!(queried.user_signing.contains_key(&alice.id), has_user_signing);
+    }
+    // Who replaces the keys has signed nothing with them.
+    let mut upload = bob.upload();
+    let others = Signer::new(77);
+    upload.user_signing = Some(others.cross_signing_key(&bob.id, "user_signing", Some(&bob.master)));
+    bed.keys.upload_cross_signing(&bob.actor(), &upload, Consent::Given).await.expect("published");
+    assert_eq!(signers(&query(&bed, &bob, &alice).await.master[&alice.id]), [phone]);
+}
+
+/// Hostile input, row 91.
+#[tokio::test(start_paused = true)]
+async fn row_91_signatures_that_are_none_are_told_and_not_stored() {
+    let bed = Bed::new();
+    let (alice, bob) = people(&bed).await;
+    alice.publish(&bed).await;
+    bob.publish(&bed).await;
+    let stranger = Signer::new(66);
+    let wrong_key = |by: &Signer, named: &Signer| {
+        let mut keys = alice.device.device_keys(&alice.id, "PHONE");
+        by.sign(&mut keys, &alice.id, &named.public());
+        signed(&alice, "PHONE", keys)
+    };
+    let other_device = {
+        let mut keys = stranger.device_keys(&alice.id, "PHONE");
+        alice.self_signing.sign(&mut keys, &alice.id, &alice.self_signing.public());
+        signed(&alice, "PHONE", keys)
+    };
+    let bobs = bob.master.public();
+    let by = |signer: &Signer, person: &Person| {
+        signed(&bob, &bobs, bob.master_signed(signer, &person.id, &signer.public()))
+    };
+    use SignatureRefused::{InvalidSignature, OtherKey, UnknownKey};
+    for (upload, expected) in [
+        (wrong_key(&stranger, &stranger), InvalidSignature),
+        (wrong_key(&stranger, &alice.self_signing), InvalidSignature),
+        (wrong_key(&alice.user_signing, &alice.user_signing), InvalidSignature),
+        (other_device, OtherKey),
+        (signed(&alice, "GONE", alice.device_signed()), UnknownKey),
+        // The device of somebody else, and their master key with keys that sign no others'.
+        (signed(&bob, "PHONE", bob.device_signed()), UnknownKey),
+        (by(&alice.self_signing, &alice), InvalidSignature),
+        (by(&alice.user_signing, &bob), InvalidSignature),
+        (by(&stranger, &alice), InvalidSignature),
+        (signed(&bob, &bobs, alice.master_signed(&alice.user_signing, &alice.id, "x")), OtherKey),
+        (
+            signed(&alice, &alice.master.public(), alice.master_signed(&stranger, &alice.id, "PHONE")),
+            InvalidSignature,
+        ),
+    ] {
+        let refused = bed.keys.upload_signatures(&alice.actor(), &upload).await.expect("looked at");
+        let why: Vec<&SignatureRefused> = refused.values().flat_map(|keys| keys.values()).collect();
+        assert_eq!(why, [&expected], "{upload:?}");
+    }
+    assert_eq!((bed.rows::<MasterKeySignatures>().await, bed.rows::<UserSignatures>().await), (0, 0));
+    let device = &query(&bed, &alice, &alice).await.devices[&alice.id][ruma::device_id!("PHONE")];
+    assert_eq!(signers(device), ["ed25519:PHONE"]);
+    // One that is refused keeps no other from being taken.
+    let mut both = wrong_key(&stranger, &stranger);
+    both.extend(by(&alice.user_signing, &alice));
+    let refused = bed.keys.upload_signatures(&alice.actor(), &both).await.expect("looked at");
+    assert_eq!(refused.keys().collect::<Vec<_>>(), [&alice.id]);
+    let again = by(&alice.user_signing, &alice);
+    bed.keys.upload_signatures(&alice.actor(), &again).await.expect("taken");
+    assert_eq!((bed.rows::<UserSignatures>().await, bed.rows::<SignatureChanges>().await), (1, 1));
+}
