@@ -27,7 +27,7 @@ pub fn target(data: &[u8]) {
     let Ok(ruleset) = serde_json::from_slice::<Ruleset>(parts.rest()) else { return };
     let user = user_id!("@bob:b.test");
     let room = RoomContext { members: 3, authority: None };
-    let reader = Reader { user, display_name: Some(&text) };
+    let reader = Reader { user, display_name: Some(&text), subscribed: Some(true) };
     let outcome = evaluate(&ruleset, &event, &room, &reader);
     assert!(outcome.notify || !outcome.highlight);
     let _ = RulesByRoom::new(&ruleset, user).in_room(pdu.room_id());

@@ -6,14 +6,12 @@ use plop_db::{Keyspace, Reference, ReferenceCheck};
 use ruma::OwnedUserId;
 
 use crate::schema::{
-    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceListChanges,
-    DeviceLists, DeviceTokens, Devices, Filters, LastSeen, ListedDevices, Profiles, RefreshTokens, TokenKind,
-    Users,
+    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceListChanges, DeviceLists, DeviceTokens, Devices, Filters, LastSeen, ListedDevices, Profiles, RefreshTokens, TokenKind, Users, ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions,
 };
 
 /// The checks of this crate's rows.
 pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
-    [owners(), devices(), tokens(), account_data()].into_iter().flatten().collect()
+    [owners(), devices(), tokens(), account_data(), thread_subscriptions()].into_iter().flatten().collect()
 }
 
 /// What an account has goes with it.
@@ -25,6 +23,8 @@ fn owners() -> Vec<Box<dyn ReferenceCheck>> {
         owned::<AccountDataTotals>("totals of users", |user, _| vec![user.clone()]),
         owned::<Filters>("filters of users", |(user, _), _| vec![user.clone()]),
         owned::<AcceptedTerms>("terms that users accepted", |(user, _), _| vec![user.clone()]),
+        owned::<ThreadSubscriptions>("threads of users", |(user, ..), _| vec![user.clone()]),
+        owned::<ThreadSubscriptionTotals>("totals of users", |user, _| vec![user.clone()]),
     ]
 }
 
@@ -103,6 +103,22 @@ fn account_data() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<AccountDataChanges, AccountData> {
             name: "changes of account data",
             names: |(user, _), (room, kind)| vec![(user.clone(), room.clone(), kind.clone())],
+            agrees: |((_, position), _), (_, row)| row.position == *position,
+        }),
+    ]
+}
+
+/// Thread subscriptions and their stream of changes lead to each other.
+fn thread_subscriptions() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<ThreadSubscriptions, ThreadSubscriptionChanges> {
+            name: "changes of threads",
+            names: |(user, ..), row| vec![(user.clone(), row.position)],
+            agrees: |((_, room, root), _), (_, change)| (room, root) == (&change.0, &change.1),
+        }),
+        Box::new(Reference::<ThreadSubscriptionChanges, ThreadSubscriptions> {
+            name: "changes of threads",
+            names: |(user, _), (room, root)| vec![(user.clone(), room.clone(), root.clone())],
             agrees: |((_, position), _), (_, row)| row.position == *position,
         }),
     ]

@@ -1,6 +1,6 @@
 //! The end of an account (client-server API, "Account deactivation").
 //!
-//! What a user had on the server goes in one batch: devices, tokens, profile, account data, filters. What stays is the name, so that
+//! What a user had on the server goes in one batch: devices, tokens, profile, account data, filters, thread subscriptions. What stays is the name, so that
 //! nobody else gets it; the password's hash, so that only its owner is told that the account is deactivated; and whether erasure
 //! was asked for, by which readers of rooms go. Rooms are left afterwards ([`crate::member_updates`]).
 
@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::member_updates::note_member_update;
 use crate::schema::{
     AcceptedTerms, AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, Filters, Profiles,
-    UserRow, Users,
+    ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, UserRow, Users,
 };
 
 /// Why an account is not deactivated.
@@ -52,6 +52,9 @@ impl Accounts {
         batch.delete::<AccountDataTotals>(&user);
         batch.delete_range(KeyRange::<Filters>::prefix(&user));
         batch.delete_range(KeyRange::<AcceptedTerms>::prefix(&user));
+        batch.delete_range(KeyRange::<ThreadSubscriptions>::prefix(&user));
+        batch.delete_range(KeyRange::<ThreadSubscriptionChanges>::prefix(&user));
+        batch.delete::<ThreadSubscriptionTotals>(&user);
         note_member_update(&mut batch, &user);
         note_ended_account(&mut batch, &user);
         self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;

@@ -1,7 +1,7 @@
 //! Rank 3: the users of this server.
 //!
 //! Owns: users and their passwords, devices and tokens, who may register and how often one may try, interactive authentication, and what
-//! users keep on the server: profile, account data, tags, push rules, filters. Everything is reached through one handle, [`Accounts`];
+//! users keep on the server: profile, account data, tags, push rules, filters, thread subscriptions. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
 //! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices and users elsewhere (it follows
@@ -48,6 +48,7 @@ pub mod sessions;
 pub mod shared_secret;
 pub mod tags;
 pub mod terms;
+pub mod thread_subscriptions;
 mod tokens;
 pub mod uia;
 mod uia_session;

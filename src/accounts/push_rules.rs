@@ -9,6 +9,7 @@
 use plop_base::Actor;
 use plop_db::{Position, ReadError, Snapshot};
 use plop_state::push::edit::{self, EditError};
+use plop_state::push::{default_rules, with_default_rules};
 use ruma::UserId;
 use ruma::push::{Action, AnyPushRule, NewPushRule, RuleKind, Ruleset};
 use serde_json::{Map, Value};
@@ -150,10 +151,7 @@ impl Accounts {
 fn of_content(content: Option<Map<String, Value>>, user: &UserId) -> Ruleset {
     let stored = content.and_then(|mut content| content.remove(GLOBAL));
     let stored = stored.and_then(|rules| serde_json::from_value::<Ruleset>(rules).ok());
-    let default = Ruleset::server_default(user);
-    let Some(mut rules) = stored else { return default };
-    rules.update_with_server_default(default);
-    rules
+    stored.map_or_else(|| default_rules(user), |rules| with_default_rules(rules, user))
 }
 
 fn content_of(rules: &Ruleset) -> Map<String, Value> {

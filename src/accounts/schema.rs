@@ -5,7 +5,7 @@
 use plop_base::UnixMillis;
 use plop_db::codec::Tail;
 use plop_db::{Position, record, tags};
-use ruma::{OwnedDeviceId, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
 
 use crate::secrets::SecretHash;
 
@@ -88,9 +88,36 @@ plop_db::keyspaces! {
     /// users (key backups), and deleted by them when that is gone. Redactions do not touch it.
     pub EndedAccounts = 169 "ended_accounts" Queue { OwnedUserId => () }
 
+    /// The threads that a user has subscribed to or unsubscribed from, by room and thread root. Written by their endpoints; read by unread counts, sync
+    /// and those endpoints; deleted with the account, and when there are too many. A redaction of the root does not touch it. The row names its place in
+    /// `thread_subscription_changes`.
+    pub ThreadSubscriptions = 190 "thread_subscriptions" Scan
+        { (OwnedUserId, OwnedRoomId, OwnedEventId) => ThreadSubscriptionRow }
+
+    /// When which of them changed: one row for each, moved to its newest position. Written and deleted with `thread_subscriptions`; read by sync.
+    /// Redactions do not touch it.
+    pub ThreadSubscriptionChanges = 191 "thread_subscription_changes" Scan
+        { (OwnedUserId, Position) => (OwnedRoomId, OwnedEventId) } stream OwnedUserId
+
+    /// How many of them a user has. Written with `thread_subscriptions`, and read then and by unread counts; deleted with the account. Redactions do not
+    /// touch it.
+    pub ThreadSubscriptionTotals = 192 "thread_subscription_totals" Point { OwnedUserId => ThreadSubscriptionTotalsRow }
+
     /// Which version of which document a user accepted: the user, the document. Written at registration; read by who asks for proof; deleted with
     /// the account. Redactions do not touch it.
     pub AcceptedTerms = 193 "accepted_terms" Scan { (OwnedUserId, String) => AcceptedTermsRow }
+}
+
+tags! {
+    /// What a user wants of a thread (MSC4306).
+    pub enum ThreadWish {
+        /// To hear of it: they said so.
+        Manual = 1,
+        /// To hear of it: a client thinks so, because they were mentioned in it.
+        Automatic = 2,
+        /// Not any more.
+        Unsubscribed = 3,
+    }
 }
 
 tags! {
@@ -240,5 +267,28 @@ record! {
         pub rows: u32,
         /// Of types, room ids and contents.
         pub bytes: u64,
+    }
+}
+
+record! {
+    /// A thread that a user has subscribed to, or did once.
+    pub struct ThreadSubscriptionRow = 1 {
+        /// When it changed last.
+        pub position: Position,
+        pub wish: ThreadWish,
+        /// Of all changes of the user's subscriptions the how many'th it was.
+        pub bump_stamp: u64,
+    }
+}
+
+record! {
+    /// How many threads a user has rows of.
+    #[derive(Copy)]
+    pub struct ThreadSubscriptionTotalsRow = 1 {
+        pub rows: u32,
+        /// Of the last change.
+        pub stamp: u64,
+        /// When that was.
+        pub changed: Position,
     }
 }

@@ -13,6 +13,7 @@ use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
 use plop_rooms::Rooms;
 use plop_sync::Syncing;
+use plop_unread::Unread;
 use ruma::RoomVersionId;
 
 use crate::budgets::Budgets;
@@ -30,6 +31,7 @@ pub struct Api {
     pub key_backups: KeyBackups,
     pub keys: Keys,
     pub sync: Syncing,
+    pub unread: Unread,
     pub clock: Clock,
     pub bodies: Bodies,
     pub budgets: Budgets,

@@ -7,6 +7,7 @@ mod members;
 mod messages;
 mod places;
 mod redact;
+mod relations;
 mod send;
 mod senders;
 mod state;
@@ -33,6 +34,17 @@ pub fn routes() -> Routes {
         .costly_get("/_matrix/client/v3/rooms/{roomId}/context/{eventId}", PAGE, context::context)
         .costly_get("/_matrix/client/v3/rooms/{roomId}/messages", PAGE, messages::messages)
         .costly_get("/_matrix/client/v1/rooms/{roomId}/timestamp_to_event", PAGE, at_time::timestamp_to_event)
+        .costly_get("/_matrix/client/v1/rooms/{roomId}/relations/{eventId}", PAGE, relations::all)
+        .costly_get(
+            "/_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}",
+            PAGE,
+            relations::of_type,
+        )
+        .costly_get(
+            "/_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}",
+            PAGE,
+            relations::of_event_type,
+        )
         .costly_get("/_matrix/client/v3/rooms/{roomId}/members", PAGE, members::members)
         .costly_get("/_matrix/client/v3/rooms/{roomId}/joined_members", PAGE, members::joined_members)
 }

@@ -34,6 +34,7 @@ mod rooms;
 pub mod routes;
 mod session;
 mod syncing;
+mod threads;
 mod to_device;
 
 use axum::Router;
@@ -60,6 +61,7 @@ pub fn table() -> Routes {
         .and(syncing::routes())
         .and(rooms::routes())
         .and(events::routes())
+        .and(threads::routes())
         .and(ephemeral::routes())
         .and(to_device::routes())
         .and(room_keys::routes())

@@ -56,6 +56,24 @@ impl Position {
         self.commit & ((1 << COUNTER_BITS) - 1)
     }
 
+    /// [`Position::to_bytes`] as a text, for tokens.
+    pub fn to_hex(self) -> String {
+        self.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The reverse of [`Position::to_hex`]; no other text is one.
+    pub fn from_hex(text: &str) -> Option<Position> {
+        let mut bytes = [0; POSITION_BYTES];
+        let is_hex = text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_hex || text.len() != 2 * POSITION_BYTES {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(Position::from_bytes(bytes))
+    }
+
     pub(crate) const fn of_commit(commit: u64, index: u32) -> Position {
         Position { commit, index }
     }

@@ -5,13 +5,14 @@
 use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
-    Annotations, Arrivals, EventNumbers, EventTimes, Events, Heads, History, Members, Membership, Mentions,
-    Outcome, PartialServers, Projecting, RoomIds, RoomRecords, ThreadTotals, Timeline, UserRooms,
+    Annotations, Arrivals, Edits, EventNumbers, EventTimes, Events, Heads, History, IndirectRelations,
+    Members, Membership, Mentions, Outcome, PartialServers, Projecting, Related, Relations, RoomIds,
+    RoomRecords, ThreadTotals, ThreadsByLatest, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
 pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
-    [rooms(), heads(), events(), orders(), counted()].into_iter().flatten().collect()
+    [rooms(), heads(), events(), orders(), counted(), related()].into_iter().flatten().collect()
 }
 
 /// Ids and numbers of rooms lead to each other; members by room and rooms by user say the same.
@@ -120,6 +121,35 @@ fn counted() -> Vec<Box<dyn ReferenceCheck>> {
             agrees: |(_, mention), (_, arrived)| {
                 (arrived.event, &arrived.thread) == (mention.event, &mention.thread)
             },
+        }),
+    ]
+}
+
+/// The children of events stand where it says and are not redacted, and the list of threads says what is said of each.
+fn related() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<Relations, Events> {
+            name: "relations of events",
+            names: |(room, ..), row| vec![(*room, row.event)],
+            agrees: |((.., place), _), (_, event)| {
+                event.facts.place == Some(*place) && event.facts.redacted_by.is_none()
+            },
+        }),
+        Box::new(Reference::<IndirectRelations, Events>::exists("relations of events", |(room, ..), row| {
+            row.through.iter().chain([&row.event]).map(|event| (*room, *event)).collect()
+        })),
+        Box::new(Reference::<Edits, Events>::exists("relations of events", |(room, ..), event| {
+            vec![(*room, *event)]
+        })),
+        Box::new(Reference::<Related, ThreadsByLatest> {
+            name: "threads of rooms",
+            names: |(room, _), row| row.thread.map(|thread| (*room, thread.place)).into_iter().collect(),
+            agrees: |((_, root), _), (_, listed)| listed == root,
+        }),
+        Box::new(Reference::<ThreadsByLatest, Related> {
+            name: "threads of rooms",
+            names: |(room, _), root| vec![(*room, root.clone())],
+            agrees: |((_, place), _), (_, row)| row.thread.is_some_and(|thread| thread.place == *place),
         }),
     ]
 }

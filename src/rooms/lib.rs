@@ -44,6 +44,7 @@ pub mod summary;
 mod thread;
 mod totals;
 pub mod upkeep;
+mod validity;
 mod view;
 mod writer;
 
@@ -55,7 +56,7 @@ pub use loading::LoadError;
 pub use members::MemberTable;
 pub use parameters::RoomParameters;
 pub use rooms::Rooms;
-pub use thread::MAX_THREAD_HOPS;
+pub use thread::{MAX_RELATION_DEPTH, MAX_THREAD_HOPS};
 pub use view::RoomView;
 
 // Reachable, as what it shares with the suites of other crates is not all needed here.

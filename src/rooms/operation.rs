@@ -4,7 +4,8 @@
 //! not own: who may do what beyond the event rules (the operations above), how an event from elsewhere got its verdict.
 //!
 //! Events of ours begin in [`append`]. Places in graph order and the rows of events are in [`placing`], what an accepted event makes of the
-//! room in [`advancing`], the live stream in [`arriving`], what follows from a changed state in [`projecting`], redactions in [`redacting`].
+//! room in [`advancing`], the live stream in [`arriving`], what follows from a changed state in [`projecting`], redactions in [`redacting`], what
+//! an event is to others in [`relating`].
 //!
 //! Invariants: dropped before [`Operation::submit`] it has no effect. Every batch expects the head it was built on, so a refusal
 //! refuses everything built on it. Nothing from another server is awaited here.
@@ -15,6 +16,7 @@ mod arriving;
 mod placing;
 mod projecting;
 mod redacting;
+mod relating;
 
 use std::sync::Arc;
 

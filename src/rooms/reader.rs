@@ -8,6 +8,7 @@
 //! events are never read.
 
 pub mod access;
+mod aggregation;
 pub mod at_time;
 pub mod client_event;
 pub mod context;
@@ -16,10 +17,12 @@ pub mod filter;
 pub mod history;
 pub mod members;
 pub mod receipt;
+pub mod relations;
 pub mod server;
 pub(crate) mod space_children;
 pub mod state;
 pub mod stripped;
+pub mod threads;
 pub mod token;
 pub mod user_rooms;
 pub mod visibility;

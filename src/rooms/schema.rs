@@ -12,16 +12,17 @@ mod membership;
 mod rows;
 
 use plop_base::clock::UnixMillis;
-use plop_db::Position;
 use plop_db::codec::Tail;
+use plop_db::{Counter, Position};
 use plop_state_store::{EventNumber, KeyHash, RoomNumber};
 use ruma::{OwnedEventId, OwnedRoomAliasId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
 pub use membership::Membership;
 pub use rows::{
-    ActiveThreadRow, AliasRow, BackwardExtremitiesRow, EventFacts, EventRow, HeadRow, MemberRow, MentionRow,
-    Outcome, ProjectingRow, RoomRow, SentBy, SigningKeyRow, StrippedStateRow, Tally, ThreadRow, TimelineRow,
-    Totals, TransactionKey, TransactionRow, UserRoomRow, WaitingRow,
+    ActiveThreadRow, AliasRow, BackwardExtremitiesRow, EventFacts, EventRow, HeadRow, IndirectRelationRow,
+    MemberRow, MentionRow, Outcome, ProjectingRow, RelatedRow, RelationRow, RoomRow, SentBy, SigningKeyRow,
+    StrippedStateRow, Tally, ThreadRow, ThreadSummary, TimelineRow, Totals, TransactionKey, TransactionRow,
+    UserRoomRow, WaitingRow,
 };
 
 use crate::history_place::HistoryPlace;
@@ -163,6 +164,32 @@ plop_db::keyspaces! {
     /// into a batch. Written with the event that changed them; read when the room is loaded, and by what writes the rest; deleted with the last of
     /// it. Redactions do not touch it.
     pub Projecting = 129 "projecting" Point { RoomNumber => ProjectingRow }
+
+    /// The children of events, by their parent, which need not be here, in graph order: each twice, among all of them and among those with its type of
+    /// relation. Written with each event that gets a place; read by `/relations`, aggregations and threads; deleted with the room, and with the
+    /// relation, when the child is redacted.
+    pub Relations = 180 "relations" Scan { (RoomNumber, OwnedEventId, Option<String>, HistoryPlace) => RelationRow }
+
+    /// The children of children, and theirs, by the event at the top. Written with the event, where the events between are here; read by `/relations` with
+    /// `recurse`; deleted with the room and when the event is redacted. The redaction of an event between leaves the row: whoever reads looks whether
+    /// that happened.
+    pub IndirectRelations = 181 "indirect_relations" Scan
+        { (RoomNumber, OwnedEventId, HistoryPlace) => IndirectRelationRow }
+
+    /// Edits, by what they would edit, a keyed hash of their type and sender (which must be those of the original), their time and their id: the last one
+    /// is the most recent. Written and deleted with `relations`; read by aggregations.
+    pub Edits = 182 "edits" Scan { (RoomNumber, OwnedEventId, KeyHash, u64, OwnedEventId) => EventNumber }
+
+    /// What is aggregated of the children of an event. Written with each child of a type that is; read with every page of events; deleted with the room,
+    /// and when no such child is left. A redaction of the event itself does not touch it.
+    pub Related = 183 "related" Point { (RoomNumber, OwnedEventId) => RelatedRow }
+
+    /// How many events of a thread a user has sent. Written with each; read by aggregations; deleted with the room. A redaction of one takes one off.
+    pub ThreadSenders = 184 "thread_senders" Counter { (RoomNumber, OwnedEventId, OwnedUserId) => Counter }
+
+    /// Threads in the order of their latest events: one row for each, at the place of that event. Written with the event; read by `/threads`; deleted with
+    /// the room, and with the thread's last event. A redaction of the latest event moves it back to the one before.
+    pub ThreadsByLatest = 185 "threads_by_latest" Scan { (RoomNumber, HistoryPlace) => OwnedEventId }
 }
 
 /// How long a transaction id is remembered. Clients repeat a request within minutes; a day leaves room for a phone that was off.

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::event::RoomEvent;
 use crate::history_place::HistoryPlace;
-use crate::schema::{HeadRow, ProjectingRow, ThreadRow};
+use crate::schema::{HeadRow, ProjectingRow, RelatedRow, ThreadRow};
 use crate::view::RoomView;
 
 /// Batches of one room that may wait for the disk at once. More makes the group larger than one sync is worth.
@@ -43,6 +43,8 @@ pub struct Ahead {
     pub rewritten: imbl::OrdMap<EventNumber, (u64, Arc<RoomEvent>)>,
     /// The last rows of threads in such batches, likewise.
     pub threads: imbl::OrdMap<OwnedEventId, (u64, ThreadRow)>,
+    /// What such batches make of the aggregations of events, likewise.
+    pub related: imbl::OrdMap<OwnedEventId, (u64, RelatedRow)>,
     /// Where the rows of members are behind the picture.
     pub projecting: Option<ProjectingRow>,
 }
@@ -60,6 +62,7 @@ impl Ahead {
             pending: imbl::OrdMap::new(),
             rewritten: imbl::OrdMap::new(),
             threads: imbl::OrdMap::new(),
+            related: imbl::OrdMap::new(),
             projecting: None,
         }
     }
@@ -112,6 +115,7 @@ impl Ahead {
         }
         forget(&mut self.rewritten, landed.sequence);
         forget(&mut self.threads, landed.sequence);
+        forget(&mut self.related, landed.sequence);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which thread an event is in (client-server API, "Threaded read receipts").
+//! Which thread an event is in (client-server API, "Threaded read receipts"), and how far relations are followed.
 //!
 //! Owns: the walk along relations. Does not own: reading events; whoever walks lends them.
 //!
@@ -11,6 +11,9 @@ use ruma::OwnedEventId;
 
 /// Relations that are followed, as the specification recommends.
 pub const MAX_THREAD_HOPS: u32 = 3;
+
+/// Relations between an event and another one that it is shown to belong to (client-server API, "Relationships API": at least three).
+pub const MAX_RELATION_DEPTH: usize = 3;
 
 /// Where a walk stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

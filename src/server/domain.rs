@@ -44,6 +44,7 @@ pub struct Domain {
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
     pub sync: Syncing,
+    pub unread: Unread,
 }
 
 /// Why a part cannot be built.
@@ -90,6 +91,7 @@ impl Domain {
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
         let typing = Arc::new(Typing::new(clock.clone(), start));
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
+        let unread = Unread::new(rooms.clone(), UNREAD_CACHE_BYTES);
         let sync = Syncing::new(plop_sync::Parts {
             db: db.clone(),
             clock: clock.clone(),
@@ -99,10 +101,10 @@ impl Domain {
             typing: Arc::clone(&typing),
             presence: Arc::clone(&presence),
             to_device: to_device.clone(),
-            unread: Unread::new(rooms.clone(), UNREAD_CACHE_BYTES),
+            unread: unread.clone(),
         });
         let receipts = Arc::new(Receipts::new(db.clone()));
-        Ok(Self { accounts, rooms, to_device, key_backups, keys, receipts, typing, presence, sync })
+Ok(Self { accounts, rooms, to_device, key_backups, keys, receipts, typing, presence, sync, unread })
     }
 
     /// Makes the database this server's. To be called when nothing refuses the start any more.
@@ -130,6 +132,7 @@ impl Domain {
             key_backups: self.key_backups.clone(),
             keys: self.keys.clone(),
             sync: self.sync.clone(),
+            unread: self.unread.clone(),
             clock: clock.clone(),
             bodies: Bodies::new(body_limits(config), clock),
             budgets: Budgets::new(budget_limits(config), clock),

@@ -231,7 +231,9 @@ impl Asking {
     }
 
     async fn timeline(&self, scene: &mut Scene<'_>, stretch: Stretch) -> Result<RoomTimeline, StoreFault> {
-        let events = self.texts(scene, &stretch.events, Detail::Timeline).await?;
+        // "When the relevant section has a `limited` value of `true`": else the client gets the children one by one.
+        let detail = if stretch.limited { Detail::Timeline } else { Detail::Arrival };
+        let events = self.texts(scene, &stretch.events, detail).await?;
         Ok(RoomTimeline {
             events,
             limited: stretch.limited,

@@ -7,12 +7,14 @@
 
 use std::sync::Arc;
 
-use plop_db::{Direction, KeyRange, Position};
+use plop_accounts::thread_subscriptions::are_subscribed;
+use plop_db::{Direction, KeyRange, Position, ReadError};
 use plop_rooms::schema::{Timeline, TimelineRow};
 use plop_rooms::{RoomEvent, Rooms, StoreFault};
 use plop_state::push::{PushEvent, Reader, evaluate};
 use plop_state_store::EventNumber;
 use ruma::OwnedEventId;
+use ruma::push::Action;
 
 use crate::counts::{Counts, RoomCounts};
 use crate::question::Question;
@@ -46,6 +48,17 @@ struct Hit {
     event: EventNumber,
     thread: Option<OwnedEventId>,
     highlight: bool,
+}
+
+/// What a user's rules say about an event.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    pub position: Position,
+    pub event: Arc<RoomEvent>,
+    pub thread: Option<OwnedEventId>,
+    pub notify: bool,
+    pub highlight: bool,
+    pub actions: Vec<Action>,
 }
 
 impl Settled {
@@ -117,26 +130,72 @@ async fn ask(
     let unread: Vec<(Position, TimelineRow)> =
         rows.filter(|(position, row)| question.marks.is_unread(row.thread.as_ref(), *position)).collect();
     let mut hits = Vec::new();
-    let mut setting = None;
     for chunk in unread.chunks(CHUNK) {
-        let numbers: Vec<EventNumber> = chunk.iter().map(|(_, row)| row.event).collect();
-        let events = rooms.events().get_many(question.snapshot, room, question.view.rules, &numbers).await?;
-        for ((position, row), event) in chunk.iter().zip(events) {
-            if !may_notify(question, rules, &event) {
-                continue;
+        for judged in judge(rooms, question, rules, chunk).await? {
+            if judged.notify {
+                let Judged { position, event, thread, highlight, .. } = judged;
+                hits.push(Hit { position, event: event.number, thread, highlight });
             }
-            let here = Setting::of(rooms, question, rules.asks_name, row.state, setting.take()).await?;
-            let reader = Reader { user: question.user, display_name: here.display_name.as_deref() };
-            let context = here.context(question, row.joined);
-            let said = evaluate(&rules.rules, &PushEvent::new(&event.pdu), &context, &reader);
-            if said.notify {
-                let (thread, highlight) = (row.thread.clone(), said.highlight);
-                hits.push(Hit { position: *position, event: row.event, thread, highlight });
-            }
-            setting = Some(here);
         }
     }
     Ok(hits)
+}
+
+/// What the rules say about some rows of the live stream, in their order.
+pub async fn judge(
+    rooms: &Rooms,
+    question: &Question<'_>,
+    rules: &UserRules,
+    rows: &[(Position, TimelineRow)],
+) -> Result<Vec<Judged>, StoreFault> {
+    let room = question.view.number;
+    let (mut judged, mut setting) = (Vec::with_capacity(rows.len()), None);
+    for chunk in rows.chunks(CHUNK) {
+        let numbers: Vec<EventNumber> = chunk.iter().map(|(_, row)| row.event).collect();
+        let events = rooms.events().get_many(question.snapshot, room, question.view.rules, &numbers).await?;
+        let subscribed = subscribed(question, rules, chunk).await?;
+        for (((position, row), event), subscribed) in chunk.iter().zip(events).zip(subscribed) {
+            let silent = Judged {
+                position: *position,
+                thread: row.thread.clone(),
+                notify: false,
+                highlight: false,
+                actions: Vec::new(),
+                event,
+            };
+            if !may_notify(question, rules, &silent.event) {
+                judged.push(silent);
+                continue;
+            }
+            let here = Setting::of(rooms, question, rules.asks_name, row.state, setting.take()).await?;
+            let reader =
+                Reader { user: question.user, display_name: here.display_name.as_deref(), subscribed };
+            let context = here.context(question, row.joined);
+            let said = evaluate(&rules.rules, &PushEvent::new(&silent.event.pdu), &context, &reader);
+            let (notify, highlight) = (said.notify, said.highlight);
+            judged.push(Judged { notify, highlight, actions: said.actions.to_vec(), ..silent });
+            setting = Some(here);
+        }
+    }
+    Ok(judged)
+}
+
+/// Whether the user is subscribed to the thread of each event; `None` for those in no thread.
+async fn subscribed(
+    question: &Question<'_>,
+    rules: &UserRules,
+    rows: &[(Position, TimelineRow)],
+) -> Result<Vec<Option<bool>>, ReadError> {
+    let mut roots: Vec<OwnedEventId> = rows.iter().filter_map(|(_, row)| row.thread.clone()).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let found = if rules.asks_subscriptions && !roots.is_empty() {
+        are_subscribed(question.snapshot, question.user, &question.view.id, &roots).await?
+    } else {
+        vec![false; roots.len()]
+    };
+    let of = |root: &OwnedEventId| roots.binary_search(root).is_ok_and(|at| found.get(at) == Some(&true));
+    Ok(rows.iter().map(|(_, row)| row.thread.as_ref().map(of)).collect())
 }
 
 /// Whether there is a point in asking: the event is there, and of somebody else whom the user does not ignore.

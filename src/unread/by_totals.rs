@@ -89,6 +89,13 @@ impl Found {
         parts.threads.retain(|_, counts| !counts.is_zero());
     }
 
+    /// Leaves of what is in threads what is highlighted.
+    pub fn keep_highlights_of_threads(&mut self) {
+        let main = self.parts.main;
+        self.keep_highlights();
+        self.parts.main = main;
+    }
+
     /// The whole room.
     pub fn room(&self) -> Counts {
         let mut sum = self.parts.room();

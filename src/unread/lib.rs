@@ -1,6 +1,7 @@
 //! Rank 3: how much a user has not read (client-server API, "Receiving notifications").
 //!
-//! Owns: notification and highlight counts of a room, its main timeline and its threads, for one user at one position ([`Unread`]). Does not
+//! Owns: notification and highlight counts of a room, its main timeline and its threads, for one user at one position ([`Unread`]), and the list
+//! of what notified a user ([`notifications`]). Does not
 //! own: any row. What is counted is written with the events (`plop_rooms::schema`: totals of the live stream, mentions, what a
 //! user sent), how far a user has read with receipts (`plop_ephemeral`), what notifies them with their account data
 //! (`plop_accounts`).
@@ -17,6 +18,7 @@ mod by_rules;
 mod by_totals;
 mod counts;
 mod marks;
+pub mod notifications;
 mod question;
 mod redacted;
 mod setting;

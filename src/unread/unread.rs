@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use plop_accounts::thread_subscriptions::knows_threads;
 use plop_db::{Position, Snapshot};
 use plop_rooms::schema::Membership;
 use plop_rooms::{RoomView, Rooms, StoreFault};
@@ -52,7 +53,21 @@ pub struct NotifiedUser {
     rules: Arc<UserRules>,
 }
 
+impl NotifiedUser {
+    pub(crate) fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    pub(crate) fn rules(&self) -> &UserRules {
+        &self.rules
+    }
+}
+
 impl Unread {
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.0.rooms
+    }
+
     /// `cache_bytes`: for what is remembered of users with rules of their own.
     pub fn new(rooms: Rooms, cache_bytes: u64) -> Self {
         let items = usize::try_from(cache_bytes / AVERAGE_SETTLED).unwrap_or(usize::MAX);
@@ -114,14 +129,23 @@ impl Unread {
         by_thread: bool,
     ) -> Result<Found, StoreFault> {
         let NotifiedUser { user, rules } = notified;
-        let in_room = rules.in_room(view);
+        let mut in_room = rules.in_room(view);
         if in_room == InRoom::Silent || view.members.membership(user) != Membership::Join {
             return Ok(Found::default());
+        }
+        if rules.asks_subscriptions && knows_threads(snapshot, user, &view.id).await? {
+            // Which events notify depends on the thread.
+            in_room = InRoom::Own;
         }
         let marks = Marks::read(snapshot, view.number, user).await?;
         let question = Question { snapshot, view, user, marks, up_to };
         match in_room {
             InRoom::Silent => Ok(Found::default()),
+            InRoom::Default if rules.threads().silences_others => {
+                let mut found = by_totals::count(&question, by_thread).await?;
+                found.keep_highlights_of_threads();
+                Ok(found)
+            }
             InRoom::Default => Ok(by_totals::count(&question, by_thread).await?),
             InRoom::HighlightsOnly => {
                 let mut found = by_totals::count(&question, by_thread).await?;

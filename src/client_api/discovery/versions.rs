@@ -19,6 +19,11 @@ const FEATURES: &[&str] = &[
     "org.matrix.msc4155",
     // Sliding sync, as clients have it in use.
     "org.matrix.simplified_msc3575",
+    // Filtering `/messages` by relation.
+    "org.matrix.msc3874",
+    // Thread subscriptions, and their changes.
+    "org.matrix.msc4306",
+    "org.matrix.msc4308",
 ];
 
 /// `GET /_matrix/client/versions` (client-server API, "API Versions"). For everyone.

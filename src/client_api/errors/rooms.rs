@@ -36,6 +36,8 @@ impl From<Refusal> for ApiError {
             | Refusal::Unreachable(_)
             | Refusal::MayNotChangeAlias
             | Refusal::MayNotPublish => Self::forbidden(refusal),
+            // The code of the threading module.
+            Refusal::NoThreadRoot => Self::bad_request(ErrorKind::Unknown, refusal),
             Refusal::DuplicateAnnotation => Self::bad_request(ErrorKind::DuplicateAnnotation, refusal),
             Refusal::StillInRoom => Self::bad_request(ErrorKind::Unknown, refusal),
             Refusal::UnableToAuthorise => Self::bad_request(ErrorKind::UnableToAuthorizeJoin, refusal),

@@ -1,4 +1,5 @@
-//! Why what users keep on the server stays as it is: profile, account data, tags, push rules, filters, presence.
+//! Why what users keep on the server stays as it is: profile, account data, tags, thread subscriptions, push rules,
+//! filters, presence.
 
 use http::StatusCode;
 use plop_accounts::account_data::AccountDataError;
@@ -6,6 +7,7 @@ use plop_accounts::filters::FilterError;
 use plop_accounts::profile::ProfileError;
 use plop_accounts::push_rules::PushRuleError;
 use plop_accounts::tags::TagError;
+use plop_accounts::thread_subscriptions::ThreadSubscriptionError;
 use plop_ephemeral::{self as ephemeral, PresenceError};
 use plop_state::push::edit::EditError;
 use ruma::api::error::ErrorKind;
@@ -49,6 +51,20 @@ impl From<TagError> for ApiError {
             TagError::InvalidName | TagError::InvalidOrder => Self::invalid_param(error),
             TagError::TooMany => Self::too_large(error),
             TagError::AccountData(error) => error.into(),
+        }
+    }
+}
+
+impl From<ThreadSubscriptionError> for ApiError {
+    fn from(error: ThreadSubscriptionError) -> Self {
+        match error {
+            ThreadSubscriptionError::UnsubscribedSince => {
+                Self::new(StatusCode::CONFLICT, ErrorKind::ConflictingUnsubscription, error)
+            }
+            ThreadSubscriptionError::TooMany => Self::too_many(error),
+            ThreadSubscriptionError::NoAccount => Self::not_found(error),
+            ThreadSubscriptionError::Forbidden(error) => error.into(),
+            ThreadSubscriptionError::Store(error) => error.into(),
         }
     }
 }

@@ -29,7 +29,18 @@ pub struct Page {
     dir: api::Direction,
     limit: Option<UInt>,
     #[serde(default, with = "ruma::serde::json_string")]
-    filter: RoomEventFilter,
+    filter: Filter,
+}
+
+/// The filter, with what ruma's does not know.
+#[derive(Default, Deserialize)]
+struct Filter {
+    #[serde(flatten)]
+    events: RoomEventFilter,
+    #[serde(rename = "org.matrix.msc3874.rel_types")]
+    rel_types: Option<Vec<String>>,
+    #[serde(default, rename = "org.matrix.msc3874.not_rel_types")]
+    not_rel_types: Vec<String>,
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/messages` (client-server API, "Getting events for a room"). Access token.
@@ -39,7 +50,8 @@ pub async fn messages(
     Path(room): Path<OwnedRoomId>,
     Query(page): Query<Page>,
 ) -> Result<JsonAnswer, ApiError> {
-    let filter = EventFilter::of_room_events(&page.filter)?;
+    let Filter { events, rel_types, not_rel_types } = page.filter;
+    let filter = EventFilter::of_room_events(&events)?.of_relations(rel_types, not_rel_types);
     let mut reader = rooms.reader(session.actor(), &room).await?;
     let limit = page.limit.map_or(DEFAULT_LIMIT, u64::from).min(filter.limit.unwrap_or(u64::MAX));
     let request = PageRequest {

@@ -247,7 +247,7 @@ pub(super) async fn apply_redactions(
             continue;
         }
         let target = operation.event(event.number).await?;
-        operation.apply_redaction_to(&redaction, &target);
+        operation.apply_redaction_to(&redaction, &target).await?;
         operation.batch().delete::<WaitingRedactions>(&key);
     }
     Ok(())

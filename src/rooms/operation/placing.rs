@@ -108,6 +108,7 @@ impl Operation<'_> {
         }
         let event = Arc::new(RoomEvent { number, pdu, facts });
         self.write(&event);
+        self.relate(&event).await?;
         Ok(event)
     }
 

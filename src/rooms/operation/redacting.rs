@@ -23,7 +23,7 @@ impl Operation<'_> {
         }
         let Some(target) = redaction.pdu.redacts() else { return Ok(()) };
         match self.event_by_id(target).await? {
-            Some(target) => self.apply_redaction_to(redaction, &target),
+            Some(target) => self.apply_redaction_to(redaction, &target).await?,
             None => {
                 let key = (self.view().number, target.to_owned(), redaction.number);
                 self.batch().put::<WaitingRedactions>(&key, &());
@@ -36,12 +36,16 @@ impl Operation<'_> {
     ///
     /// Since version 3 the rules let every redaction in, and its effect is decided here (rooms/v3, "Handling redactions"); before that
     /// they have decided already.
-    pub fn apply_redaction_to(&mut self, redaction: &RoomEvent, target: &Arc<RoomEvent>) {
+    pub async fn apply_redaction_to(
+        &mut self,
+        redaction: &RoomEvent,
+        target: &Arc<RoomEvent>,
+    ) -> Result<(), StoreFault> {
         let view = self.view();
         let may = view.authority().is_some_and(|may| may.may_redact(&redaction.pdu, &target.pdu, view.rules));
         let is_done = target.facts.redacted_by.is_some() || target.facts.outcome == Outcome::Rejected;
         if !may || is_done {
-            return;
+            return Ok(());
         }
         let destroyed = self.core().clock.now().plus(self.core().redaction_retention);
         let key = (destroyed, view.number, target.number);
@@ -51,7 +55,9 @@ impl Operation<'_> {
             facts: EventFacts { redacted_by: Some(redaction.number), ..target.facts.clone() },
         };
         self.batch().put::<Originals>(&key, &Tail(target.pdu.canonical().to_owned()));
+        self.unrelate(target).await?;
         self.rewrite(&Arc::new(redacted));
         self.uncount(target.number);
+        Ok(())
     }
 }

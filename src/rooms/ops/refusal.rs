@@ -27,6 +27,8 @@ pub enum Refusal {
     MayNotRedact,
     #[error("you have annotated this event so already")]
     DuplicateAnnotation,
+    #[error("a thread cannot begin at an event that relates to another one")]
+    NoThreadRoot,
     #[error("guests may not do this")]
     Guest,
     /// The server itself asked for something that needs a user.

@@ -10,6 +10,7 @@ use plop_base::clock::UnixMillis;
 use plop_state::StateKey;
 use plop_state::auth::{AuthError, Authority, LevelField};
 use plop_state::json::{Object, Value};
+use plop_state::relation::Relation;
 use plop_state_store::RoomNumber;
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 
@@ -132,6 +133,7 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
     {
         return Err(Refusal::DuplicateAnnotation);
     }
+    check_thread(operation, &event.content).await?;
     if let Some(same) = unchanged(operation, sender, event).await? {
         return Ok(same);
     }
@@ -152,6 +154,17 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
         annotation.record(operation, appended.number);
     }
     Ok(id)
+}
+
+/// Refuses to begin a thread at what relates to something else (client-server API, "Validation of `m.thread` relationships").
+async fn check_thread(operation: &Operation<'_>, content: &Object) -> Result<(), Refusal> {
+    let relation = Relation::in_content(content).filter(Relation::is_thread);
+    let Some(relation) = relation else { return Ok(()) };
+    let root = operation.event_by_id(&relation.event).await?;
+    if root.is_some_and(|root| Relation::of(&root.pdu).is_some()) {
+        return Err(Refusal::NoThreadRoot);
+    }
+    Ok(())
 }
 
 /// The current state event, if the same user sets the same content again: clients repeat state, and a room's history need not.

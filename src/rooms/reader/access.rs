@@ -5,7 +5,7 @@
 //! Invariants: the picture is taken before the snapshot, so the snapshot has every event that the picture names. A room that is not here and
 //! one that is none of the user's business are refused alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plop_base::Actor;
@@ -100,6 +100,8 @@ pub struct RoomReader<'a> {
     pub(super) memberships: BTreeMap<Root, Membership>,
     /// Whether users asked for erasure, as far as it was looked up.
     pub(super) erased: BTreeMap<OwnedUserId, bool>,
+    /// Whom the user ignores, once it was looked up.
+    pub(super) ignored: Option<Arc<BTreeSet<OwnedUserId>>>,
 }
 
 impl Rooms {
@@ -137,6 +139,7 @@ impl<'a> RoomReader<'a> {
             visibilities: BTreeMap::new(),
             memberships: BTreeMap::new(),
             erased: BTreeMap::new(),
+            ignored: None,
         })
     }
 

@@ -1,6 +1,7 @@
 //! How an event looks to one reader (client-server API, "Room event format").
 //!
-//! Owns: `unsigned`, the part of the client form that each reader has for themselves. Does not own: the rest ([`Pdu::client_json`]).
+//! Owns: `unsigned`, the part of the client form that each reader has for themselves. Does not own: the rest ([`Pdu::client_json`]), what is told of
+//! children ([`super::aggregation`]).
 //!
 //! Invariants: written as text behind the shared part; no content is parsed. What is told of other events (the content before, the redaction) is
 //! told only to those who may see these, and as what is left of them ([`super::erasure`]). A redacted event has no content to show: it is not
@@ -16,14 +17,17 @@ use plop_state::pdu::ClientFormat;
 use plop_state_store::EventNumber;
 
 use super::access::RoomReader;
+use super::aggregation::{Bundle, Bundles};
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
 
 /// How much is told about an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// All of `unsigned`: for events of a timeline.
+    /// All of `unsigned`: for events that are looked up.
     Timeline,
+    /// Without what is told of its children: for events that come one after the other, so that the client has their children too.
+    Arrival,
     /// Without what came before and without the reader's membership: for lists of state, where it would mean a look into
     /// as many old states as the room has members.
     State,
@@ -40,14 +44,39 @@ impl RoomReader<'_> {
         format: ClientFormat,
         detail: Detail,
     ) -> Result<Vec<String>, StoreFault> {
+        let bundles = match detail {
+            Detail::Timeline => self.bundles(events, format).await?,
+            Detail::Arrival | Detail::State => Bundles::new(),
+        };
+        self.write_all(events, format, detail, &bundles).await
+    }
+
+    /// The same for events that are looked up, with this of their children.
+    pub(super) async fn texts(
+        &mut self,
+        events: &[Arc<RoomEvent>],
+        format: ClientFormat,
+        bundles: &Bundles,
+    ) -> Result<Vec<String>, StoreFault> {
+        self.write_all(events, format, Detail::Timeline, bundles).await
+    }
+
+    async fn write_all(
+        &mut self,
+        events: &[Arc<RoomEvent>],
+        format: ClientFormat,
+        detail: Detail,
+        bundles: &Bundles,
+    ) -> Result<Vec<String>, StoreFault> {
         let related = self.related(events, detail).await?;
         let mut texts = Vec::with_capacity(events.len());
         for event in events {
             let event = match detail {
-                Detail::Timeline => self.left_of(event).await?,
+                Detail::Timeline | Detail::Arrival => self.left_of(event).await?,
                 Detail::State => Arc::clone(event),
             };
-            texts.push(self.write(&event, &related, format, detail).await?);
+            let bundle = bundles.get(&event.number).and_then(Bundle::text);
+            texts.push(self.write(&event, &related, format, (detail, bundle)).await?);
         }
         Ok(texts)
     }
@@ -55,7 +84,7 @@ impl RoomReader<'_> {
     /// The events that replaced ones and redacted ones refer to: one round for all.
     async fn related(&self, events: &[Arc<RoomEvent>], detail: Detail) -> Result<Related, StoreFault> {
         let of = |event: &Arc<RoomEvent>| {
-            [event.facts.replaces.filter(|_| detail == Detail::Timeline), event.facts.redacted_by]
+            [event.facts.replaces.filter(|_| detail != Detail::State), event.facts.redacted_by]
         };
         let mut numbers: Vec<EventNumber> = events.iter().flat_map(of).flatten().collect();
         numbers.sort_unstable();
@@ -69,7 +98,7 @@ impl RoomReader<'_> {
         event: &RoomEvent,
         related: &Related,
         format: ClientFormat,
-        detail: Detail,
+        (detail, bundle): (Detail, Option<&str>),
     ) -> Result<String, StoreFault> {
         let now = self.core.clock.now();
         let rules = self.view.rules;
@@ -79,7 +108,13 @@ impl RoomReader<'_> {
             member(&mut out, "transaction_id");
             write_string(&mut out, transaction);
         }
-        if detail == Detail::Timeline
+        if let Some(bundle) = bundle {
+            member(&mut out, "m.relations");
+            out.push('{');
+            out.push_str(bundle);
+            out.push('}');
+        }
+        if detail != Detail::State
             && let Some(state) = event.state_after()
         {
             member(&mut out, "membership");

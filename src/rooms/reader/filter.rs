@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use plop_state::Pdu;
 use plop_state::json::members;
+use plop_state::relation::Relation;
 use ruma::api::client::filter::{Filter, LazyLoadOptions, RoomEventFilter, UrlFilter};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
@@ -29,6 +30,8 @@ pub struct EventFilter {
     rooms: Option<BTreeSet<OwnedRoomId>>,
     not_rooms: BTreeSet<OwnedRoomId>,
     url: Option<UrlFilter>,
+    rel_types: Option<BTreeSet<String>>,
+    not_rel_types: BTreeSet<String>,
     /// Events at most, if the client says so.
     pub limit: Option<u64>,
     /// Whether member events come only with the events that need them.
@@ -48,10 +51,19 @@ impl EventFilter {
             rooms: filter.rooms.as_ref().map(|rooms| rooms.iter().cloned().collect()),
             not_rooms: filter.not_rooms.iter().cloned().collect(),
             url: filter.url_filter,
+            rel_types: None,
+            not_rel_types: BTreeSet::new(),
             limit: filter.limit.map(u64::from),
             lazy_load: filter.lazy_load_options,
             unread_by_thread: filter.unread_thread_notifications,
         })
+    }
+
+    /// The same, of events that relate, or do not relate, to others in certain ways (MSC3874).
+    #[must_use]
+    pub fn of_relations(self, rel_types: Option<Vec<String>>, not_rel_types: Vec<String>) -> Self {
+        let rel_types = rel_types.map(|types| types.into_iter().collect());
+        Self { rel_types, not_rel_types: not_rel_types.into_iter().collect(), ..self }
     }
 
     /// The filter of events outside of rooms.
@@ -71,6 +83,16 @@ impl EventFilter {
         self.keeps_type(event.type_name())
             && self.keeps_sender(event.sender())
             && self.url.is_none_or(|wanted| (wanted == UrlFilter::EventsWithUrl) == has_url(event))
+            && self.keeps_relation(event)
+    }
+
+    fn keeps_relation(&self, event: &Pdu) -> bool {
+        if self.rel_types.is_none() && self.not_rel_types.is_empty() {
+            return true;
+        }
+        let rel_type = Relation::of(event).map(|relation| relation.rel_type);
+        let is_in = |types: &BTreeSet<String>| rel_type.as_ref().is_some_and(|found| types.contains(found));
+        self.rel_types.as_ref().is_none_or(is_in) && !is_in(&self.not_rel_types)
     }
 
     /// Whether something of this type is kept, for what is no event of a room's history.

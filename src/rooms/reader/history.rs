@@ -65,9 +65,9 @@ impl HistoryPage {
 }
 
 /// What is left of the history to look at.
-struct Walk {
-    range: Range<HistoryPlace>,
-    direction: Direction,
+pub(super) struct Walk {
+    pub range: Range<HistoryPlace>,
+    pub direction: Direction,
 }
 
 impl Walk {
@@ -77,7 +77,7 @@ impl Walk {
     }
 
     /// Goes on behind an event.
-    fn pass(&mut self, place: HistoryPlace) {
+    pub fn pass(&mut self, place: HistoryPlace) {
         match self.direction {
             Direction::Forward => self.range.start = place.above(),
             Direction::Backward => self.range.end = place,
@@ -85,7 +85,7 @@ impl Walk {
     }
 
     /// The place that is reached.
-    fn place(&self) -> HistoryToken {
+    pub fn place(&self) -> HistoryToken {
         HistoryToken::below(match self.direction {
             Direction::Forward => self.range.start,
             Direction::Backward => self.range.end,
@@ -163,7 +163,7 @@ impl RoomReader<'_> {
     }
 
     /// The part of the history that a request is about.
-    async fn walk(&self, request: &PageRequest) -> Result<Walk, StoreFault> {
+    pub(super) async fn walk(&self, request: &PageRequest) -> Result<Walk, StoreFault> {
         let end = self.top().await?;
         let asked = request.from.map(HistoryToken::place);
         let until = request.to.map(HistoryToken::place);

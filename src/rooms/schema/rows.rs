@@ -187,6 +187,50 @@ record! {
 }
 
 record! {
+    /// The child of an event.
+    pub struct RelationRow = 1 {
+        pub event: EventNumber,
+        pub sender: OwnedUserId,
+        /// Its type.
+        pub kind: String,
+    }
+}
+
+record! {
+    /// The child of a child of an event.
+    pub struct IndirectRelationRow = 1 {
+        pub event: EventNumber,
+        /// The events between, from the parent upwards.
+        pub through: Vec<EventNumber>,
+    }
+}
+
+record! {
+    /// What is aggregated of the children of an event.
+    #[derive(Copy, Default)]
+    pub struct RelatedRow = 1 {
+        /// The most recent edit of it.
+        pub edit: Option<EventNumber>,
+        /// There may be a more recent one in [`Edits`](super::Edits): one that came before the event itself, or the one that was the most recent is
+        /// redacted.
+        pub has_loose_edits: bool,
+        pub thread: Option<ThreadSummary>,
+        pub references: u64,
+    }
+}
+
+record! {
+    /// A thread with this root.
+    #[derive(Copy)]
+    pub struct ThreadSummary = 1 {
+        pub events: u64,
+        /// The latest in graph order, with its place.
+        pub latest: EventNumber,
+        pub place: HistoryPlace,
+    }
+}
+
+record! {
     /// A place below which history is missing.
     pub struct BackwardExtremitiesRow = 1 {
         /// The events to ask for.

@@ -31,7 +31,7 @@ fn push(c: &mut Criterion) {
     let user = user_id!("@bob:a.test");
     let defaults = Ruleset::server_default(user);
     let room = RoomContext { members: 3, authority: None };
-    let reader = Reader { user, display_name: None };
+    let reader = Reader { user, display_name: None, subscribed: None };
     for (name, body) in [("40 bytes", "a".repeat(40)), ("64 kB", "a".repeat(64_000))] {
         let event = message(&body);
         let read = PushEvent::new(&event);

@@ -7,8 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use ruma::push::{Action, AnyPushRuleRef, ConditionalPushRule, PushCondition, Ruleset};
+use ruma::push::{
+    Action, AnyPushRuleRef, ConditionalPushRule, PredefinedUnderrideRuleId, PushCondition, Ruleset,
+};
 use ruma::{RoomId, UserId};
+
+use super::ruleset::default_rules;
 
 /// What the rules say about the events of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +27,21 @@ pub enum InRoom {
     Own,
 }
 
+/// What the rules about thread subscriptions come to (MSC4306), where they are simple; else the answer for every room is [`InRoom::Own`]. They come
+/// behind what highlights, and before what else notifies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ThreadRules {
+    /// In a thread that the user is not subscribed to nothing else notifies.
+    pub silences_others: bool,
+    /// In a thread that they are subscribed to everything does.
+    pub tells_subscribed: bool,
+}
+
 /// A ruleset, read once for all rooms.
 #[derive(Debug, Clone)]
 pub struct RulesByRoom {
     elsewhere: InRoom,
+    threads: ThreadRules,
     /// Where a rule names the room: by its id in ASCII lower case, as patterns are matched.
     rooms: BTreeMap<String, InRoom>,
 }
@@ -36,10 +51,15 @@ impl RulesByRoom {
     pub fn new(rules: &Ruleset, user: &UserId) -> Self {
         let silent = |rule: &&ConditionalPushRule| rule.enabled && !notifies(&rule.actions);
         if rules.override_.first().filter(silent).is_some_and(|rule| rule.conditions.is_empty()) {
-            return Self { elsewhere: InRoom::Silent, rooms: BTreeMap::new() };
+            return Self {
+                elsewhere: InRoom::Silent,
+                threads: ThreadRules::default(),
+                rooms: BTreeMap::new(),
+            };
         }
         let mut rooms = BTreeMap::new();
-        let mut is_default = server_rules_say_the_default(rules, user);
+        let threads = thread_rules(rules);
+        let mut is_default = threads.is_some() && server_rules_say_the_default(rules, user);
         // Whether a rule before this one may match in any room.
         let mut preceded = false;
         for rule in rules.override_.iter().filter(|rule| rule.enabled) {
@@ -61,7 +81,13 @@ impl RulesByRoom {
             let says = if quiet { InRoom::HighlightsOnly } else { InRoom::Own };
             rooms.entry(rule.rule_id.as_str().to_ascii_lowercase()).or_insert(says);
         }
-        Self { elsewhere: if is_default { InRoom::Default } else { InRoom::Own }, rooms }
+        let elsewhere = if is_default { InRoom::Default } else { InRoom::Own };
+        Self { elsewhere, threads: threads.unwrap_or_default(), rooms }
+    }
+
+    /// What they say of threads, in rooms where they come to anything but [`InRoom::Own`].
+    pub fn threads(&self) -> ThreadRules {
+        self.threads
     }
 
     /// What the rules come to in this room.
@@ -77,11 +103,29 @@ impl RulesByRoom {
     }
 }
 
-/// Whether each of the server's rules notifies and highlights as it does by default, and stands where it does.
+/// Whether each of the server's rules notifies and highlights as it does by default, and stands where it does; those about threads aside.
 fn server_rules_say_the_default(rules: &Ruleset, user: &UserId) -> bool {
-    let default = Ruleset::server_default(user);
-    let kept = rules.iter().filter(|rule| rule.is_server_default());
-    kept.map(said).eq(default.iter().map(said))
+    let default = default_rules(user);
+    let of_server = |rule: &AnyPushRuleRef<'_>| {
+        rule.is_server_default() && !matches!(rule, AnyPushRuleRef::PostContent(_))
+    };
+    rules.iter().filter(of_server).map(said).eq(default.iter().filter(of_server).map(said))
+}
+
+/// What the rules about threads come to; `None`: something else than what they are for.
+fn thread_rules(rules: &Ruleset) -> Option<ThreadRules> {
+    let mut found = ThreadRules::default();
+    for rule in rules.postcontent.iter().filter(|rule| rule.enabled) {
+        let highlights = rule.actions.iter().any(Action::is_highlight);
+        match (PredefinedUnderrideRuleId::from(rule.rule_id.as_str()), notifies(&rule.actions)) {
+            (PredefinedUnderrideRuleId::UnsubscribedThread, false) => found.silences_others = true,
+            (PredefinedUnderrideRuleId::SubscribedThread, true) if !highlights => {
+                found.tells_subscribed = true;
+            }
+            _ => return None,
+        }
+    }
+    Some(found)
 }
 
 fn said(rule: AnyPushRuleRef<'_>) -> (&str, bool, bool, bool) {

@@ -1,7 +1,7 @@
 //! What the default rules say about an event, whoever reads it.
 //!
 //! Owns: the default ruleset read for all users at once (client-server API, "Predefined Rules"), so that a room keeps one
-//! running total instead of one for each member. A property test holds it against the rules themselves. No pattern of a
+//! running total instead of one for each member. The rules about thread subscriptions are not in it: they depend on the reader. A property test holds it against the rules themselves. No pattern of a
 //! default rule has a wildcard or a character with more than two cases, so equality without regard to ASCII case is the
 //! same as a match.
 
@@ -15,6 +15,9 @@ use crate::pdu::Pdu;
 
 /// Most users that one event mentions; later ones in its list are not counted as mentioned.
 pub const MAX_MENTIONED: usize = 512;
+
+/// Polls begin and end (MSC3930). These rules compare values instead of matching a pattern.
+const POLLS: [&str; 2] = ["org.matrix.msc3381.poll.start", "org.matrix.msc3381.poll.end"];
 
 /// How an event reaches users that it does not name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +76,7 @@ fn reach_of_type(event: &Pdu, content: &Value) -> Reach {
     } else if relation == Some("m.replace") {
         Reach::Silent
     } else if ["m.room.message", "m.room.encrypted", "m.call.invite"].iter().any(|kind| is_type(event, kind))
+        || POLLS.contains(&event.type_name())
     {
         Reach::Notify
     } else {

@@ -35,6 +35,8 @@ pub struct Reader<'a> {
     pub user: &'a UserId,
     /// Their display name in the room, for the deprecated condition `contains_display_name`.
     pub display_name: Option<&'a str>,
+    /// Whether they are subscribed to the thread that the event is in (MSC4306); `None` for an event in no thread.
+    pub subscribed: Option<bool>,
 }
 
 /// What the first matching rule says; the default is that nothing matches.
@@ -89,7 +91,9 @@ fn rule_matches(
 ) -> bool {
     rule.enabled()
         && match rule {
-            AnyPushRuleRef::Override(rule) | AnyPushRuleRef::Underride(rule) => {
+            AnyPushRuleRef::Override(rule)
+            | AnyPushRuleRef::PostContent(rule)
+            | AnyPushRuleRef::Underride(rule) => {
                 rule.conditions.iter().all(|condition| holds(condition, event, room, reader))
             }
             AnyPushRuleRef::Content(rule) => glob_matches(event, BODY, &rule.pattern),
@@ -116,6 +120,7 @@ fn holds(condition: &PushCondition, event: &PushEvent, room: &RoomContext<'_>, r
             condition.is.contains(&UInt::try_from(room.members).unwrap_or(UInt::MAX))
         }
         PushCondition::SenderNotificationPermission(condition) => sender_may(condition, event, room),
+        PushCondition::ThreadSubscription(condition) => reader.subscribed == Some(condition.subscribed),
         _ => false,
     }
 }

@@ -3,6 +3,7 @@
 mod editing;
 mod globs;
 mod properties;
+mod threads;
 
 use ruma::push::{
     Action, NewConditionalPushRule, NewPatternedPushRule, NewPushRule, NewSimplePushRule, RuleKind, Ruleset,
@@ -39,7 +40,7 @@ fn authority(power: i64) -> Authority {
 fn outcome(rules: &Ruleset, event: &Pdu, members: u64, power: i64, user: &UserId) -> String {
     let authority = authority(power);
     let room = RoomContext { members, authority: Some(&authority) };
-    let reader = Reader { user, display_name: Some("Bob (he)") };
+    let reader = Reader { user, display_name: Some("Bob (he)"), subscribed: None };
     let outcome = evaluate(rules, &PushEvent::new(event), &room, &reader);
     let flags = [
         (outcome.notify, "n"),
@@ -59,7 +60,7 @@ fn edited() -> Value {
 }
 
 #[test]
-fn default_rules() {
+fn the_default_rules() {
     let mention = json!({"m.mentions": {"user_ids": [7, "@bob:a.test"]}});
     let room = json!({"m.mentions": {"room": true}});
     let notice = json!({"msgtype": "m.notice", "m.mentions": {"user_ids": ["@bob:a.test"], "room": true}});
@@ -78,7 +79,12 @@ fn default_rules() {
         ("m.reaction", None, json!({}), ["-", "-", "-"]),
         ("m.reaction", None, mention.clone(), ["nsh", "nsh", "nsh"]),
         ("m.other", None, json!({}), ["-", "-", "-"]),
-        ("m.other", None, mention, ["nsh", "nsh", "nsh"]),
+        ("m.other", None, mention.clone(), ["nsh", "nsh", "nsh"]),
+        ("org.matrix.msc3381.poll.start", None, json!({}), ["ns", "n", "n"]),
+        ("org.matrix.msc3381.poll.end", None, json!({}), ["ns", "n", "n"]),
+        ("Org.Matrix.msc3381.poll.end", None, json!({}), ["-", "-", "-"]),
+        ("org.matrix.msc3381.poll.response", None, json!({}), ["-", "-", "-"]),
+        ("org.matrix.msc3381.poll.response", None, mention, ["nsh", "nsh", "nsh"]),
         ("m.other", None, room.clone(), ["-", "-", "nh"]),
         ("m.room.message", None, room, ["ns", "n", "nh"]),
         (
@@ -96,7 +102,7 @@ fn default_rules() {
         ("m.room.member", Some("@eve:a.test"), json!({"membership": "invite"}), ["-", "-", "-"]),
         ("m.room.member", Some("@bob:a.test"), json!({"membership": "ban"}), ["-", "-", "-"]),
     ];
-    let rules = Ruleset::server_default(bob());
+    let rules = default_rules(bob());
     for (kind, state_key, content, expected) in table {
         let event = event(kind, state_key, content);
         for ((members, power), expected) in [(2, 0), (3, 0), (3, 50)].into_iter().zip(expected) {
@@ -173,7 +179,7 @@ fn conditions_of_own_rules() {
 
 #[test]
 fn kinds_have_their_order() {
-    let mut rules = Ruleset::server_default(bob());
+    let mut rules = default_rules(bob());
     let event = body("some cake");
     let alice: OwnedUserId = event.sender().to_owned();
     let mut put = |rule| {
@@ -198,7 +204,7 @@ fn simple_rulesets_are_recognised() {
     let event = body("x");
     let room = event.room_id();
     let other = ruma::room_id!("!other:a.test");
-    let start = Ruleset::server_default(bob());
+    let start = default_rules(bob());
     let override_in = |pattern: &str, actions: Value| {
         let conditions = json!([{"kind": "event_match", "key": "room_id", "pattern": pattern}]);
         let rule = json!({"rule_id": pattern, "conditions": conditions, "actions": actions});

@@ -31,6 +31,7 @@ pub struct Server {
     pub key_backups: KeyBackups,
     pub keys: Keys,
     pub sync: Syncing,
+    pub unread: Unread,
     bed: RoomBed,
 }
 
@@ -54,6 +55,7 @@ impl Server {
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
         let to_device = ToDevice::new(db.clone(), clock.clone(), server());
         let keys = Keys::new(db.clone(), accounts.clone(), server());
+        let unread = Unread::new(bed.rooms.clone(), 1 << 20);
         let sync = Syncing::new(Parts {
             db: db.clone(),
             clock,
@@ -63,7 +65,7 @@ impl Server {
             typing: Arc::clone(&typing),
             presence: Arc::clone(&presence),
             to_device: to_device.clone(),
-            unread: Unread::new(bed.rooms.clone(), 1 << 20),
+            unread: unread.clone(),
         });
         let follower = sync.clone();
         tasks.spawn(TaskKind::Follower, "sync", move || {
@@ -77,7 +79,7 @@ impl Server {
         });
         let key_backups = KeyBackups::new(db.clone());
         let receipts = Arc::new(Receipts::new(db));
-        Self { tasks, accounts, receipts, typing, presence, to_device, key_backups, keys, sync, bed }
+Self { tasks, accounts, receipts, typing, presence, to_device, key_backups, keys, sync, bed, unread }
     }
 
     /// An account of this name without a password, logged in on the device that its actor has ([`plop_bed::user`]).

@@ -15,4 +15,5 @@ mod registration;
 mod schema;
 mod shared_secret;
 mod tags_and_filters;
+mod thread_subscriptions;
 mod uia;

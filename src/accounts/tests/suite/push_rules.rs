@@ -5,6 +5,7 @@ use plop_accounts::ignored_users::ignored_users;
 use plop_accounts::push_rules::{KIND, PushRuleError, push_rules};
 use plop_accounts::schema::AccountData;
 use plop_base::Actor;
+use plop_state::push::default_rules;
 use plop_state::push::edit::{EditError, MAX_RULESET_BYTES};
 use ruma::push::{Action, NewPatternedPushRule, NewPushRule, RuleKind, Ruleset};
 use ruma::user_id;
@@ -26,7 +27,7 @@ async fn a_new_user_has_the_default_rules_without_a_row() {
     let (alice, user) = (actor(&bed.user("alice").await), id("alice"));
     let found = push_rules(&bed.db.snapshot(), &user).await.expect("rules");
     assert_eq!(found.changed, None);
-    let default = json!({"global": Ruleset::server_default(&user)});
+    let default = json!({"global": default_rules(&user)});
     assert_eq!(serde_json::Value::Object(found.content()), default);
     let rules = bed.accounts.push_rules(&alice, &user).await.expect("rules");
     assert_eq!(json!({ "global": rules }), default);
@@ -133,7 +134,7 @@ async fn stored_rules_get_the_servers_rules_of_today() {
     let stored = format!(r#"{{"global": {{"override": [{old}, {master}], "content": [{own}]}}}}"#);
     bed.accounts.set_managed_account_data(&alice, &subject, &json(&stored)).await.expect("account data");
     let rules = bed.accounts.push_rules(&alice, &user).await.expect("rules");
-    let default = Ruleset::server_default(&user);
+    let default = default_rules(&user);
     assert_eq!(rules.override_.len(), default.override_.len());
     assert!(rules.override_.first().is_some_and(|rule| rule.rule_id == ".m.rule.master" && rule.enabled));
     assert_eq!((rules.underride.len(), ids(&rules).as_str()), (default.underride.len(), "a"));

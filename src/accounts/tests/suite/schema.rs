@@ -2,15 +2,12 @@
 
 use plop_accounts::schema::{
     AcceptedTerms, AcceptedTermsRow, AccessTokenRow, AccessTokens, AccountData, AccountDataChanges,
-    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceListChanges, DeviceLists,
-    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts, EndedDevices, Filters, KEYSPACES,
-    LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow,
-    RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users,
+    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceListChanges, DeviceLists, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts, EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users, ThreadSubscriptionChanges, ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions, ThreadWish,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};
 use plop_db::{Batch, Keyspace, Position};
-use ruma::{OwnedDeviceId, OwnedUserId, owned_device_id, owned_room_id, owned_user_id};
+use ruma::{OwnedDeviceId, OwnedUserId, owned_device_id, owned_event_id, owned_room_id, owned_user_id};
 
 /// Ids and names are permanent: a line may be added, never changed.
 #[test]
@@ -34,6 +31,9 @@ fn keyspaces_are_permanent() {
 146 device_list_changes Scan
 147 listed_devices Point
 169 ended_accounts Queue
+190 thread_subscriptions Scan
+191 thread_subscription_changes Scan
+192 thread_subscription_totals Point
 193 accepted_terms Scan
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
@@ -61,6 +61,7 @@ fn stored_rows_keep_their_bytes() {
     put_device(&mut rows);
     put_tokens(&mut rows);
     put_account_data(&mut rows);
+    put_thread_subscriptions(&mut rows);
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
 }
 
@@ -134,4 +135,15 @@ fn put_account_data(rows: &mut Batch) {
         rows.put::<AccountDataChanges>(&(alice(), position()), &subject);
     }
     rows.put::<AccountDataTotals>(&alice(), &AccountDataTotalsRow { rows: 2, bytes: 300 });
+}
+
+fn put_thread_subscriptions(rows: &mut Batch) {
+    let thread = (owned_room_id!("!r:b.c"), owned_event_id!("$e"));
+    for wish in [ThreadWish::Manual, ThreadWish::Automatic, ThreadWish::Unsubscribed] {
+        let row = ThreadSubscriptionRow { position: position(), wish, bump_stamp: 300 };
+        rows.put::<ThreadSubscriptions>(&(alice(), thread.0.clone(), thread.1.clone()), &row);
+    }
+    rows.put::<ThreadSubscriptionChanges>(&(alice(), position()), &thread);
+    let totals = ThreadSubscriptionTotalsRow { rows: 2, stamp: 300, changed: position() };
+    rows.put::<ThreadSubscriptionTotals>(&alice(), &totals);
 }

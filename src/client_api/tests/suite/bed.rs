@@ -94,6 +94,7 @@ impl Bed {
             key_backups: server.key_backups,
             keys: server.keys,
             sync: server.sync,
+            unread: server.unread,
             receipts: server.receipts,
             typing: server.typing,
             presence: server.presence,

@@ -93,6 +93,12 @@ impl Bed {
         text(&call.json(&json!({ "msgtype": "m.text", "body": body })).await.ok()["event_id"])
     }
 
+    /// Sends an event.
+    pub async fn send(&self, by: &User, room: &str, kind: &str, transaction: &str, content: Value) -> String {
+        let call = self.ask(by, Method::PUT, "/rooms/{}/send/{}/{}", &[room, kind, transaction]);
+        text(&call.json(&content).await.ok()["event_id"])
+    }
+
     /// Sets state with the empty key.
     pub async fn set(&self, by: &User, room: &str, kind: &str, content: Value) -> String {
         let call = self.ask(by, Method::PUT, "/rooms/{}/state/{}", &[room, kind]);

@@ -11,7 +11,13 @@ async fn versions_are_for_everyone() {
     let expected: Vec<_> = (1..=19).map(|minor| format!("v1.{minor}")).collect();
     assert_eq!(body["versions"], json!(expected));
     // Each has tests of its own.
-    let announced = ["org.matrix.msc4155", "org.matrix.simplified_msc3575"];
+    let announced = [
+        "org.matrix.msc3874",
+        "org.matrix.msc4155",
+        "org.matrix.msc4306",
+        "org.matrix.msc4308",
+        "org.matrix.simplified_msc3575",
+    ];
     let features = body["unstable_features"].as_object().expect("features");
     assert!(features.iter().all(|(name, on)| announced.contains(&name.as_str()) && *on == true), "{body}");
     bed.get("/_matrix/client/versions").token("made up").await.ok();

@@ -6,5 +6,6 @@ mod disclosure;
 mod members;
 mod messages;
 mod redacting;
+mod relations;
 mod sending;
 mod state;

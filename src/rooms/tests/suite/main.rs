@@ -16,6 +16,7 @@ mod identity;
 mod membership;
 mod reading;
 mod refused;
+mod relating;
 mod schema;
 mod sending;
 mod serve_pages;

@@ -2,17 +2,18 @@
 
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode};
-use plop_db::{Batch, Position};
+use plop_db::{Batch, Counter, Position};
 use plop_rooms::HistoryPlace;
 use plop_rooms::schema::{
     ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
-    BackwardExtremities, BackwardExtremitiesRow, EventFacts, EventNumbers, EventRow, EventTimes, Events,
-    HeadRow, Heads, History, JoinedSince, KEYSPACES, LastSent, MemberRow, Members, Membership, MentionRow,
-    Mentions, Originals, Outcome, PartialServers, Projecting, ProjectingRow, PublishedRooms, RoomAliases,
+    BackwardExtremities, BackwardExtremitiesRow, Edits, EventFacts, EventNumbers, EventRow, EventTimes,
+    Events, HeadRow, Heads, History, IndirectRelationRow, IndirectRelations, JoinedSince, KEYSPACES,
+    LastSent, MemberRow, Members, Membership, MentionRow, Mentions, Originals, Outcome, PartialServers,
+    Projecting, ProjectingRow, PublishedRooms, Related, RelatedRow, RelationRow, Relations, RoomAliases,
     RoomIds, RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StagedEvents,
-    StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadTotals, Timeline, TimelineRow, Totals,
-    TransactionKey, TransactionRow, Transactions, UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions,
-    WaitingRow,
+    StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadSenders, ThreadSummary, ThreadTotals,
+    ThreadsByLatest, Timeline, TimelineRow, Totals, TransactionKey, TransactionRow, Transactions,
+    UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
 };
 use plop_state_store::tree::Root;
 use plop_state_store::{EventNumber, Generation, KeyHash, RoomNumber};
@@ -57,6 +58,7 @@ fn stored_rows_keep_their_bytes() {
     put_orders(&mut rows);
     put_members(&mut rows);
     put_unread(&mut rows);
+    put_relations(&mut rows);
     put_waiting(&mut rows);
     put_server(&mut rows);
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
@@ -155,6 +157,26 @@ fn put_unread(rows: &mut Batch) {
     rows.put::<ThreadTotals>(&(ROOM, id(), position()), &thread);
     rows.put::<ActiveThreads>(&(ROOM, 300), &ActiveThreadRow { root: id(), position: position() });
     rows.put::<AppliedRedactions>(&(ROOM, position(), EVENT), &());
+}
+
+fn put_relations(rows: &mut Batch) {
+    let row = RelationRow { event: EVENT, sender: user(), kind: "m.room.message".to_owned() };
+    for rel_type in [None, Some("m.thread".to_owned())] {
+        rows.put::<Relations>(&(ROOM, id(), rel_type, HistoryPlace::FIRST), &row);
+    }
+    for through in [vec![EventNumber(5)], vec![EventNumber(6), EventNumber(5)]] {
+        let row = IndirectRelationRow { event: EVENT, through };
+        rows.put::<IndirectRelations>(&(ROOM, id(), HistoryPlace::FIRST), &row);
+    }
+    let hash: KeyHash = decode(&[7; 12]).expect("a hash");
+    rows.put::<Edits>(&(ROOM, id(), hash, NOW.0, owned_event_id!("$f")), &EVENT);
+    let thread = ThreadSummary { events: 300, latest: EVENT, place: HistoryPlace::FIRST };
+    for (edit, thread) in [(None, Some(thread)), (Some(EVENT), None)] {
+        let row = RelatedRow { edit, has_loose_edits: edit.is_none(), thread, references: 300 };
+        rows.put::<Related>(&(ROOM, id()), &row);
+    }
+    rows.put::<ThreadSenders>(&(ROOM, id(), user()), &Counter(300));
+    rows.put::<ThreadsByLatest>(&(ROOM, HistoryPlace::FIRST), &id());
 }
 
 fn put_waiting(rows: &mut Batch) {

@@ -4,12 +4,12 @@ use ruma::push::{Action, NewConditionalPushRule, NewPushRule, RuleKind, Ruleset}
 use serde_json::json;
 
 use super::{bob, body, conditional, content, outcome};
-use crate::push::edit;
+use crate::push::{default_rules, edit};
 
 #[test]
 fn placing() {
     let ids = |rules: &Ruleset| rules.content.iter().map(|rule| rule.rule_id.as_str()).collect::<String>();
-    let mut rules = Ruleset::server_default(bob());
+    let mut rules = default_rules(bob());
     for (id, after, before, expected) in [
         ("a", None, None, Ok("a")),
         ("b", None, None, Ok("ba")),
@@ -35,13 +35,13 @@ fn placing() {
     }
     let empty = edit::put(&Ruleset::new(), conditional("x", json!([])), None, None).unwrap();
     assert_eq!(empty.override_.len(), 1);
-    let first = edit::put(&Ruleset::server_default(bob()), conditional("x", json!([])), None, None).unwrap();
+    let first = edit::put(&default_rules(bob()), conditional("x", json!([])), None, None).unwrap();
     assert_eq!(first.override_.iter().position(|rule| rule.rule_id == "x"), Some(1));
 }
 
 #[test]
 fn changing_and_deleting() {
-    let rules = edit::put(&Ruleset::server_default(bob()), content("a", "x"), None, None).unwrap();
+    let rules = edit::put(&default_rules(bob()), content("a", "x"), None, None).unwrap();
     let rules = edit::set_enabled(&rules, RuleKind::Content, "a", false).unwrap();
     let rules = edit::put(&rules, content("a", "y"), None, None).unwrap();
     assert!(!rules.content[0].enabled && rules.content[0].pattern == "y");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::globs::naive;
 use super::{authority, bob, body, conditional, content, event, outcome};
 use crate::Pdu;
-use crate::push::{Glob, InRoom, PushEvent, Reach, RulesByRoom, default_outcome, edit};
+use crate::push::{Glob, InRoom, PushEvent, Reach, RulesByRoom, default_outcome, default_rules, edit};
 
 fn any_event() -> impl Strategy<Value = Pdu> {
     let kinds = prop::sample::select(vec![
@@ -21,6 +21,9 @@ fn any_event() -> impl Strategy<Value = Pdu> {
         "m.room.server_acl",
         "M.ROOM.message",
         "m.other",
+        "org.matrix.msc3381.poll.start",
+        "org.matrix.msc3381.poll.END",
+        "org.matrix.msc3381.poll.response",
     ]);
     let state_key = prop::option::of(prop::sample::select(vec!["", "@bob:a.test", "@eve:b", "x"]));
     let words = vec![
@@ -49,7 +52,7 @@ fn any_event() -> impl Strategy<Value = Pdu> {
 fn any_rules() -> impl Strategy<Value = Ruleset> {
     let change = (0..12_usize, any::<bool>(), any::<bool>());
     collection::vec(change, 0..4).prop_map(|changes| {
-        changes.into_iter().fold(Ruleset::server_default(bob()), |rules, (change, here, notify)| {
+        changes.into_iter().fold(default_rules(bob()), |rules, (change, here, notify)| {
             let room = if here { "!room:a.test" } else { "!other:a.test" };
             let actions = if notify { vec![Action::Notify] } else { vec![] };
             let rule = match change {
@@ -96,7 +99,7 @@ proptest! {
     fn the_default_outcome_is_what_the_default_rules_say(event in any_event(), power in 49..=50_i64) {
         let found = default_outcome(&event, Some(&authority(power)));
         for user in [bob(), user_id!("@eve:b"), user_id!("@nobody:c")] {
-            let said = outcome(&Ruleset::server_default(user), &event, 3, power, user);
+            let said = outcome(&default_rules(user), &event, 3, power, user);
             let named = found.mentioned.contains(user);
             let notify = found.everyone > Reach::Silent || named || found.invited.as_deref() == Some(user);
             prop_assert_eq!(said.contains('n'), notify, "{}", event.canonical());
@@ -129,7 +132,7 @@ proptest! {
         let event = body(&text);
         let _ = PushEvent::new(&event).property(&path);
         let match_body = json!([{"kind": "event_match", "key": "content.body", "pattern": pattern}]);
-        let rules = Ruleset::server_default(bob());
+        let rules = default_rules(bob());
         if let Ok(rules) = edit::put(&rules, conditional(&id, match_body), Some(&path), None).or_else(|_| edit::put(&rules, content(&id, &pattern), None, None)) {
             outcome(&rules, &event, 2, 0, bob());
         }

@@ -26,6 +26,7 @@ enum Step {
     Leave { who: usize },
     Rules { of: usize, change: usize },
     Ignore { of: usize, whom: usize },
+    Subscribe { of: usize, event: usize, on: bool },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +48,9 @@ fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(|(by, private, thread, event)| Step::Read { by, private, thread, event }),
         1 => (0..100_usize).prop_map(|event| Step::Redact { event }),
         1 => (1..3_usize).prop_map(|who| Step::Leave { who }),
-        1 => (0..3_usize, 0..6_usize).prop_map(|(of, change)| Step::Rules { of, change }),
+        2 => (0..3_usize, 0..8_usize).prop_map(|(of, change)| Step::Rules { of, change }),
+        1 => (0..3_usize, 0..100_usize, any::<bool>())
+            .prop_map(|(of, event, on)| Step::Subscribe { of, event, on }),
         1 => (0..3_usize, 0..4_usize).prop_map(|(of, whom)| Step::Ignore { of, whom }),
     ]
 }
@@ -74,6 +77,8 @@ struct Model {
     /// By user and part of the room.
     marks: BTreeMap<(usize, Thread), u64>,
     ignored: BTreeMap<usize, BTreeSet<usize>>,
+    /// Users with the roots of threads.
+    subscribed: BTreeSet<(usize, usize)>,
 }
 
 impl Model {
@@ -112,7 +117,8 @@ impl Model {
                 continue;
             }
             let room = RoomContext { members: sent.members, authority: view.authority() };
-            let reader = Reader { user: &id(name), display_name: None };
+            let subscribed = sent.thread.map(|root| self.subscribed.contains(&(of, root)));
+            let reader = Reader { user: &id(name), display_name: None, subscribed };
             let said = evaluate(&rules, &PushEvent::new(&sent.pdu), &room, &reader);
             let said = Counts {
                 notification_count: u64::from(said.notify),
@@ -135,6 +141,12 @@ async fn say(bed: &Bed, model: &mut Model, step: &Step) {
     }
     let related = model.sent.len().checked_sub(1).map(|last| (*relation, event % (last + 1)));
     let related = related.filter(|(relation, _)| *relation != Relation::None);
+    if related
+        .is_some_and(|(relation, root)| relation == Relation::Thread && model.sent[root].related.is_some())
+    {
+        // No thread begins at what relates to something else.
+        return;
+    }
     let mut content = json!({"body": "some cake", "msgtype": if *kind == 1 { "m.notice" } else { "m.text" }});
     if let Some((relation, parent)) = related {
         let rel_type = if relation == Relation::Thread { "m.thread" } else { "m.reference" };
@@ -183,8 +195,15 @@ async fn change_rules(bed: &Bed, of: usize, change: usize) {
             let rule = json!({"rule_id": "three", "conditions": condition, "actions": ["notify"]});
             put(NewPushRule::Override(serde_json::from_value(rule).expect("a rule"))).await;
         }
+        4 | 5 => {
+            let rules = ["unsubscribed_thread", "subscribed_thread"];
+            let rule = format!(".io.element.msc4306.rule.{}", rules[change - 4]);
+            let set =
+                bed.accounts.set_push_rule_enabled(&actor, &user, RuleKind::PostContent, &rule, change == 4);
+            set.await.expect("a rule");
+        }
         _ => {
-            // Whatever there is of the above goes.
+            // Whatever there is of the above goes, but for the rules about threads.
             for (kind, id) in [
                 (RuleKind::Room, bed.room.as_str()),
                 (RuleKind::Content, "cake"),
@@ -235,6 +254,18 @@ async fn run(bed: &Bed, model: &mut Model, step: &Step) {
             }
         }
         Step::Rules { of, change } => change_rules(bed, *of, *change).await,
+        Step::Subscribe { of, event, on } => {
+            if model.sent.is_empty() {
+                return;
+            }
+            let root = event % model.sent.len();
+            bed.subscribe(USERS[*of], &model.sent[root].id, *on).await;
+            if *on {
+                model.subscribed.insert((*of, root));
+            } else {
+                model.subscribed.remove(&(*of, root));
+            }
+        }
         Step::Ignore { of, whom } => {
             let ignored: BTreeSet<usize> = [*whom].into_iter().filter(|whom| *whom < USERS.len()).collect();
             let names: Vec<&str> = ignored.iter().map(|whom| USERS[*whom]).collect();

@@ -1,7 +1,9 @@
 //! Counts of users with rules of their own.
 
 use plop_accounts::account_data::Subject;
+use plop_accounts::thread_subscriptions::{Subscribe, UserThread};
 use plop_unread::MAX_EVALUATED;
+use ruma::EventId;
 use ruma::push::{Action, NewPatternedPushRule, NewPushRule, NewSimplePushRule, RuleKind};
 use serde_json::{Value, json};
 
@@ -23,6 +25,24 @@ impl Bed {
         let (actor, user, rule) = (user(name), id(name), ".m.rule.message");
         let set = self.accounts.set_push_rule_actions(&actor, &user, RuleKind::Underride, rule, vec![]);
         set.await.expect("actions");
+    }
+
+    /// Subscribes to a thread, or ends that.
+    pub async fn subscribe(&self, name: &str, root: &EventId, on: bool) {
+        let (actor, user) = (user(name), id(name));
+        let thread = UserThread { user: &user, room: &self.room, root };
+        let done = if on {
+            self.accounts.subscribe_to_thread(&actor, thread, Subscribe::Manually).await
+        } else {
+            self.accounts.unsubscribe_from_thread(&actor, thread).await
+        };
+        done.expect("a subscription");
+    }
+
+    async fn switch_rule(&self, name: &str, kind: RuleKind, rule: &str, on: bool) {
+        let (actor, user) = (user(name), id(name));
+        let switched = self.accounts.set_push_rule_enabled(&actor, &user, kind, rule, on);
+        switched.await.expect("a rule");
     }
 
     pub async fn ignore(&self, name: &str, ignored: &[&str]) {
@@ -141,4 +161,37 @@ async fn of_a_long_unread_room_the_newest_events_count() {
     assert_eq!(bed.counts("bob").await, (MAX_EVALUATED as u64, 0));
     bed.say("alice", "x").await;
     assert_eq!(bed.counts("bob").await, (MAX_EVALUATED as u64 + 1, 0), "only what is new is asked about");
+}
+
+/// MSC4306: what is in a thread that one subscribed to notifies in any case, what is in others only if the user's rules say so.
+#[tokio::test]
+async fn threads_notify_as_one_has_subscribed_to_them() {
+    let bed = Bed::new(&["alice", "bob", "carol"]).await;
+    let (one, two) = (bed.say("alice", "one").await, bed.say("alice", "two").await);
+    bed.read_all("bob", &two).await;
+    bed.read_all("carol", &two).await;
+    for root in [&one, &two] {
+        bed.say_in("alice", root, "a").await;
+        let mention = json!({"user_ids": [id("bob")]});
+        let relation = json!({"rel_type": "m.thread", "event_id": root});
+        bed.send_event("alice", "m.other", json!({"m.mentions": mention, "m.relates_to": relation})).await;
+    }
+    let threads = async |name: &str| {
+        let parts = bed.parts(name).await;
+        [&one, &two].map(|root| parts.threads.get(root).map_or((0, 0), |counts| pair(*counts)))
+    };
+    assert_eq!((threads("bob").await, bed.counts("bob").await), ([(2, 1), (2, 1)], (4, 2)));
+    bed.subscribe("bob", &one, true).await;
+    assert_eq!((threads("bob").await, bed.counts("bob").await), ([(2, 1), (2, 1)], (4, 2)));
+    bed.subscribe("carol", &one, true).await;
+    assert_eq!(threads("carol").await, [(2, 0), (1, 0)], "an event of any type in that thread");
+    bed.switch_rule("carol", RuleKind::PostContent, ".io.element.msc4306.rule.unsubscribed_thread", true)
+        .await;
+    assert_eq!((threads("carol").await, bed.counts("carol").await), ([(2, 0), (0, 0)], (2, 0)));
+    bed.subscribe("carol", &one, false).await;
+    assert_eq!((threads("carol").await, bed.counts("carol").await), ([(0, 0), (0, 0)], (0, 0)));
+    bed.switch_rule("bob", RuleKind::PostContent, ".io.element.msc4306.rule.unsubscribed_thread", true).await;
+    bed.subscribe("bob", &one, false).await;
+    assert_eq!(threads("bob").await, [(1, 1), (1, 1)], "mentions notify in any thread");
+    assert_eq!(bed.restarted().await.counts("bob").await, (2, 2));
 }
