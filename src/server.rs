@@ -15,6 +15,7 @@ mod domain;
 mod health;
 mod listener_api;
 mod logging;
+mod media;
 mod metrics;
 mod middleware;
 mod places;
@@ -152,7 +153,8 @@ fn domain_refused(error: &DomainError) -> Exit {
         | DomainError::States(_)
         | DomainError::Rooms(_)
         | DomainError::Passwords(_)
-        | DomainError::Accounts(_) => Exit::Failed,
+        | DomainError::Accounts(_)
+        | DomainError::Media(_) => Exit::Failed,
     };
     refused(exit, "what is in the database", error)
 }

@@ -6,7 +6,9 @@ use plop_db::{Keyspace, Reference, ReferenceCheck};
 use ruma::OwnedUserId;
 
 use crate::schema::{
-    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceListChanges, DeviceLists, DeviceTokens, Devices, Filters, LastSeen, ListedDevices, Profiles, RefreshTokens, TokenKind, Users, ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions,
+    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceListChanges,
+    DeviceLists, DeviceTokens, Devices, Filters, LastSeen, ListedDevices, Profiles, RefreshTokens,
+    ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, TokenKind, Users,
 };
 
 /// The checks of this crate's rows.

@@ -11,6 +11,7 @@ use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
+use plop_media::Media;
 use plop_rooms::Rooms;
 use plop_sync::Syncing;
 use plop_unread::Unread;
@@ -32,6 +33,7 @@ pub struct Api {
     pub keys: Keys,
     pub sync: Syncing,
     pub unread: Unread,
+    pub media: Media,
     pub clock: Clock,
     pub bodies: Bodies,
     pub budgets: Budgets,
@@ -45,4 +47,6 @@ pub struct Settings {
     pub default_room_version: RoomVersionId,
     /// Where clients reach this API, for `/.well-known/matrix/client`; without it that is not there.
     pub public_url: Option<String>,
+    /// Whether files can be had with an access token only.
+    pub freeze_media: bool,
 }

@@ -7,6 +7,7 @@ mod backup;
 mod ephemeral;
 mod json;
 mod keys;
+mod media;
 mod reading;
 mod rooms;
 mod store;

@@ -24,6 +24,7 @@ mod events;
 pub mod extract;
 pub mod kept;
 mod keys;
+mod media;
 mod parts;
 mod presence;
 mod profile;
@@ -66,6 +67,7 @@ pub fn table() -> Routes {
         .and(to_device::routes())
         .and(room_keys::routes())
         .and(keys::routes())
+        .and(media::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

@@ -12,9 +12,9 @@ use http::Method;
 use crate::api::Api;
 use crate::budgets::Cost;
 
-/// The stable prefix, and the one before version 1.1 of the specification, under which the same endpoints were and older clients look for them.
-const CURRENT: &str = "/_matrix/client/v3/";
-const FORMER: &str = "/_matrix/client/r0/";
+/// The stable prefixes, and those before version 1.1 of the specification, under which the same endpoints were and older clients look for them.
+const PREFIXES: [(&str, &str); 2] =
+    [("/_matrix/client/v3/", "/_matrix/client/r0/"), ("/_matrix/media/v3/", "/_matrix/media/r0/")];
 
 /// Endpoints: method, path, handler. Paths are written as in the specification.
 #[derive(Default)]
@@ -85,8 +85,10 @@ impl Routes {
     fn add(mut self, method: Method, path: &'static str, route: MethodRouter<Api>) -> Self {
         self.listed.push((method, path));
         let mut router = self.router.route(path, route.clone());
-        if let Some(rest) = path.strip_prefix(CURRENT) {
-            router = router.route(&format!("{FORMER}{rest}"), route);
+        let former =
+            PREFIXES.iter().find_map(|(current, former)| Some((*former, path.strip_prefix(current)?)));
+        if let Some((former, rest)) = former {
+            router = router.route(&format!("{former}{rest}"), route);
         }
         Self { router, listed: self.listed }
     }

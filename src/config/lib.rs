@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 
 pub use problems::{Problem, Problems};
 pub use secret::Secret;
-use sections::{Caches, Database, Limits, Listener, Logging, Passwords, Registration, Rooms, Server};
+use sections::{Caches, Database, Limits, Listener, Logging, Media, Passwords, Registration, Rooms, Server};
 
 schema::config! {
     /// The whole configuration.
@@ -54,6 +54,8 @@ schema::config! {
         pub passwords: Passwords = Passwords::default(),
         /// What one client may take from all.
         pub limits: Limits = Limits::default(),
+        /// Files that users upload.
+        pub media: Media = Media::default(),
     }
 }
 
@@ -99,6 +101,7 @@ impl Config {
         self.logging.validate(&mut problems);
         self.registration.validate(&mut problems);
         self.passwords.validate(&mut problems);
+        self.media.validate(&mut problems);
         problems
     }
 }

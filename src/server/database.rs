@@ -16,6 +16,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_e2ee::schema::KEYSPACES,
         plop_e2ee::backup::schema::KEYSPACES,
         plop_sync::sliding::schema::KEYSPACES,
+        plop_media::schema::KEYSPACES,
     ]
     .concat()
 }
@@ -28,6 +29,7 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
         plop_rooms::check::reference_checks(),
         plop_ephemeral::check::reference_checks(),
         plop_e2ee::check::reference_checks(),
+        plop_media::check::reference_checks(),
     ]
     .into_iter()
     .flatten()

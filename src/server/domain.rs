@@ -21,6 +21,7 @@ use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
+use plop_media::Media;
 use plop_rooms::identity::{self, IdentityError};
 use plop_rooms::ops::transactions;
 use plop_rooms::redaction;
@@ -29,6 +30,8 @@ use plop_rooms::{RoomParameters, Rooms};
 use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
 use plop_unread::Unread;
+
+use super::media;
 
 /// What is remembered of users with push rules of their own.
 const UNREAD_CACHE_BYTES: u64 = 8 << 20;
@@ -45,6 +48,7 @@ pub struct Domain {
     pub presence: Arc<Presence>,
     pub sync: Syncing,
     pub unread: Unread,
+    pub media: Media,
 }
 
 /// Why a part cannot be built.
@@ -60,6 +64,8 @@ pub enum DomainError {
     Passwords(#[from] ImpossibleCost),
     #[error("accounts: {0}")]
     Accounts(#[from] StoreError),
+    #[error("media: {0}")]
+    Media(#[from] plop_media::BlobError),
 }
 
 impl Domain {
@@ -104,7 +110,20 @@ impl Domain {
             unread: unread.clone(),
         });
         let receipts = Arc::new(Receipts::new(db.clone()));
-Ok(Self { accounts, rooms, to_device, key_backups, keys, receipts, typing, presence, sync, unread })
+        let media = media::open(config, db, clock, random)?;
+        Ok(Self {
+            accounts,
+            rooms,
+            to_device,
+            key_backups,
+            keys,
+            receipts,
+            typing,
+            presence,
+            sync,
+            unread,
+            media,
+        })
     }
 
     /// Makes the database this server's. To be called when nothing refuses the start any more.
@@ -133,12 +152,14 @@ Ok(Self { accounts, rooms, to_device, key_backups, keys, receipts, typing, prese
             keys: self.keys.clone(),
             sync: self.sync.clone(),
             unread: self.unread.clone(),
+            media: self.media.clone(),
             clock: clock.clone(),
             bodies: Bodies::new(body_limits(config), clock),
             budgets: Budgets::new(budget_limits(config), clock),
             settings: Arc::new(Settings {
                 default_room_version: config.server.default_room_version.clone(),
                 public_url: config.server.public_url.clone(),
+                freeze_media: config.media.freeze_unauthenticated,
             }),
         }
     }
@@ -176,6 +197,10 @@ Ok(Self { accounts, rooms, to_device, key_backups, keys, receipts, typing, prese
         let (backups, pause) = (self.key_backups.clone(), clock.clone());
         tasks.spawn(TaskKind::Maintenance, "forgetting key backups", move || {
             forget_backups(backups.clone(), pause.clone(), every)
+        });
+        let (media, media_clock) = (self.media.clone(), clock.clone());
+        tasks.spawn(TaskKind::Maintenance, "media", move || {
+            sweep_media(media.clone(), media_clock.clone(), every)
         });
         let (db, clock, to_device) = (db.clone(), clock.clone(), self.to_device.clone());
         let sync = self.sync.clone();
@@ -236,6 +261,14 @@ async fn forget(
 async fn forget_backups(backups: KeyBackups, clock: Clock, every: Duration) -> Result<(), TaskError> {
     loop {
         backups.sweep().await?;
+        clock.sleep(every).await;
+    }
+}
+
+/// Deletes, now and then, files that have had their time.
+async fn sweep_media(media: Media, clock: Clock, every: Duration) -> Result<(), TaskError> {
+    loop {
+        media.sweep().await?;
         clock.sleep(every).await;
     }
 }

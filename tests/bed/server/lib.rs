@@ -17,6 +17,7 @@ use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
+use plop_media::{BlobStore, Media};
 use plop_sync::{Parts, SyncAnswer, Syncing};
 use plop_unread::Unread;
 
@@ -32,6 +33,7 @@ pub struct Server {
     pub keys: Keys,
     pub sync: Syncing,
     pub unread: Unread,
+    pub media: Media,
     bed: RoomBed,
 }
 
@@ -46,6 +48,16 @@ impl Deref for Server {
 
 impl Server {
     pub async fn on(ground: Ground, parameters: Parameters) -> Self {
+        Self::with_media(ground, parameters, BlobStore::memory(), plop_media::Settings::default()).await
+    }
+
+    /// The same with other media.
+    pub async fn with_media(
+        ground: Ground,
+        parameters: Parameters,
+        blobs: BlobStore,
+        settings: plop_media::Settings,
+    ) -> Self {
         let tasks = Tasks::new(ground.clock.clone(), ground.random.clone());
         let bed = RoomBed::on(ground).await;
         let Ground { db, clock, random } = bed.ground.clone();
@@ -78,8 +90,29 @@ impl Server {
             async move { follower.run_presence().await }
         });
         let key_backups = KeyBackups::new(db.clone());
+        let media = Media::new(plop_media::Parts {
+            db: db.clone(),
+            clock: bed.ground.clock.clone(),
+            random,
+            server: server(),
+            blobs,
+            settings,
+        });
         let receipts = Arc::new(Receipts::new(db));
-Self { tasks, accounts, receipts, typing, presence, to_device, key_backups, keys, sync, bed, unread }
+        Self {
+            tasks,
+            accounts,
+            receipts,
+            typing,
+            presence,
+            to_device,
+            key_backups,
+            keys,
+            sync,
+            bed,
+            unread,
+            media,
+        }
     }
 
     /// An account of this name without a password, logged in on the device that its actor has ([`plop_bed::user`]).
@@ -107,6 +140,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_e2ee::schema::KEYSPACES,
         plop_e2ee::backup::schema::KEYSPACES,
         plop_sync::sliding::schema::KEYSPACES,
+        plop_media::schema::KEYSPACES,
     ];
     [plop_bed_rooms::keyspaces(), others.concat()].concat()
 }

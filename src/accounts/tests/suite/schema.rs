@@ -2,7 +2,12 @@
 
 use plop_accounts::schema::{
     AcceptedTerms, AcceptedTermsRow, AccessTokenRow, AccessTokens, AccountData, AccountDataChanges,
-    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceListChanges, DeviceLists, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts, EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, TokenKind, UserKind, UserRow, Users, ThreadSubscriptionChanges, ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions, ThreadWish,
+    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceListChanges, DeviceLists,
+    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts, EndedDevices, Filters, KEYSPACES,
+    LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow,
+    RefreshTokens, RegistrationTokenRow, RegistrationTokens, ThreadSubscriptionChanges,
+    ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions,
+    ThreadWish, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};

@@ -196,6 +196,17 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v3/keys/changes", Asks::Session),
     ("POST", "/_matrix/client/v3/keys/device_signing/upload", Asks::Session),
     ("POST", "/_matrix/client/v3/keys/signatures/upload", Asks::Session),
+    ("POST", "/_matrix/media/v3/upload", Asks::ActiveSession),
+    ("POST", "/_matrix/media/v1/create", Asks::ActiveSession),
+    ("PUT", "/_matrix/media/v3/upload/{serverName}/{mediaId}", Asks::ActiveSession),
+    ("GET", "/_matrix/client/v1/media/config", Asks::Session),
+    ("GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}", Asks::Session),
+    ("GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}", Asks::Session),
+    ("GET", "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}", Asks::Session),
+    ("GET", "/_matrix/media/v3/thumbnail/{serverName}/{mediaId}", Asks::Nothing),
+    ("GET", "/_matrix/media/v3/config", Asks::Session),
+    ("GET", "/_matrix/media/v3/download/{serverName}/{mediaId}", Asks::Nothing),
+    ("GET", "/_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}", Asks::Nothing),
 ];
 
 /// Each kind of caller; the users' sessions are made anew for each endpoint, for some endpoints end them.

@@ -14,6 +14,7 @@ use plop_bed::{Ground, account, parameters};
 use plop_bed_server::{Server, keyspaces};
 use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
 use plop_db::Db;
+use plop_media::BlobStore;
 use plop_rooms::upkeep::Upkeep;
 use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId};
 
@@ -44,6 +45,8 @@ pub struct Choices {
     pub bodies: BodyLimits,
     /// Nobody is limited without.
     pub budgets: Option<BudgetLimits>,
+    pub media: plop_media::Settings,
+    pub blobs: BlobStore,
 }
 
 /// A logged-in user.
@@ -71,9 +74,15 @@ impl Bed {
     pub async fn with(choose: impl FnOnce(&mut Choices)) -> Self {
         let mut choices = Choices {
             parameters: parameters(),
-            settings: Settings { default_room_version: RoomVersionId::V12, public_url: None },
+            settings: Settings {
+                default_room_version: RoomVersionId::V12,
+                public_url: None,
+                freeze_media: true,
+            },
             bodies: BodyLimits { user: MOST_BYTES, stranger: STRANGER_BYTES, all: 1 << 28 },
             budgets: None,
+            media: plop_media::Settings::default(),
+            blobs: BlobStore::memory(),
         };
         choose(&mut choices);
         Self::on(Ground::new(keyspaces(), 2), choices).await
@@ -85,7 +94,10 @@ impl Bed {
     }
 
     async fn on(ground: Ground, choices: Choices) -> Self {
-        let server = Server::on(ground.clone(), choices.parameters.clone()).await;
+        let server = {
+            let (blobs, media) = (choices.blobs.clone(), choices.media.clone());
+            Server::with_media(ground.clone(), choices.parameters.clone(), blobs, media).await
+        };
         let clock = ground.clock.clone();
         let api = Api {
             accounts: server.accounts.clone(),
@@ -95,6 +107,7 @@ impl Bed {
             keys: server.keys,
             sync: server.sync,
             unread: server.unread,
+            media: server.media,
             receipts: server.receipts,
             typing: server.typing,
             presence: server.presence,

@@ -13,6 +13,7 @@ mod discovery;
 mod ephemeral;
 mod events;
 mod keys;
+mod media;
 mod notifications;
 mod presence;
 mod profile;

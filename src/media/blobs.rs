@@ -1,0 +1,252 @@
+//! Where the bytes are: a folder, or a store that speaks S3.
+//!
+//! Owns: names of blobs, writing in parts, reading ranges, room on the disk. Does not own: what a blob is of ([`crate::schema`]).
+//!
+//! Invariants: a blob appears whole and synced (the folder's file, then its name and the folders above), or not at all; it is never changed. A name is 32 random
+//! letters and digits, whose first two are a folder.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use object_store::aws::AmazonS3Builder;
+use object_store::client::{HttpClient, HttpConnector};
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path as Location;
+use object_store::{
+    ClientOptions, GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt as _,
+    PutPayload, PutPayloadMut,
+};
+use plop_base::Random;
+use plop_base::blocking::BlockingPool;
+
+/// What is collected before it is written, in bytes: the smallest part that S3 takes.
+const S3_PART: usize = 5 << 20;
+/// The same for a folder.
+const FOLDER_PART: usize = 1 << 20;
+/// Letters of a name.
+const NAME_LENGTH: usize = 32;
+
+/// Why a blob cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    #[error("the folder {}: {error}", path.display())]
+    Folder { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    Client(#[from] plop_outbound::client::ClientError),
+    #[error(transparent)]
+    Store(#[from] object_store::Error),
+}
+
+impl BlobError {
+    /// Whether there is no such blob.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Store(object_store::Error::NotFound { .. }))
+    }
+}
+
+/// Where a store that speaks S3 is.
+#[derive(Clone)]
+pub struct S3 {
+    /// Its address; without one, that of the region at Amazon.
+    pub endpoint: Option<String>,
+    pub region: String,
+    pub bucket: String,
+    pub key_id: String,
+    pub secret: String,
+}
+
+/// A store of blobs. Cheap to clone.
+#[derive(Clone)]
+pub struct BlobStore {
+    store: Arc<dyn ObjectStore>,
+    part: usize,
+    folder: Option<Arc<Folder>>,
+}
+
+/// What is known of a local one.
+struct Folder {
+    path: PathBuf,
+    /// Bytes that are left to others.
+    keep_free: u64,
+    pool: BlockingPool,
+}
+
+/// S3 through the client of this server: TLS of its own, no proxies of the environment.
+#[derive(Debug)]
+struct Connector(HttpClient);
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(self.0.clone())
+    }
+}
+
+impl BlobStore {
+    /// A folder, made if it is not there. Files are taken while `keep_free` bytes stay free on its disk.
+    pub fn folder(path: &Path, keep_free: u64) -> Result<Self, BlobError> {
+        let failed = |error| BlobError::Folder { path: path.to_owned(), error };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        if let Some(parent) = path.parent() {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
+        }
+        let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
+        let folder = Folder { path: path.to_owned(), keep_free, pool: BlockingPool::new(1) };
+        Ok(Self { store: Arc::new(store), part: FOLDER_PART, folder: Some(Arc::new(folder)) })
+    }
+
+    /// A store that speaks S3.
+    pub fn s3(at: &S3) -> Result<Self, BlobError> {
+        let client = HttpClient::new(plop_outbound::trusted()?);
+        let mut builder = AmazonS3Builder::new()
+            .with_region(&at.region)
+            .with_bucket_name(&at.bucket)
+            .with_access_key_id(&at.key_id)
+            .with_secret_access_key(&at.secret)
+            .with_http_connector(Connector(client));
+        if let Some(endpoint) = &at.endpoint {
+            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+        }
+        Ok(Self { store: Arc::new(builder.build()?), part: S3_PART, folder: None })
+    }
+
+    /// In memory, for tests.
+    pub fn memory() -> Self {
+        Self { store: Arc::new(InMemory::new()), part: FOLDER_PART, folder: None }
+    }
+
+    /// A name that no blob has.
+    pub(crate) fn name(random: &Random) -> String {
+        random.token(NAME_LENGTH)
+    }
+
+    /// Whether so many bytes fit; a store elsewhere says so itself when they come.
+    pub(crate) async fn has_room(&self, bytes: u64) -> bool {
+        let Some(folder) = self.folder.clone() else { return true };
+        let pool = folder.pool.clone();
+        let free = move || {
+            let status = rustix::fs::statvfs(&folder.path).ok()?;
+            let free = status.f_bavail.saturating_mul(status.f_frsize);
+            Some(free.saturating_sub(folder.keep_free) >= bytes)
+        };
+        // Where nobody can say, the write finds out.
+        pool.run(free).await.ok().flatten().unwrap_or(true)
+    }
+
+    /// Begins a blob.
+    pub(crate) fn write(&self, name: &str) -> BlobWriter {
+        BlobWriter {
+            store: Arc::clone(&self.store),
+            location: location(name),
+            part: self.part,
+            buffer: PutPayloadMut::new(),
+            upload: None,
+        }
+    }
+
+    /// The bytes of a blob, or of a range of them, which must lie within it.
+    pub(crate) async fn read(
+        &self,
+        name: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        let found = self.store.get_opts(&location(name), options).await?;
+        Ok(found.into_stream().map(|part| part.map_err(BlobError::from)).boxed())
+    }
+
+    /// A blob for somebody who goes back and forth in it: its file, or all its bytes, which must be at most `most`.
+    pub(crate) async fn open(&self, name: &str, most: u64) -> Result<Option<BlobSource>, BlobError> {
+        let found = self.store.get(&location(name)).await?;
+        match found.payload {
+            GetResultPayload::File(file, _) => Ok(Some(BlobSource::File(file))),
+            _ if found.meta.size > most => Ok(None),
+            GetResultPayload::Stream(_) => Ok(Some(BlobSource::Bytes(found.bytes().await?))),
+        }
+    }
+
+    /// Deletes a blob; none is as good.
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), BlobError> {
+        if let Some(folder) = self.folder.clone() {
+            let pool = folder.pool.clone();
+            let unfinished = folder.path.join(format!("{}#1", location(name)));
+            // Of a write that a crash cut short; that is how the store names it.
+            let _ = pool.run(move || std::fs::remove_file(unfinished)).await;
+        }
+        match self.store.delete(&location(name)).await.map_err(BlobError::from) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A blob to go back and forth in.
+pub(crate) enum BlobSource {
+    File(std::fs::File),
+    Bytes(Bytes),
+}
+
+/// A blob that is being written. Dropped unfinished, it leaves nothing in a folder; parts in S3 stay until a rule of the bucket ends them.
+pub(crate) struct BlobWriter {
+    store: Arc<dyn ObjectStore>,
+    location: Location,
+    part: usize,
+    buffer: PutPayloadMut,
+    upload: Option<Box<dyn MultipartUpload>>,
+}
+
+impl BlobWriter {
+    /// Takes more bytes; waits while they are written.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
+        self.buffer.push(bytes);
+        if self.buffer.content_length() < self.part {
+            return Ok(());
+        }
+        let payload = std::mem::take(&mut self.buffer).freeze();
+        self.put_part(payload).await
+    }
+
+    async fn put_part(&mut self, payload: PutPayload) -> Result<(), BlobError> {
+        if self.upload.is_none() {
+            self.upload = Some(self.store.put_multipart(&self.location).await?);
+        }
+        if let Some(upload) = &mut self.upload {
+            upload.put_part(payload).await?;
+        }
+        Ok(())
+    }
+
+    /// The blob is there, whole and on disk.
+    pub async fn finish(mut self) -> Result<(), BlobError> {
+        let rest = std::mem::take(&mut self.buffer).freeze();
+        if self.upload.is_some() && rest.content_length() > 0 {
+            self.put_part(rest).await?;
+        } else if self.upload.is_none() {
+            self.store.put(&self.location, rest).await?;
+            return Ok(());
+        }
+        if let Some(upload) = &mut self.upload {
+            upload.complete().await?;
+        }
+        Ok(())
+    }
+
+    /// There will be no blob.
+    pub async fn abort(mut self) {
+        if let Some(upload) = &mut self.upload
+            && let Err(error) = upload.abort().await
+        {
+            tracing::warn!(%error, "an unfinished upload could not be taken back");
+        }
+    }
+}
+
+fn location(name: &str) -> Location {
+    let (folder, rest) = name.split_at_checked(2).unwrap_or((name, ""));
+    Location::from_iter([folder, rest])
+}

@@ -1,0 +1,46 @@
+//! What `plop check` asks of media: that its rows lead to each other. The blobs are not looked at: they are in a store of their own, which may be elsewhere.
+//!
+//! Owns: the references between this crate's keyspaces. Repairs nothing.
+
+use plop_db::{Reference, ReferenceCheck};
+
+use crate::schema::{
+    MediaByAccess, MediaFiles, PendingByExpiry, PendingByUser, PendingMedia, Thumbnails, UploadsByUser,
+};
+
+/// The checks of this crate's rows.
+pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<MediaFiles, MediaByAccess>::exists("files by access", |(server, id), row| {
+            vec![(row.kind, row.accessed, server.clone(), id.clone())]
+        })),
+        Box::new(Reference::<MediaByAccess, MediaFiles> {
+            name: "files by access",
+            names: |(_, _, server, id), ()| vec![(server.clone(), id.clone())],
+            agrees: |((kind, accessed, ..), ()), (_, row)| row.kind == *kind && row.accessed == *accessed,
+        }),
+        Box::new(Reference::<MediaFiles, UploadsByUser> {
+            name: "uploads by user",
+            names: |(_, id), row| {
+                row.uploader.iter().map(|user| (user.clone(), row.created, id.clone())).collect()
+            },
+            agrees: |(_, row), (_, size)| row.size == *size,
+        }),
+        Box::new(Reference::<Thumbnails, MediaFiles>::exists("files of thumbnails", |(server, id, _), _| {
+            vec![(server.clone(), id.clone())]
+        })),
+        Box::new(Reference::<PendingMedia, PendingByUser> {
+            name: "announced files",
+            names: |id, row| vec![(row.user.clone(), id.clone())],
+            agrees: |(_, row), (_, expires)| row.expires == *expires,
+        }),
+        Box::new(Reference::<PendingMedia, PendingByExpiry>::exists("announced files", |id, row| {
+            vec![(row.expires, id.clone())]
+        })),
+        Box::new(Reference::<PendingByExpiry, PendingMedia> {
+            name: "announced files",
+            names: |(_, id), ()| vec![id.clone()],
+            agrees: |((expires, _), ()), (_, row)| row.expires == *expires,
+        }),
+    ]
+}

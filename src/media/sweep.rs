@@ -1,0 +1,125 @@
+//! What goes by itself: files that nobody asks for, announcements that expired, blobs without a row.
+//!
+//! Owns: the steps of the sweep, and deleting one file. Does not own: when it comes ([`crate`]'s owner calls it).
+//!
+//! Invariants: a file goes with all that is made of it: first its rows, in one batch that lists the blobs as unplaced, then the blobs. A step takes a bounded page; what
+//! fails is found again by the next sweep.
+
+use plop_db::{Batch, CommitError, Direction, KeyRange, ReadError};
+
+use crate::parts::Media;
+use crate::schema::{
+    MediaByAccess, MediaFiles, MediaKey, MediaKind, MediaRow, PendingByExpiry, PendingMedia, Thumbnails,
+    UnplacedBlobs, UploadsByUser,
+};
+use crate::uploading::{count, forget_pending, is_abandoned, signed};
+
+/// Rows that are looked at in one step.
+const STEP: usize = 256;
+
+/// Why a sweep ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl Media {
+    /// Deletes what has had its time.
+    pub async fn sweep(&self) -> Result<(), SweepError> {
+        self.sweep_pending().await?;
+        if let Some(age) = self.0.settings.retention.uploads {
+            self.sweep_unused(MediaKind::Upload, age).await?;
+        }
+        self.sweep_blobs().await
+    }
+
+    async fn sweep_pending(&self) -> Result<(), SweepError> {
+        loop {
+            let now = self.0.clock.now();
+            let range = KeyRange::<PendingByExpiry>::all().before(&now);
+            let snapshot = self.0.db.snapshot();
+            let page = snapshot.scan(range, Direction::Forward, STEP).await?;
+            let mut batch = Batch::relaxed();
+            for ((expires, id), ()) in &page.rows {
+                match snapshot.get::<PendingMedia>(id).await?.filter(|row| row.expires == *expires) {
+                    Some(row) => forget_pending(&mut batch, id, &row),
+                    None => batch.delete::<PendingByExpiry>(&(*expires, id.clone())),
+                }
+            }
+            self.0.db.commit(batch).await?;
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Files of a kind that nobody asked for since `age` ago.
+    async fn sweep_unused(&self, kind: MediaKind, age: std::time::Duration) -> Result<(), SweepError> {
+        let oldest_kept = self.0.clock.now().minus(age);
+        let mut range = KeyRange::<MediaByAccess>::prefix(&kind).before(&(kind, oldest_kept));
+        loop {
+            let page = self.0.db.snapshot().scan(range.clone(), Direction::Forward, STEP).await?;
+            for ((_, accessed, server, id), ()) in &page.rows {
+                let key = (server.clone(), id.clone());
+                let row = self.0.db.snapshot().get::<MediaFiles>(&key).await?;
+                match row.filter(|row| row.accessed == *accessed) {
+                    Some(row) => self.delete(&key, &row).await?,
+                    // It was asked for since the page was read.
+                    None => continue,
+                }
+            }
+            let Some((last, ())) = page.rows.last().filter(|_| page.more) else { return Ok(()) };
+            range = range.after(last);
+        }
+    }
+
+    /// Deletes a file, unless it has changed.
+    pub(crate) async fn delete(&self, key: &MediaKey, row: &MediaRow) -> Result<(), SweepError> {
+        let thumbnails = KeyRange::<Thumbnails>::prefix(key);
+        // As many as there are shapes.
+        let made = self.0.db.snapshot().scan(thumbnails.clone(), Direction::Forward, STEP).await?;
+        let of_thumbnails = made.rows.into_iter().filter_map(|(_, row)| row.blob);
+        let blobs: Vec<String> = of_thumbnails.chain([row.blob.clone()]).collect();
+        let now = self.0.clock.now();
+        let mut batch = Batch::durable();
+        batch.expect::<MediaFiles>(key, Some(row));
+        batch.delete::<MediaFiles>(key);
+        batch.delete::<MediaByAccess>(&(row.kind, row.accessed, key.0.clone(), key.1.clone()));
+        batch.delete_range::<Thumbnails>(thumbnails);
+        if let Some(user) = &row.uploader {
+            batch.delete::<UploadsByUser>(&(user.clone(), row.created, key.1.clone()));
+            count(&mut batch, user, -1, -signed(row.size));
+        }
+        for blob in &blobs {
+            batch.put::<UnplacedBlobs>(blob, &now);
+        }
+        match self.0.db.commit(batch).await {
+            Ok(_) => {}
+            Err(CommitError::Conflict { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        for blob in &blobs {
+            self.discard(blob).await;
+        }
+        Ok(())
+    }
+
+    /// Blobs that a crash or a refused deletion left.
+    async fn sweep_blobs(&self) -> Result<(), SweepError> {
+        let mut range = KeyRange::<UnplacedBlobs>::all();
+        loop {
+            let page = self.0.db.snapshot().scan(range.clone(), Direction::Forward, STEP).await?;
+            let now = self.0.clock.now();
+            for (blob, since) in &page.rows {
+                if is_abandoned(*since, now, self.0.settings.max_upload) {
+                    self.discard(blob).await;
+                }
+            }
+            let Some((last, _)) = page.rows.last().filter(|_| page.more) else { return Ok(()) };
+            range = range.after(last);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Media on the Memory engine, a simulated clock, and stores of blobs in memory and on disk.
+
+mod bed;
+mod pending;
+mod schema;
+mod sweeping;
+mod thumbnails;
+mod uploading;

@@ -1,0 +1,164 @@
+//! Thumbnails: made when somebody asks for one, and kept.
+//!
+//! Owns: making each once, also for many who ask at the same time; the threads that decode. Does not own: which shapes there are ([`crate::shapes`]), what is done with a
+//! picture ([`crate::pictures`]).
+//!
+//! Invariants: a thumbnail is of a file that is there: its row is written with the file's row expected. What a decoder does wrong ends with the request.
+
+use std::io::{BufReader, Cursor};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use futures_util::stream;
+use plop_base::blocking::PoolEnded;
+use plop_db::{Batch, CommitError, ReadError};
+
+use crate::blobs::{BlobError, BlobSource};
+use crate::parts::Media;
+use crate::pictures::{Fitted, PictureError, fit};
+use crate::reading::{BlobStream, Found, OpenError};
+use crate::schema::{MediaFiles, Shape, ThumbnailRow, Thumbnails, UnplacedBlobs};
+use crate::shapes::{Wanted, shape};
+use crate::uploading::NotReceived;
+
+/// Largest file that is decoded, in bytes: decoders of some formats read all of it.
+const MAX_SOURCE_BYTES: u64 = 64 << 20;
+/// A file that is read all the time has its row changed once a day.
+const TRIES: usize = 3;
+
+/// A thumbnail that is there.
+#[derive(Clone, Debug)]
+pub struct Thumbnail {
+    pub row: ThumbnailRow,
+    /// The name of the blob that it is.
+    blob: String,
+    /// Another text for another shape.
+    pub version: String,
+}
+
+/// Why there is no thumbnail.
+#[derive(Debug, thiserror::Error)]
+pub enum ThumbnailError {
+    #[error("a thumbnail has a width and a height")]
+    NoSize,
+    #[error("there are thumbnails of PNG, JPEG, GIF and WebP only")]
+    NotAPicture,
+    #[error("the picture cannot be decoded: {0}")]
+    Broken(String),
+    #[error("the picture is too large for a thumbnail")]
+    TooLarge,
+    #[error("too many thumbnails are being made")]
+    Busy,
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    NotStored(#[from] NotReceived),
+    #[error(transparent)]
+    Ended(#[from] PoolEnded),
+}
+
+impl From<PictureError> for ThumbnailError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::NotAPicture => Self::NotAPicture,
+            PictureError::TooLarge => Self::TooLarge,
+            PictureError::Broken(text) => Self::Broken(text),
+        }
+    }
+}
+
+impl From<ReadError> for ThumbnailError {
+    fn from(error: ReadError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+impl Media {
+    /// The thumbnail of a file that covers what is wanted.
+    pub async fn thumbnail(&self, found: &Found, wanted: &Wanted) -> Result<Thumbnail, ThumbnailError> {
+        if wanted.width == 0 || wanted.height == 0 {
+            return Err(ThumbnailError::NoSize);
+        }
+        let shape = shape(wanted);
+        if let Some(row) = self.made(found, &shape).await? {
+            return Ok(thumbnail(found, &shape, row));
+        }
+        let _waits = self.0.waiting.try_acquire().map_err(|_| ThumbnailError::Busy)?;
+        let _turn = self.0.thumbnails.turn(&(found.key.clone(), shape.clone())).await;
+        let row = match self.made(found, &shape).await? {
+            Some(row) => row,
+            None => self.make(found, &shape).await?,
+        };
+        Ok(thumbnail(found, &shape, row))
+    }
+
+    /// Its bytes.
+    pub async fn read_thumbnail(&self, thumbnail: &Thumbnail) -> Result<BlobStream, OpenError> {
+        Ok(self.0.blobs.read(&thumbnail.blob, None).await?)
+    }
+
+    async fn made(&self, found: &Found, shape: &Shape) -> Result<Option<ThumbnailRow>, ReadError> {
+        let (server, id) = found.key.clone();
+        self.0.db.snapshot().get::<Thumbnails>(&(server, id, shape.clone())).await
+    }
+
+    async fn make(&self, found: &Found, shape: &Shape) -> Result<ThumbnailRow, ThumbnailError> {
+        if found.row.size > MAX_SOURCE_BYTES {
+            return Err(ThumbnailError::TooLarge);
+        }
+        let opened = self.0.blobs.open(&found.row.blob, MAX_SOURCE_BYTES).await.map_err(OpenError::from)?;
+        let source = opened.ok_or(ThumbnailError::TooLarge)?;
+        let (asked, most) = (shape.clone(), self.0.settings.max_pixels);
+        let Fitted { bytes, format, width, height } =
+            self.0.decoders.run(move || decode(source, &asked, most)).await??;
+        let mut row = ThumbnailRow { blob: None, size: found.row.size, format, width, height };
+        if let Some(bytes) = bytes {
+            let body = stream::iter([Ok::<_, BlobError>(Bytes::from(bytes))]);
+            let received = self.receive(body, u64::MAX).await?;
+            row = ThumbnailRow { blob: Some(received.blob), size: received.size, ..row };
+        }
+        self.keep(found, shape, &row).await?;
+        Ok(row)
+    }
+
+    /// Writes the row of a thumbnail, if its file is there still.
+    async fn keep(&self, found: &Found, shape: &Shape, row: &ThumbnailRow) -> Result<(), ThumbnailError> {
+        let (server, id) = found.key.clone();
+        for _ in 0..TRIES {
+            let Some(file) = self.0.db.snapshot().get::<MediaFiles>(&found.key).await? else { break };
+            let mut batch = Batch::durable();
+            batch.expect::<MediaFiles>(&found.key, Some(&file));
+            batch.put::<Thumbnails>(&(server.clone(), id.clone(), shape.clone()), row);
+            if let Some(blob) = &row.blob {
+                batch.delete::<UnplacedBlobs>(blob);
+            }
+            match self.0.db.commit(batch).await {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(NotReceived::from(error).into()),
+            }
+        }
+        if let Some(blob) = &row.blob {
+            self.discard(blob).await;
+        }
+        Err(OpenError::NotFound.into())
+    }
+}
+
+fn thumbnail(found: &Found, shape: &Shape, row: ThumbnailRow) -> Thumbnail {
+    let moves = if shape.animated { "-moving" } else { "" };
+    Thumbnail {
+        blob: row.blob.clone().unwrap_or_else(|| found.row.blob.clone()),
+        version: format!("{}-{:?}-{}x{}{moves}", found.key.1, shape.method, shape.width, shape.height),
+        row,
+    }
+}
+
+/// On a thread of the pool. A panic of a decoder is a picture that cannot be decoded.
+fn decode(source: BlobSource, shape: &Shape, max_pixels: u64) -> Result<Fitted, PictureError> {
+    let fitted = catch_unwind(AssertUnwindSafe(|| match source {
+        BlobSource::File(file) => fit(BufReader::new(file), shape, max_pixels),
+        BlobSource::Bytes(bytes) => fit(Cursor::new(bytes), shape, max_pixels),
+    }));
+    fitted.unwrap_or_else(|_| Err(PictureError::Broken("the decoder gave up".to_owned())))
+}

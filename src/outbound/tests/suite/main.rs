@@ -1,0 +1,5 @@
+//! The guarded client against servers on loopback and names of our own.
+
+mod guarding;
+mod limiting;
+mod web;
