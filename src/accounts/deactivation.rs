@@ -11,6 +11,7 @@ use ruma::UserId;
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, own_account};
 use crate::device_rows::{Which, delete_rows};
+use crate::directory_updates::note_directory_update;
 use crate::ended_accounts::note_ended_account;
 use crate::error::StoreError;
 use crate::member_updates::note_member_update;
@@ -57,6 +58,7 @@ impl Accounts {
         batch.delete::<ThreadSubscriptionTotals>(&user);
         note_member_update(&mut batch, &user);
         note_ended_account(&mut batch, &user);
+        note_directory_update(&mut batch, &user);
         self.commit_ending(batch, ended, &guard).await.map_err(StoreError::from)?;
         Ok(())
     }

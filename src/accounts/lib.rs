@@ -22,6 +22,7 @@ pub mod deactivation;
 pub mod device_lists;
 mod device_rows;
 pub mod devices;
+pub mod directory_updates;
 pub mod ended_accounts;
 pub mod ended_devices;
 mod error;

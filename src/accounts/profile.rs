@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, acting_for};
+use crate::directory_updates::note_directory_update;
 use crate::error::StoreError;
 use crate::member_updates::note_member_update;
 use crate::rows::all_rows;
@@ -167,6 +168,9 @@ impl Accounts {
         // Rooms follow in the server's name, which everybody hears.
         if is_in_member_events(field) && actor.reaches_others() {
             note_member_update(&mut batch, &user);
+        }
+        if field == DISPLAY_NAME {
+            note_directory_update(&mut batch, &user);
         }
         self.parts().db.commit_under(guard, batch).await.map_err(StoreError::from)?;
         Ok(())

@@ -15,6 +15,7 @@ use ruma::OwnedUserId;
 use crate::accounts::Accounts;
 use crate::attempts::Limited;
 use crate::authority::{Forbidden, managing_accounts};
+use crate::directory_updates::note_directory_update;
 use crate::error::StoreError;
 use crate::parameters::RegistrationMode;
 use crate::passwords::{Busy, Password, PasswordRejected};
@@ -187,6 +188,7 @@ impl Accounts {
             let used = row.used.saturating_add(1);
             batch.put::<RegistrationTokens>(&token, &RegistrationTokenRow { used, ..row });
         }
+        note_directory_update(&mut batch, &user);
         let login = match device {
             Some(device) => {
                 let added = self.add_session(&snapshot, &mut batch, &user, device).await;

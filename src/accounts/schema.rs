@@ -106,6 +106,10 @@ plop_db::keyspaces! {
     /// Which version of which document a user accepted: the user, the document. Written at registration; read by who asks for proof; deleted with
     /// the account. Redactions do not touch it.
     pub AcceptedTerms = 193 "accepted_terms" Scan { (OwnedUserId, String) => AcceptedTermsRow }
+    /// Users whose entry in the user directory may be another now, of this server and of others. Written with a new account, a new display name, the end
+    /// of an account, and with each member event of a user of another server; read by the directory, and deleted when that has followed, unless there
+    /// was another change meanwhile: the value is the place of the last one. Redactions do not touch it.
+    pub DirectoryUpdates = 220 "directory_updates" Queue { OwnedUserId => Position } stream ()
 }
 
 tags! {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use plop_accounts::Accounts;
 use plop_base::Clock;
+use plop_directory::Directory;
 use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
@@ -31,6 +32,7 @@ pub struct Api {
     pub to_device: ToDevice,
     pub key_backups: KeyBackups,
     pub keys: Keys,
+    pub directory: Directory,
     pub sync: Syncing,
     pub unread: Unread,
     pub media: Media,

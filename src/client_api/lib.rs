@@ -37,6 +37,7 @@ mod session;
 mod syncing;
 mod threads;
 mod to_device;
+mod user_directory;
 
 use axum::Router;
 
@@ -68,6 +69,7 @@ pub fn table() -> Routes {
         .and(room_keys::routes())
         .and(keys::routes())
         .and(media::routes())
+        .and(user_directory::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

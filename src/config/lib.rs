@@ -25,7 +25,9 @@ use std::net::SocketAddr;
 
 pub use problems::{Problem, Problems};
 pub use secret::Secret;
-use sections::{Caches, Database, Limits, Listener, Logging, Media, Passwords, Registration, Rooms, Server};
+use sections::{
+    Caches, Database, Limits, Listener, Logging, Media, Passwords, Registration, Rooms, Server, UserDirectory,
+};
 
 schema::config! {
     /// The whole configuration.
@@ -46,6 +48,8 @@ schema::config! {
         pub caches: Caches = Caches::default(),
         /// What is kept of rooms.
         pub rooms: Rooms = Rooms::default(),
+        /// Whom users find by name.
+        pub user_directory: UserDirectory = UserDirectory::default(),
         /// What is logged, to standard error.
         pub logging: Logging = Logging::default(),
         /// Who may create an account.

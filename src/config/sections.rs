@@ -10,6 +10,7 @@ mod passwords;
 mod registration;
 mod rooms;
 mod server;
+mod user_directory;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use passwords::Passwords;
 pub use registration::{Policy, PolicyText, Registration, RegistrationMode};
 pub use rooms::Rooms;
 pub use server::{IpNetwork, Server};
+pub use user_directory::UserDirectory;
 
 use crate::schema::Setting;
 

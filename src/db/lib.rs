@@ -52,7 +52,7 @@ pub use migrate::{FIRST_SCHEMA, MAX_DONE_BYTES, MigrateError, Migration, Step};
 pub use open::{OpenError, Options};
 pub use pages::Pages;
 pub use position::{Position, PositionBase};
-pub use publication::Publication;
+pub use publication::{Publication, changed_stream};
 pub use reference::Reference;
 pub use snapshot::{MAX_PAGE_BYTES, MAX_PAGE_ROWS, Page, ReadError, Snapshot};
 pub use stats::Stats;

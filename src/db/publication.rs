@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
 use crate::batch::Notice;
 use crate::commit::StoreState;
 use crate::engine::{Engine, View};
+use crate::keyspace::Stream;
 use crate::position::Position;
 use crate::snapshot::Snapshot;
 
@@ -28,6 +30,21 @@ pub struct Publication {
     pub position: Position,
     /// In the order of the commits; one subject may come several times.
     pub notices: Vec<Notice>,
+}
+
+/// Waits until something of a stream is published; whether the store is still open. For one who lagged everything has changed.
+pub async fn changed_stream<S: Stream>(publications: &mut broadcast::Receiver<Arc<Publication>>) -> bool {
+    loop {
+        match publications.recv().await {
+            Ok(publication) => {
+                if publication.notices.iter().any(|notice| notice.stream() == S::ID) {
+                    return true;
+                }
+            }
+            Err(RecvError::Lagged(_)) => return true,
+            Err(RecvError::Closed) => return false,
+        }
+    }
 }
 
 pub(crate) struct Board {

@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use plop_accounts::directory_updates::note_directory_update;
 use plop_db::{Batch, Position};
 use plop_state::json::Value;
 use plop_state::{Rules, StateKey};
@@ -169,6 +170,9 @@ pub fn put_member(
     our_server: &ServerName,
 ) {
     let MemberChange { user, was_joined, membership } = change;
+    if user.server_name() != our_server {
+        note_directory_update(batch, &user);
+    }
     match event {
         Some(event) => batch.put::<Members>(&(room, user.clone()), &member_row(event, membership)),
         None => batch.delete::<Members>(&(room, user.clone())),

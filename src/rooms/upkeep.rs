@@ -10,7 +10,6 @@
 //! operation like those of clients.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
@@ -18,11 +17,9 @@ use plop_accounts::Accounts;
 use plop_accounts::member_updates::MemberUpdate;
 use plop_accounts::schema::MemberUpdates;
 use plop_base::Actor;
-use plop_db::{CommitError, Publication, ReadError};
+use plop_db::{CommitError, ReadError, changed_stream};
 use plop_state::json::Object;
 use ruma::{OwnedRoomId, OwnedUserId};
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::fault::StoreFault;
 use crate::ops::refusal::Refusal;
@@ -72,7 +69,7 @@ impl Upkeep {
             self.begin(&mut at_work).await?;
             tokio::select! {
                 Some(done) = at_work.work.next() => drop(at_work.users.remove(&done?)),
-                open = list_changed(&mut publications) => if !open { return Ok(()) },
+                open = changed_stream::<MemberUpdates>(&mut publications) => if !open { return Ok(()) },
             }
         }
     }
@@ -143,22 +140,6 @@ impl Upkeep {
                 tracing::warn!(%room, user = ?actor.user_id(), %refusal, "a member event did not follow its account");
                 Ok(())
             }
-        }
-    }
-}
-
-/// Waits for somebody to be put on the list; whether the store is still open.
-async fn list_changed(publications: &mut Receiver<Arc<Publication>>) -> bool {
-    loop {
-        match publications.recv().await {
-            Ok(publication) => {
-                let mut notices = publication.notices.iter();
-                if notices.any(|notice| notice.subject::<MemberUpdates>().is_some()) {
-                    return true;
-                }
-            }
-            Err(RecvError::Lagged(_)) => return true,
-            Err(RecvError::Closed) => return false,
         }
     }
 }

@@ -17,6 +17,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_e2ee::backup::schema::KEYSPACES,
         plop_sync::sliding::schema::KEYSPACES,
         plop_media::schema::KEYSPACES,
+        plop_directory::schema::KEYSPACES,
     ]
     .concat()
 }
@@ -30,6 +31,7 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
         plop_ephemeral::check::reference_checks(),
         plop_e2ee::check::reference_checks(),
         plop_media::check::reference_checks(),
+        plop_directory::check::reference_checks(),
     ]
     .into_iter()
     .flatten()

@@ -17,6 +17,7 @@ use plop_base::{Clock, Random, TaskKind, Tasks};
 use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
 use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
+use plop_directory::{Directory, DirectoryParameters};
 use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
@@ -43,6 +44,7 @@ pub struct Domain {
     pub to_device: ToDevice,
     pub key_backups: KeyBackups,
     pub keys: Keys,
+    pub directory: Directory,
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
@@ -111,6 +113,8 @@ impl Domain {
         });
         let receipts = Arc::new(Receipts::new(db.clone()));
         let media = media::open(config, db, clock, random)?;
+
+        let directory = Directory::new(db.clone(), rooms.server().to_owned(), directory_parameters(config));
         Ok(Self {
             accounts,
             rooms,
@@ -123,6 +127,7 @@ impl Domain {
             sync,
             unread,
             media,
+            directory,
         })
     }
 
@@ -150,6 +155,7 @@ impl Domain {
             to_device: self.to_device.clone(),
             key_backups: self.key_backups.clone(),
             keys: self.keys.clone(),
+            directory: self.directory.clone(),
             sync: self.sync.clone(),
             unread: self.unread.clone(),
             media: self.media.clone(),
@@ -182,6 +188,10 @@ impl Domain {
         let stopping = tasks.clone();
         tasks.spawn(TaskKind::Follower, "rooms follow accounts", move || {
             follow_accounts(upkeep.clone(), stopping.clone())
+        });
+        let (directory, stopping) = (self.directory.clone(), tasks.clone());
+        tasks.spawn(TaskKind::Follower, "user directory", move || {
+            follow_names(directory.clone(), stopping.clone())
         });
         let sync = self.sync.clone();
         tasks.spawn(TaskKind::Follower, "sync", move || {
@@ -234,6 +244,14 @@ async fn follow_accounts(upkeep: Upkeep, tasks: Tasks) -> Result<(), TaskError> 
     }
 }
 
+/// The same for the user directory.
+async fn follow_names(directory: Directory, tasks: Tasks) -> Result<(), TaskError> {
+    tokio::select! {
+        ended = directory.run() => Ok(ended?),
+        _ = tasks.shutdown_requested() => Ok(()),
+    }
+}
+
 /// Destroys, now and then, what was kept for a time only: originals of redacted events, answered transactions, messages to devices that
 /// are gone. What fails keeps none of the others from it.
 async fn forget(
@@ -279,6 +297,10 @@ fn room_parameters(config: &Config) -> RoomParameters {
         view_bytes: usize::try_from(bytes(config.caches.rooms_mib)).unwrap_or(usize::MAX),
         redaction_retention: days(config.rooms.keep_redacted_days),
     }
+}
+
+fn directory_parameters(config: &Config) -> DirectoryParameters {
+    DirectoryParameters { shows_all_local_users: config.user_directory.all_local_users }
 }
 
 fn account_parameters(config: &Config) -> Parameters {

@@ -7,12 +7,14 @@
 //! batch to the last of these [`Projecting`] says that the rows of members are behind. There is one such change at a time.
 
 use plop_db::Position;
+use plop_state::StateKey;
+use plop_state::auth::{HistoryVisibility, JoinRule};
 use ruma::OwnedUserId;
 
 use super::Operation;
 use crate::fault::StoreFault;
 use crate::members::Member;
-use crate::schema::{Members, Membership, Projecting, ProjectingRow};
+use crate::schema::{Members, Membership, OpenRooms, Projecting, ProjectingRow};
 use crate::state_change::{BATCH_BYTES, Changes, Current, MemberChange, put_member, show};
 
 /// Members whose rows are written in one batch; the event of each is read under the guard.
@@ -41,6 +43,16 @@ impl Operation<'_> {
             if fits || self.batch.size() < BATCH_BYTES && member.user.server_name() == server {
                 member.was_joined &= !is_behind;
                 put_member(&mut self.batch, room, member, event, position, server);
+            }
+        }
+        if changes.iter().any(|(key, _)| is_about_openness(key)) {
+            let view = &self.next.view;
+            if view.join_rule() == JoinRule::Public
+                || view.history_visibility() == HistoryVisibility::WorldReadable
+            {
+                self.batch.put::<OpenRooms>(&room, &());
+            } else {
+                self.batch.delete::<OpenRooms>(&room);
             }
         }
         Ok(())
@@ -100,4 +112,9 @@ impl Operation<'_> {
         self.next.projecting = Some(behind);
         Ok(())
     }
+}
+
+/// Whether a change under this key may open the room to everybody, or close it.
+fn is_about_openness(key: &StateKey) -> bool {
+    key.key().is_empty() && matches!(key.kind(), "m.room.join_rules" | "m.room.history_visibility")
 }

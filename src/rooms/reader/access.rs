@@ -170,6 +170,11 @@ impl<'a> RoomReader<'a> {
         }
     }
 
+    /// An event by number, whether this user may see it or not: for one who looks, and asks [`RoomReader::sees`].
+    pub async fn numbered(&self, number: EventNumber) -> Result<Arc<RoomEvent>, EventReadError> {
+        self.event_by_number(number).await
+    }
+
     /// An event by number, whether this user may see it or not.
     pub(super) async fn event_by_number(
         &self,

@@ -37,6 +37,11 @@ impl RoomReader<'_> {
         Ok(Arc::new(RoomEvent { pdu, ..RoomEvent::clone(event) }))
     }
 
+    /// Whether this user gets all of an event that they may see.
+    pub async fn gets_whole(&mut self, event: &Arc<RoomEvent>) -> Result<bool, StoreFault> {
+        Ok(Arc::ptr_eq(&self.left_of(event).await?, event))
+    }
+
     async fn has_erased(&mut self, user: &UserId) -> Result<bool, StoreFault> {
         if let Some(known) = self.erased.get(user) {
             return Ok(*known);

@@ -13,6 +13,7 @@ use plop_base::{Actor, TaskKind, Tasks};
 use plop_bed::{Ground, account, server};
 use plop_bed_rooms::RoomBed;
 use plop_db::KeyspaceInfo;
+use plop_directory::{Directory, DirectoryParameters};
 use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
@@ -31,6 +32,7 @@ pub struct Server {
     pub to_device: ToDevice,
     pub key_backups: KeyBackups,
     pub keys: Keys,
+    pub directory: Directory,
     pub sync: Syncing,
     pub unread: Unread,
     pub media: Media,
@@ -99,6 +101,8 @@ impl Server {
             settings,
         });
         let receipts = Arc::new(Receipts::new(db));
+
+        let directory = Directory::new(db.clone(), server(), DirectoryParameters::default());
         Self {
             tasks,
             accounts,
@@ -112,6 +116,7 @@ impl Server {
             bed,
             unread,
             media,
+            directory,
         }
     }
 
@@ -141,6 +146,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_e2ee::backup::schema::KEYSPACES,
         plop_sync::sliding::schema::KEYSPACES,
         plop_media::schema::KEYSPACES,
+        plop_directory::schema::KEYSPACES,
     ];
     [plop_bed_rooms::keyspaces(), others.concat()].concat()
 }

@@ -3,8 +3,8 @@
 use plop_accounts::schema::{
     AcceptedTerms, AcceptedTermsRow, AccessTokenRow, AccessTokens, AccountData, AccountDataChanges,
     AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceListChanges, DeviceLists,
-    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, EndedAccounts, EndedDevices, Filters, KEYSPACES,
-    LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow,
+    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, DirectoryUpdates, EndedAccounts, EndedDevices, Filters,
+    KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow,
     RefreshTokens, RegistrationTokenRow, RegistrationTokens, ThreadSubscriptionChanges,
     ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions,
     ThreadWish, TokenKind, UserKind, UserRow, Users,
@@ -40,6 +40,7 @@ fn keyspaces_are_permanent() {
 191 thread_subscription_changes Scan
 192 thread_subscription_totals Point
 193 accepted_terms Scan
+220 directory_updates Queue
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -133,6 +134,7 @@ fn put_tokens(rows: &mut Batch) {
 
 fn put_account_data(rows: &mut Batch) {
     rows.put::<MemberUpdates>(&alice(), &position());
+    rows.put::<DirectoryUpdates>(&alice(), &position());
     for room in [None, Some(owned_room_id!("!r:b.c"))] {
         let subject = (room, "m.tag".to_owned());
         let row = AccountDataRow { position: position(), content: Tail("{}".to_owned()) };

@@ -105,6 +105,7 @@ impl Bed {
             to_device: server.to_device,
             key_backups: server.key_backups,
             keys: server.keys,
+            directory: server.directory,
             sync: server.sync,
             unread: server.unread,
             media: server.media,

@@ -27,3 +27,4 @@ mod syncing;
 mod terms;
 mod threads;
 mod to_device;
+mod user_directory;

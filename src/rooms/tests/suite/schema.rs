@@ -8,9 +8,9 @@ use plop_rooms::schema::{
     ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
     BackwardExtremities, BackwardExtremitiesRow, Edits, EventFacts, EventNumbers, EventRow, EventTimes,
     Events, HeadRow, Heads, History, IndirectRelationRow, IndirectRelations, JoinedSince, KEYSPACES,
-    LastSent, MemberRow, Members, Membership, MentionRow, Mentions, Originals, Outcome, PartialServers,
-    Projecting, ProjectingRow, PublishedRooms, Related, RelatedRow, RelationRow, Relations, RoomAliases,
-    RoomIds, RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StagedEvents,
+    LastSent, MemberRow, Members, Membership, MentionRow, Mentions, OpenRooms, Originals, Outcome,
+    PartialServers, Projecting, ProjectingRow, PublishedRooms, Related, RelatedRow, RelationRow, Relations,
+    RoomAliases, RoomIds, RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StagedEvents,
     StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadSenders, ThreadSummary, ThreadTotals,
     ThreadsByLatest, Timeline, TimelineRow, Totals, TransactionKey, TransactionRow, Transactions,
     UserRoomRow, UserRooms, WaitingEvents, WaitingRedactions, WaitingRow,
@@ -87,6 +87,7 @@ fn put_room(rows: &mut Batch) {
     rows.put::<Aliases>(&alias, &AliasRow { room, creator: user() });
     rows.put::<RoomAliases>(&(ROOM, alias), &());
     rows.put::<PublishedRooms>(&ROOM, &());
+    rows.put::<OpenRooms>(&ROOM, &());
 }
 
 fn put_events(rows: &mut Batch) {
