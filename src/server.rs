@@ -154,7 +154,8 @@ fn domain_refused(error: &DomainError) -> Exit {
         | DomainError::Rooms(_)
         | DomainError::Passwords(_)
         | DomainError::Accounts(_)
-        | DomainError::Media(_) => Exit::Failed,
+        | DomainError::Media(_)
+        | DomainError::Search(_) => Exit::Failed,
     };
     refused(exit, "what is in the database", error)
 }

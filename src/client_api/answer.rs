@@ -6,6 +6,7 @@
 //! Invariants: the text of an event is copied, never parsed again. A list of a room is never held whole: each page is read from a snapshot of its own
 //! and is gone once the client has it ([`crate::parts`]).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -32,6 +33,16 @@ impl JsonAnswer {
     pub fn new() -> Self {
         let mut out = TextWriter::new();
         out.object();
+        Self(out)
+    }
+
+    /// An object within others, as the value of the last of these names.
+    pub fn within(names: &[&str]) -> Self {
+        let Self(mut out) = Self::new();
+        for name in names {
+            out.key(name);
+            out.object();
+        }
         Self(out)
     }
 
@@ -145,6 +156,8 @@ pub struct RoomList {
     actor: Actor,
     view: Arc<RoomView>,
     pages: Listed,
+    /// Lists of other rooms, which come after this one.
+    others: VecDeque<(Arc<RoomView>, Listed)>,
     /// What has been written and not sent; `None` once the end is.
     out: Option<TextWriter>,
 }
@@ -158,7 +171,26 @@ impl RoomList {
             view: Arc::clone(reader.view()),
             out: Some(pages.begin()),
             pages,
+            others: VecDeque::new(),
         }
+    }
+
+    /// Lists of several rooms as the last member of an object, each under the id of its room.
+    pub async fn by_room(
+        rooms: &Rooms,
+        actor: &Actor,
+        answer: JsonAnswer,
+        name: &str,
+        mut lists: VecDeque<(Arc<RoomView>, Listed)>,
+    ) -> Result<Response, ApiError> {
+        let JsonAnswer(mut out) = answer;
+        out.key(name);
+        out.object();
+        let Some((view, pages)) = lists.pop_front() else { return Ok(JsonAnswer(out).into_response()) };
+        out.key(view.id.as_str());
+        out.list();
+        let (rooms, actor, others) = (rooms.clone(), actor.clone(), lists);
+        Self { rooms, actor, view, pages, others, out: Some(out) }.answer().await
     }
 
     /// The same list as the last member of an object, behind some entries that are there already.
@@ -196,7 +228,14 @@ impl Parts for RoomList {
         let Some(mut out) = self.out.take() else { return Ok(None) };
         loop {
             if !self.page(&mut out).await? {
-                return Ok(Some(out.finish().into()));
+                let Some((view, pages)) = self.others.pop_front() else {
+                    return Ok(Some(out.finish().into()));
+                };
+                out.close();
+                out.key(view.id.as_str());
+                out.list();
+                (self.view, self.pages) = (view, pages);
+                continue;
             }
             let text = out.take();
             if !text.is_empty() {

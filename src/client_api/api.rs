@@ -14,6 +14,7 @@ use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
 use plop_media::Media;
 use plop_rooms::Rooms;
+use plop_search::Search;
 use plop_sync::Syncing;
 use plop_unread::Unread;
 use ruma::RoomVersionId;
@@ -33,6 +34,7 @@ pub struct Api {
     pub key_backups: KeyBackups,
     pub keys: Keys,
     pub directory: Directory,
+    pub search: Search,
     pub sync: Syncing,
     pub unread: Unread,
     pub media: Media,

@@ -10,6 +10,7 @@ mod keys;
 mod media;
 mod reading;
 mod rooms;
+mod search;
 mod store;
 mod sync;
 mod to_device;

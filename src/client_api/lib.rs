@@ -33,6 +33,7 @@ mod registration;
 mod room_keys;
 mod rooms;
 pub mod routes;
+mod search;
 mod session;
 mod syncing;
 mod threads;
@@ -70,6 +71,7 @@ pub fn table() -> Routes {
         .and(keys::routes())
         .and(media::routes())
         .and(user_directory::routes())
+        .and(search::routes())
 }
 
 /// The endpoints, to be put behind a listener. Requests carry their [`ClientAddress`] as an extension.

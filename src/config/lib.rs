@@ -26,7 +26,8 @@ use std::net::SocketAddr;
 pub use problems::{Problem, Problems};
 pub use secret::Secret;
 use sections::{
-    Caches, Database, Limits, Listener, Logging, Media, Passwords, Registration, Rooms, Server, UserDirectory,
+    Caches, Database, Limits, Listener, Logging, Media, Passwords, Registration, Rooms, Search, Server,
+    UserDirectory,
 };
 
 schema::config! {
@@ -48,6 +49,8 @@ schema::config! {
         pub caches: Caches = Caches::default(),
         /// What is kept of rooms.
         pub rooms: Rooms = Rooms::default(),
+        /// How messages are searched. The index is kept beside the database, in the folder of its name with `-search` behind it.
+        pub search: Search = Search::default(),
         /// Whom users find by name.
         pub user_directory: UserDirectory = UserDirectory::default(),
         /// What is logged, to standard error.

@@ -9,6 +9,7 @@ mod media;
 mod passwords;
 mod registration;
 mod rooms;
+mod search;
 mod server;
 mod user_directory;
 
@@ -28,6 +29,7 @@ pub use media::Media;
 pub use passwords::Passwords;
 pub use registration::{Policy, PolicyText, Registration, RegistrationMode};
 pub use rooms::Rooms;
+pub use search::{Search, SearchLanguage};
 pub use server::{IpNetwork, Server};
 pub use user_directory::UserDirectory;
 
@@ -49,4 +51,5 @@ impl Setting for Vec<SocketAddr> {}
 impl Setting for Durability {}
 impl Setting for LogFormat {}
 impl Setting for RegistrationMode {}
+impl Setting for SearchLanguage {}
 impl Setting for BTreeMap<String, Policy> {}

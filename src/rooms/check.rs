@@ -6,8 +6,8 @@ use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
     Annotations, Arrivals, Edits, EventNumbers, EventTimes, Events, Heads, History, IndirectRelations,
-    Members, Membership, Mentions, Outcome, PartialServers, Projecting, Related, Relations, RoomIds,
-    RoomRecords, ThreadTotals, ThreadsByLatest, Timeline, UserRooms,
+    Members, Membership, Mentions, OpenRooms, Outcome, PartialServers, Projecting, Related, Relations,
+    RoomIds, RoomRecords, ThreadTotals, ThreadsByLatest, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
@@ -28,6 +28,7 @@ fn rooms() -> Vec<Box<dyn ReferenceCheck>> {
             names: |_, room| vec![room.id.clone()],
             agrees: |(number, _), (_, found)| found == number,
         }),
+        Box::new(Reference::<OpenRooms, RoomRecords>::exists("open rooms", |room, ()| vec![*room])),
         Box::new(Reference::<Members, UserRooms> {
             name: "members of rooms",
             names: |(room, user), _| vec![(user.clone(), *room)],

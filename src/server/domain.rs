@@ -28,6 +28,8 @@ use plop_rooms::ops::transactions;
 use plop_rooms::redaction;
 use plop_rooms::upkeep::Upkeep;
 use plop_rooms::{RoomParameters, Rooms};
+use plop_search::language::Language;
+use plop_search::{IndexError, Place, Search, SearchParameters};
 use plop_state_store::{CacheBytes, StateStore};
 use plop_sync::Syncing;
 use plop_unread::Unread;
@@ -45,6 +47,7 @@ pub struct Domain {
     pub key_backups: KeyBackups,
     pub keys: Keys,
     pub directory: Directory,
+    pub search: Search,
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
@@ -68,6 +71,8 @@ pub enum DomainError {
     Accounts(#[from] StoreError),
     #[error("media: {0}")]
     Media(#[from] plop_media::BlobError),
+    #[error(transparent)]
+    Search(#[from] IndexError),
 }
 
 impl Domain {
@@ -114,6 +119,7 @@ impl Domain {
         let receipts = Arc::new(Receipts::new(db.clone()));
         let media = media::open(config, db, clock, random)?;
 
+        let search = Search::open(rooms.clone(), clock.clone(), search_parameters(config)).await?;
         let directory = Directory::new(db.clone(), rooms.server().to_owned(), directory_parameters(config));
         Ok(Self {
             accounts,
@@ -121,6 +127,7 @@ impl Domain {
             to_device,
             key_backups,
             keys,
+            search,
             receipts,
             typing,
             presence,
@@ -156,6 +163,7 @@ impl Domain {
             key_backups: self.key_backups.clone(),
             keys: self.keys.clone(),
             directory: self.directory.clone(),
+            search: self.search.clone(),
             sync: self.sync.clone(),
             unread: self.unread.clone(),
             media: self.media.clone(),
@@ -191,7 +199,13 @@ impl Domain {
         });
         let (directory, stopping) = (self.directory.clone(), tasks.clone());
         tasks.spawn(TaskKind::Follower, "user directory", move || {
-            follow_names(directory.clone(), stopping.clone())
+            let directory = directory.clone();
+            until_stopped(async move { directory.run().await }, stopping.clone())
+        });
+        let (search, stopping) = (self.search.clone(), tasks.clone());
+        tasks.spawn(TaskKind::Follower, "search index", move || {
+            let search = search.clone();
+            until_stopped(async move { search.run().await }, stopping.clone())
         });
         let sync = self.sync.clone();
         tasks.spawn(TaskKind::Follower, "sync", move || {
@@ -244,10 +258,13 @@ async fn follow_accounts(upkeep: Upkeep, tasks: Tasks) -> Result<(), TaskError> 
     }
 }
 
-/// The same for the user directory.
-async fn follow_names(directory: Directory, tasks: Tasks) -> Result<(), TaskError> {
+/// The same for what follows a stream: it goes on from its own progress.
+async fn until_stopped<E>(follow: impl Future<Output = Result<(), E>>, tasks: Tasks) -> Result<(), TaskError>
+where
+    TaskError: From<E>,
+{
     tokio::select! {
-        ended = directory.run() => Ok(ended?),
+        ended = follow => Ok(ended?),
         _ = tasks.shutdown_requested() => Ok(()),
     }
 }
@@ -297,6 +314,15 @@ fn room_parameters(config: &Config) -> RoomParameters {
         view_bytes: usize::try_from(bytes(config.caches.rooms_mib)).unwrap_or(usize::MAX),
         redaction_retention: days(config.rooms.keep_redacted_days),
     }
+}
+
+/// The index stands beside the database, under its name.
+fn search_parameters(config: &Config) -> SearchParameters {
+    let database = &config.database.path;
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    name.push("-search");
+    let language = Language::named(config.search.language.name()).unwrap_or_default();
+    SearchParameters { place: Place::Folder(database.with_file_name(name)), language }
 }
 
 fn directory_parameters(config: &Config) -> DirectoryParameters {

@@ -69,14 +69,24 @@ impl RoomReader<'_> {
         wanted: impl Fn(&RoomEvent) -> bool,
     ) -> Result<Context, StoreFault> {
         let limit = limit.min(MAX_PAGE_EVENTS as u64);
+        self.around(event, (limit / 2, limit - limit / 2), wanted).await
+    }
+
+    /// What stands around an event that the user may see: at most so many events before it, and after it.
+    pub async fn around(
+        &mut self,
+        event: Arc<RoomEvent>,
+        (before, after): (u64, u64),
+        wanted: impl Fn(&RoomEvent) -> bool,
+    ) -> Result<Context, StoreFault> {
         // An event that is seen is in the graph and has a place.
         let (below, above) = match event.facts.place {
             Some(place) => (HistoryToken::below(place), HistoryToken::above(place)),
             None => return Err(crate::event_store::EventReadError::Dangling(event.number).into()),
         };
         let page = |from, direction, limit| PageRequest { from: Some(from), to: None, direction, limit };
-        let before = self.page(page(below, Direction::Backward, limit / 2), &wanted).await?;
-        let after = self.page(page(above, Direction::Forward, limit - limit / 2), &wanted).await?;
+        let before = self.page(page(below, Direction::Backward, before), &wanted).await?;
+        let after = self.page(page(above, Direction::Forward, after), &wanted).await?;
         let last = after.events.last().unwrap_or(&event);
         let state = last.state_after().unwrap_or(Root::EMPTY);
         Ok(Context { event, before, after, state })

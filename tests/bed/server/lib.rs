@@ -19,6 +19,8 @@ use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_media::{BlobStore, Media};
+use plop_search::language::Language;
+use plop_search::{Place, Search, SearchParameters};
 use plop_sync::{Parts, SyncAnswer, Syncing};
 use plop_unread::Unread;
 
@@ -33,6 +35,7 @@ pub struct Server {
     pub key_backups: KeyBackups,
     pub keys: Keys,
     pub directory: Directory,
+    pub search: Search,
     pub sync: Syncing,
     pub unread: Unread,
     pub media: Media,
@@ -103,6 +106,8 @@ impl Server {
         let receipts = Arc::new(Receipts::new(db));
 
         let directory = Directory::new(db.clone(), server(), DirectoryParameters::default());
+        let parameters = SearchParameters { place: Place::memory(), language: Language::default() };
+        let search = Search::open(bed.rooms.clone(), bed.clock.clone(), parameters).await.expect("an index");
         Self {
             tasks,
             accounts,
@@ -117,6 +122,7 @@ impl Server {
             unread,
             media,
             directory,
+            search,
         }
     }
 

@@ -209,6 +209,7 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}", Asks::Nothing),
     ("POST", "/_matrix/client/v3/user_directory/search", Asks::Session),
     ("GET", "/_matrix/client/v1/mutual_rooms", Asks::Session),
+    ("POST", "/_matrix/client/v3/search", Asks::Session),
 ];
 
 /// Each kind of caller; the users' sessions are made anew for each endpoint, for some endpoints end them.

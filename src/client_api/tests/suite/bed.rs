@@ -106,6 +106,7 @@ impl Bed {
             key_backups: server.key_backups,
             keys: server.keys,
             directory: server.directory,
+            search: server.search,
             sync: server.sync,
             unread: server.unread,
             media: server.media,

@@ -21,6 +21,7 @@ mod push_rules;
 mod registration;
 mod room_keys;
 mod rooms;
+mod search;
 mod session;
 mod sliding;
 mod syncing;
