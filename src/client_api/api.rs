@@ -7,12 +7,14 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use plop_accounts::Accounts;
 use plop_base::Clock;
+use plop_delayed::Delayed;
 use plop_directory::Directory;
 use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
 use plop_media::Media;
+use plop_moderation::reports::Reports;
 use plop_rooms::Rooms;
 use plop_search::Search;
 use plop_sync::Syncing;
@@ -27,6 +29,8 @@ use crate::extract::Bodies;
 pub struct Api {
     pub accounts: Accounts,
     pub rooms: Rooms,
+    pub delayed: Delayed,
+    pub reports: Reports,
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,

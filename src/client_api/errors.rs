@@ -4,11 +4,13 @@
 
 mod accounts;
 mod backup;
+mod delayed;
 mod ephemeral;
 mod json;
 mod keys;
 mod media;
 mod reading;
+mod reports;
 mod rooms;
 mod search;
 mod store;

@@ -15,6 +15,7 @@ mod administration;
 mod answer;
 pub mod api;
 pub mod budgets;
+mod delayed;
 mod devices;
 mod discovery;
 mod ephemeral;
@@ -30,6 +31,7 @@ mod presence;
 mod profile;
 mod push_rules;
 mod registration;
+mod reporting;
 mod room_keys;
 mod rooms;
 pub mod routes;
@@ -65,6 +67,8 @@ pub fn table() -> Routes {
         .and(rooms::routes())
         .and(events::routes())
         .and(threads::routes())
+        .and(delayed::routes())
+        .and(reporting::routes())
         .and(ephemeral::routes())
         .and(to_device::routes())
         .and(room_keys::routes())

@@ -18,11 +18,13 @@ use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
 use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
 use plop_directory::{Directory, DirectoryParameters};
+use plop_delayed::{Delayed, Limits};
 use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_media::Media;
+use plop_moderation::reports::Reports;
 use plop_rooms::identity::{self, IdentityError};
 use plop_rooms::ops::transactions;
 use plop_rooms::redaction;
@@ -43,6 +45,8 @@ const UNREAD_CACHE_BYTES: u64 = 8 << 20;
 pub struct Domain {
     pub accounts: Accounts,
     pub rooms: Rooms,
+    pub delayed: Delayed,
+    pub reports: Reports,
     pub to_device: ToDevice,
     pub key_backups: KeyBackups,
     pub keys: Keys,
@@ -101,6 +105,11 @@ impl Domain {
             account_parameters(config),
         )?;
         let keys = Keys::new(db.clone(), accounts.clone(), server);
+        let accounts =
+            Accounts::new(db.clone(), clock.clone(), random.clone(), server, account_parameters(config))?;
+        let (people, limits) = (accounts.clone(), delay_limits(config));
+        let delayed = Delayed::new(db.clone(), clock.clone(), random.clone(), rooms.clone(), people, limits);
+        let reports = Reports::new(db.clone(), clock.clone(), rooms.clone());
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
         let typing = Arc::new(Typing::new(clock.clone(), start));
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
@@ -128,6 +137,13 @@ impl Domain {
             key_backups,
             keys,
             search,
+        Ok(Self {
+            accounts,
+            rooms,
+            delayed,
+            reports,
+            to_device,
+            key_backups,
             receipts,
             typing,
             presence,
@@ -156,6 +172,8 @@ impl Domain {
         Api {
             accounts: self.accounts.clone(),
             rooms: self.rooms.clone(),
+            delayed: self.delayed.clone(),
+            reports: self.reports.clone(),
             receipts: Arc::clone(&self.receipts),
             typing: Arc::clone(&self.typing),
             presence: Arc::clone(&self.presence),
@@ -217,6 +235,10 @@ impl Domain {
             let sync = sync.clone();
             async move { sync.run_presence().await }
         });
+        let (delayed, stopping) = (self.delayed.clone(), tasks.clone());
+        tasks.spawn(TaskKind::Follower, "delayed events", move || {
+            send_delayed(delayed.clone(), stopping.clone())
+        });
         let every = Duration::from_secs(config.database.sweep_minutes.get().saturating_mul(60));
         let (backups, pause) = (self.key_backups.clone(), clock.clone());
         tasks.spawn(TaskKind::Maintenance, "forgetting key backups", move || {
@@ -225,6 +247,9 @@ impl Domain {
         let (media, media_clock) = (self.media.clone(), clock.clone());
         tasks.spawn(TaskKind::Maintenance, "media", move || {
             sweep_media(media.clone(), media_clock.clone(), every)
+        let (delayed, pause) = (self.delayed.clone(), clock.clone());
+        tasks.spawn(TaskKind::Maintenance, "forgetting delayed events", move || {
+            forget_delayed(delayed.clone(), pause.clone(), every)
         });
         let (db, clock, to_device) = (db.clone(), clock.clone(), self.to_device.clone());
         let sync = self.sync.clone();
@@ -304,7 +329,27 @@ async fn forget_backups(backups: KeyBackups, clock: Clock, every: Duration) -> R
 async fn sweep_media(media: Media, clock: Clock, every: Duration) -> Result<(), TaskError> {
     loop {
         media.sweep().await?;
+/// Until the process stops; what is then unsent is due still.
+async fn send_delayed(delayed: Delayed, tasks: Tasks) -> Result<(), TaskError> {
+    tokio::select! {
+        ended = delayed.run() => Ok(ended?),
+        _ = tasks.shutdown_requested() => Ok(()),
+    }
+}
+
+/// Forgets, now and then, what became of delayed events long ago.
+async fn forget_delayed(delayed: Delayed, clock: Clock, every: Duration) -> Result<(), TaskError> {
+    loop {
+        delayed.sweep().await?;
         clock.sleep(every).await;
+    }
+}
+
+fn delay_limits(config: &Config) -> Limits {
+    let rooms = &config.rooms;
+    Limits {
+        max_delay: Duration::from_secs(u64::from(rooms.delayed_events_max_hours) * 60 * 60),
+        max_scheduled: usize::try_from(rooms.delayed_events_per_user.get()).unwrap_or(usize::MAX),
     }
 }
 

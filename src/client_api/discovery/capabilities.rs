@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
+use plop_delayed::Delayed;
 use plop_state::version;
 use serde_json::{Value, json};
 
@@ -14,12 +15,22 @@ use crate::extract::{Json, Session};
 ///
 /// ruma's type leaves out what clients should assume anyway; older ones do not, and `m.set_displayname` is to be said where
 /// `m.profile_fields` is.
-pub async fn capabilities(State(settings): State<Arc<Settings>>, session: Session) -> Json<Value> {
+pub async fn capabilities(
+    State(settings): State<Arc<Settings>>,
+    State(delayed): State<Delayed>,
+    session: Session,
+) -> Json<Value> {
+    let limits = delayed.limits();
+    let delays = json!({
+        "max_delay_ms": u64::try_from(limits.max_delay.as_millis()).unwrap_or(u64::MAX),
+        "max_scheduled": limits.max_scheduled,
+    });
     let versions = version::ALL.iter().map(|rules| (rules.version.as_str(), "stable"));
     let mut answer = json!({
         "capabilities": {
             "m.3pid_changes": { "enabled": false },
             "m.change_password": { "enabled": true },
+            "m.delayed_events": delays,
             "m.forget_forced_upon_leave": { "enabled": false },
             "m.get_login_token": { "enabled": true },
             "m.profile_fields": { "enabled": true },
@@ -29,6 +40,7 @@ pub async fn capabilities(State(settings): State<Arc<Settings>>, session: Sessio
             },
             "m.set_avatar_url": { "enabled": true },
             "m.set_displayname": { "enabled": true },
+            "org.matrix.msc4140.delayed_events": delays,
         }
     });
     if session.is_admin() {

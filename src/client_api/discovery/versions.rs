@@ -15,6 +15,8 @@ const VERSIONS: [&str; 19] = [
 
 /// What is served and in no released version of the specification.
 const FEATURES: &[&str] = &[
+    // Delayed events.
+    "org.matrix.msc4140",
     // Invite filtering.
     "org.matrix.msc4155",
     // Sliding sync, as clients have it in use.

@@ -1,7 +1,8 @@
 //! The state of a room: `/rooms/{roomId}/state`, and its entries.
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use plop_delayed::Delayed;
 use plop_rooms::Rooms;
 use plop_rooms::ops::send::SendEvent;
 use plop_rooms::reader::client_event::Detail;
@@ -14,6 +15,7 @@ use ruma::api::client::state::{get_state_events, send_state_event};
 use serde::Deserialize;
 
 use crate::answer::{Listed, RoomList};
+use crate::delayed::scheduling::{Former, schedule_former};
 use crate::error::ApiError;
 use crate::extract::{ActiveSession, Content, JsonText, Path, Query, Ruma, SendOptions, Session};
 
@@ -31,16 +33,22 @@ pub struct Entry {
 /// not suspended.
 pub async fn set(
     State(rooms): State<Rooms>,
+    State(delayed): State<Delayed>,
     session: ActiveSession,
     options: SendOptions,
     Path(entry): Path<Entry>,
     Content(content): Content,
-) -> Result<Ruma<send_state_event::v3::Response>, ApiError> {
+) -> Result<Response, ApiError> {
     let ts = options.time(session.actor())?;
     let Entry { room_id, event_type: kind, state_key } = entry;
+    if let Some(delay) = options.delay() {
+        let (kind, state_key, content) = (kind.as_str(), Some(state_key.as_str()), Ok(content));
+        let request = Former { room: &room_id, kind, state_key, transaction: None, delay, content };
+        return schedule_former(&delayed, session.actor(), request).await;
+    }
     let event = SendEvent { kind, state_key: Some(state_key), content, transaction: None, ts };
     let id = rooms.send(session.actor(), &room_id, &event).await?;
-    Ok(Ruma(send_state_event::v3::Response::new(id)))
+    Ok(Ruma(send_state_event::v3::Response::new(id)).into_response())
 }
 
 /// The query of the following.

@@ -1,8 +1,11 @@
 //! What the query of a request asks for besides the event that its body is.
 //!
-//! Owns: the one option that there is (application service API, "Timestamp massaging"), and the refusal of those that are not supported.
+//! Owns: the options that there are (application service API, "Timestamp massaging"; the delay of the older dialect of MSC4140), and the refusal of those
+//! that are not supported.
 //!
 //! Invariant: an option that changes what happens is honoured or refused. A delayed event that is sent at once would end a call that goes on.
+
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
@@ -11,9 +14,11 @@ use plop_base::{Actor, UnixMillis};
 
 use crate::error::ApiError;
 
-/// Options of other servers: delayed events (MSC4140), sticky events (MSC4354), and acting as a user of an application service.
-const UNSUPPORTED: [&str; 6] = [
-    "org.matrix.msc4140.delay",
+/// The option that delays an event, in milliseconds.
+const DELAY: &str = "org.matrix.msc4140.delay";
+
+/// Options of other servers: groups of delayed events (MSC4140), sticky events (MSC4354), and acting as a user of an application service.
+const UNSUPPORTED: [&str; 5] = [
     "org.matrix.msc4140.parent_delay_id",
     "org.matrix.msc4354.sticky_duration_ms",
     "org.matrix.msc4354.stick_duration_ms",
@@ -24,9 +29,23 @@ const UNSUPPORTED: [&str; 6] = [
 /// Options of requests that send an event.
 pub struct SendOptions {
     ts: Option<UnixMillis>,
+    delay: Option<Duration>,
 }
 
 impl SendOptions {
+    /// How much later the event is to be sent (MSC4140, before it had endpoints of its own).
+    pub fn delay(&self) -> Option<Duration> {
+        self.delay
+    }
+
+    /// For requests that cannot be delayed.
+    pub fn at_once(&self) -> Result<(), ApiError> {
+        match self.delay {
+            None => Ok(()),
+            Some(_) => Err(ApiError::invalid_param(format_args!("`{DELAY}` is not supported here."))),
+        }
+    }
+
     /// The time that the event is to claim.
     pub fn time(&self, actor: &Actor) -> Result<Option<UnixMillis>, ApiError> {
         match actor {
@@ -44,17 +63,22 @@ impl SendOptions {
     }
 
     fn read(pairs: &[(String, String)]) -> Result<Self, ApiError> {
-        let mut ts = None;
+        let (mut ts, mut delay) = (None, None);
         for (name, value) in pairs {
             if UNSUPPORTED.contains(&name.as_str()) {
                 return Err(ApiError::invalid_param(format_args!("`{name}` is not supported.")));
+            }
+            if name == DELAY {
+                let millis = value.parse().ok().filter(|millis| *millis <= MAX_SAFE_INT);
+                let millis = millis.ok_or_else(|| ApiError::invalid_param("The delay is no number."))?;
+                delay = Some(Duration::from_millis(millis));
             }
             if name == "ts" {
                 let time = value.parse().ok().filter(|ms| *ms <= MAX_SAFE_INT);
                 ts = Some(UnixMillis(time.ok_or_else(|| ApiError::invalid_param("`ts` is no time."))?));
             }
         }
-        Ok(Self { ts })
+        Ok(Self { ts, delay })
     }
 }
 

@@ -186,9 +186,15 @@ async fn draft(operation: &Operation<'_>, request: &Request<'_>) -> Result<Event
     let mut draft = EventDraft::message(&event.kind, sender.to_owned(), event.content.clone());
     draft.state_key.clone_from(&event.state_key);
     draft.ts = event.ts;
-    draft.sent_by = actor
-        .device_id()
-        .map(|device| SentBy { device: device.to_string(), transaction: event.transaction.clone() });
+    draft.sent_by = match (actor, &event.transaction) {
+        // Later, in the user's name.
+        (Actor::ServerAs { .. }, Some(_)) => {
+            Some(SentBy { device: String::new(), transaction: event.transaction.clone() })
+        }
+        _ => actor
+            .device_id()
+            .map(|device| SentBy { device: device.to_string(), transaction: event.transaction.clone() }),
+    };
     if event.kind == "m.room.redaction" && event.state_key.is_none() {
         draft.redacts = Some(redaction_target(operation, sender, whose, &mut draft.content).await?);
     }

@@ -8,12 +8,13 @@
 use plop_accounts::schema::Devices;
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
-use plop_db::{Batch, Db, KeyRange, Pages, Position};
+use plop_db::{Batch, Db, KeyRange, Pages, Position, Snapshot};
 use ruma::{EventId, OwnedEventId, RoomId, UserId};
 
 use crate::fault::StoreFault;
 use crate::operation::Operation;
-use crate::ops::refusal::{Refusal, check_length};
+use crate::ops::refusal::{Guests, Refusal, check_length, sender};
+use crate::rooms::Rooms;
 use crate::schema::{TRANSACTION_LIFETIME, TransactionKey, TransactionRow, Transactions};
 
 /// Rows looked at in one page.
@@ -91,7 +92,11 @@ impl Transaction {
         if let Some(event) = in_flight {
             return Ok(Some(event.pdu.event_id_owned().clone()));
         }
-        let snapshot = operation.snapshot();
+        self.recorded(operation.snapshot()).await
+    }
+
+    /// The same of what is on disk.
+    async fn recorded(&self, snapshot: &Snapshot) -> Result<Option<OwnedEventId>, StoreFault> {
         let Some(row) = snapshot.get::<Transactions>(&self.key).await? else { return Ok(None) };
         let device = (self.key.user.clone(), self.key.device.as_str().into());
         let device = snapshot.get::<Devices>(&device).await?;
@@ -107,6 +112,23 @@ impl Transaction {
             position: Position::pending(0),
         };
         operation.batch().put::<Transactions>(&self.key, &row);
+    }
+}
+
+impl Rooms {
+    /// The event that was sent under a transaction id, as [`Rooms::send`] would answer.
+    ///
+    /// # Errors
+    /// `IdTooLong`, `NoUser`.
+    pub async fn answer_of_send(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        kind: &str,
+        id: &str,
+    ) -> Result<Option<OwnedEventId>, Refusal> {
+        let transaction = Transaction::of_send(actor, sender(actor, Guests::May)?, room, kind, id)?;
+        Ok(transaction.recorded(&self.core().db.snapshot()).await?)
     }
 }
 

@@ -114,6 +114,10 @@ impl RoomReader<'_> {
             out.push_str(bundle);
             out.push('}');
         }
+        if let Some(delayed) = self.own_delayed(event) {
+            member(&mut out, "org.matrix.msc4140.delay_id");
+            write_string(&mut out, delayed);
+        }
         if detail != Detail::State
             && let Some(state) = event.state_after()
         {
@@ -140,6 +144,13 @@ impl RoomReader<'_> {
         }
         out.push_str("}}");
         Ok(out)
+    }
+
+    /// The name of the delayed event that became this one, for its sender (MSC4140).
+    fn own_delayed<'e>(&self, event: &'e RoomEvent) -> Option<&'e str> {
+        let sent_by = event.facts.sent_by.as_ref()?;
+        let is_own = event.pdu.sender() == self.user && sent_by.device.is_empty();
+        sent_by.transaction.as_deref().filter(|_| is_own)
     }
 
     /// The transaction id, for the device that chose it.

@@ -108,6 +108,7 @@ impl EventFacts {
 record! {
     /// The request through which a local user sent an event.
     pub struct SentBy = 1 {
+        /// Empty for what this server sent later in the user's name; the transaction is then the name of the delayed event.
         pub device: String,
         pub transaction: Option<String>,
     }
@@ -265,6 +266,7 @@ record! {
         /// The member event with which it began; `None` for an invite or knock whose event is only known from what another server handed over.
         pub event: Option<EventNumber>,
         pub position: Position,
+        /// Not shown: left and forgotten by the user, or an invite that the user ignores.
         pub forgotten: bool,
     }
 }

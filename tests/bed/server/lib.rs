@@ -5,6 +5,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use plop_accounts::registration::NewAccount;
 use plop_accounts::sessions::NewDevice;
@@ -14,6 +15,7 @@ use plop_bed::{Ground, account, server};
 use plop_bed_rooms::RoomBed;
 use plop_db::KeyspaceInfo;
 use plop_directory::{Directory, DirectoryParameters};
+use plop_delayed::{Delayed, Limits};
 use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
@@ -21,6 +23,7 @@ use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_media::{BlobStore, Media};
 use plop_search::language::Language;
 use plop_search::{Place, Search, SearchParameters};
+use plop_moderation::reports::Reports;
 use plop_sync::{Parts, SyncAnswer, Syncing};
 use plop_unread::Unread;
 
@@ -28,6 +31,8 @@ use plop_unread::Unread;
 pub struct Server {
     pub tasks: Tasks,
     pub accounts: Accounts,
+    pub delayed: Delayed,
+    pub reports: Reports,
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,
@@ -75,7 +80,7 @@ impl Server {
         let unread = Unread::new(bed.rooms.clone(), 1 << 20);
         let sync = Syncing::new(Parts {
             db: db.clone(),
-            clock,
+            clock: clock.clone(),
             tasks: tasks.clone(),
             rooms: bed.rooms.clone(),
             accounts: accounts.clone(),
@@ -111,18 +116,18 @@ impl Server {
         Self {
             tasks,
             accounts,
+        let reports = Reports::new(db.clone(), clock.clone(), bed.rooms.clone());
+        let limits = Limits { max_delay: Duration::from_secs(24 * 60 * 60), max_scheduled: 10 };
+        let (rooms, people) = (bed.rooms.clone(), accounts.clone());
+        let delayed = Delayed::new(db.clone(), clock, random, rooms, people, limits);
+            delayed,
+            reports,
             receipts,
             typing,
             presence,
             to_device,
             key_backups,
-            keys,
-            sync,
-            bed,
-            unread,
-            media,
-            directory,
-            search,
+    keys, sync, bed, unread, media, directory, search,
         }
     }
 
@@ -151,8 +156,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_e2ee::schema::KEYSPACES,
         plop_e2ee::backup::schema::KEYSPACES,
         plop_sync::sliding::schema::KEYSPACES,
-        plop_media::schema::KEYSPACES,
-        plop_directory::schema::KEYSPACES,
+    plop_media::schema::KEYSPACES, plop_directory::schema::KEYSPACES, plop_delayed::schema::KEYSPACES, plop_moderation::schema::KEYSPACES,
     ];
     [plop_bed_rooms::keyspaces(), others.concat()].concat()
 }

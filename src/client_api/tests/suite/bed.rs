@@ -102,6 +102,8 @@ impl Bed {
         let api = Api {
             accounts: server.accounts.clone(),
             rooms: server.rooms.clone(),
+            delayed: server.delayed,
+            reports: server.reports,
             to_device: server.to_device,
             key_backups: server.key_backups,
             keys: server.keys,

@@ -13,6 +13,7 @@ async fn versions_are_for_everyone() {
     // Each has tests of its own.
     let announced = [
         "org.matrix.msc3874",
+        "org.matrix.msc4140",
         "org.matrix.msc4155",
         "org.matrix.msc4306",
         "org.matrix.msc4308",

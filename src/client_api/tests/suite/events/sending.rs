@@ -152,7 +152,6 @@ async fn parameters_that_are_not_supported_are_refused() {
     let [alice] = bed.users(["alice"]).await;
     let room = bed.room(&alice, json!({})).await;
     for (query, status, errcode) in [
-        ("org.matrix.msc4140.delay=5000", 400, "M_INVALID_PARAM"),
         ("org.matrix.msc4140.parent_delay_id=x", 400, "M_INVALID_PARAM"),
         ("org.matrix.msc4354.sticky_duration_ms=5000", 400, "M_INVALID_PARAM"),
         ("user_id=@bob:plop.example", 400, "M_INVALID_PARAM"),

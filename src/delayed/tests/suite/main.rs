@@ -1,0 +1,7 @@
+//! Events that are sent later, on the Memory engine with a simulated clock.
+
+mod acting;
+mod bed;
+mod limits;
+mod schema;
+mod sending;

@@ -1,0 +1,4 @@
+//! Reports, on the Memory engine with a simulated clock.
+
+mod reports;
+mod schema;
