@@ -13,9 +13,11 @@ mod client_address;
 pub mod database;
 mod domain;
 mod health;
+mod limits;
 mod listener_api;
 mod logging;
 mod media;
+mod mail;
 mod metrics;
 mod middleware;
 mod places;
@@ -153,6 +155,7 @@ fn domain_refused(error: &DomainError) -> Exit {
         | DomainError::States(_)
         | DomainError::Rooms(_)
         | DomainError::Passwords(_)
+        | DomainError::Mail(_)
         | DomainError::Accounts(_)
         | DomainError::Media(_)
         | DomainError::Search(_) => Exit::Failed,

@@ -18,6 +18,7 @@ use crate::schema::{UserRow, Users};
 use crate::secrets::SecretHash;
 use crate::tokens::Session;
 use crate::uia_session::UiaSession;
+use crate::validation_session::ValidationSession;
 
 /// A person needs minutes for the stages.
 const UIA_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -28,6 +29,8 @@ const MOST_NONCES: usize = 1_000;
 /// The time that the specification's example gives (client-server API, `POST /login/get_token`).
 pub(crate) const LOGIN_TOKEN_LIFETIME: Duration = Duration::from_secs(120);
 const MOST_LOGIN_TOKENS: usize = 10_000;
+/// More than the mails that may be sent in the longest time that one is valid.
+const MOST_VALIDATIONS: usize = 50_000;
 
 /// The accounts of one server. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +53,10 @@ pub(crate) struct Parts {
     pub uia: Mutex<Expiring<UiaSession>>,
     pub nonces: Mutex<Expiring<()>>,
     pub login_tokens: Mutex<Expiring<OwnedUserId>>,
+    /// Proofs of e-mail addresses that are being made, by the id of the session.
+    pub validations: Mutex<Expiring<ValidationSession>>,
+    /// What these ids are made with.
+    pub validation_key: [u8; 32],
 }
 
 impl Accounts {
@@ -61,6 +68,7 @@ impl Accounts {
         server: OwnedServerName,
         parameters: Parameters,
     ) -> Result<Self, ImpossibleCost> {
+        let link_lifetime = parameters.email.as_ref().map_or(Duration::ZERO, |email| email.link_lifetime);
         Ok(Self(Arc::new(Parts {
             hasher: PasswordHasher::new(parameters.passwords, random.clone())?,
             sessions: Cache::new(parameters.cached_sessions),
@@ -70,6 +78,8 @@ impl Accounts {
             uia: Mutex::new(Expiring::new(UIA_LIFETIME, MOST_UIA_SESSIONS)),
             nonces: Mutex::new(Expiring::new(NONCE_LIFETIME, MOST_NONCES)),
             login_tokens: Mutex::new(Expiring::new(LOGIN_TOKEN_LIFETIME, MOST_LOGIN_TOKENS)),
+            validations: Mutex::new(Expiring::new(link_lifetime, MOST_VALIDATIONS)),
+            validation_key: random.bytes(),
             db,
             clock,
             random,

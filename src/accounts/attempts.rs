@@ -1,4 +1,4 @@
-//! How often passwords and registrations may be tried.
+//! How often passwords and registrations may be tried, and mails be asked for.
 //!
 //! Owns: which buckets an attempt takes from. Does not own: the numbers ([`crate::parameters`]), the buckets' arithmetic.
 //!
@@ -13,7 +13,8 @@ use plop_base::Network;
 use plop_base::buckets::{Buckets, Rate};
 use ruma::{OwnedUserId, UserId};
 
-use crate::parameters::{LoginLimits, RegistrationLimits};
+use crate::email_address::EmailAddress;
+use crate::parameters::{LoginLimits, MailLimits, RegistrationLimits};
 
 /// Too many attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +32,9 @@ enum Bucket {
     LoginEveryone,
     RegistrationAddress(Network),
     RegistrationEveryone,
+    MailAddress(EmailAddress),
+    MailNetwork(Network),
+    MailEveryone,
 }
 
 /// All buckets.
@@ -72,6 +76,19 @@ impl AttemptLimits {
     ) -> Result<(), Limited> {
         let address = (Bucket::RegistrationAddress(Network::of(from)), limits.address);
         self.take(now, &[address, (Bucket::RegistrationEveryone, limits.everyone)])
+    }
+
+    /// One mail.
+    pub fn mail(
+        &self,
+        now: Duration,
+        limits: &MailLimits,
+        to: &EmailAddress,
+        from: IpAddr,
+    ) -> Result<(), Limited> {
+        let address = (Bucket::MailAddress(to.clone()), limits.address);
+        let network = (Bucket::MailNetwork(Network::of(from)), limits.network);
+        self.take(now, &[address, network, (Bucket::MailEveryone, limits.everyone)])
     }
 
     fn take(&self, now: Duration, buckets: &[(Bucket, Rate)]) -> Result<(), Limited> {

@@ -7,13 +7,17 @@ use ruma::OwnedUserId;
 
 use crate::schema::{
     AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceListChanges,
-    DeviceLists, DeviceTokens, Devices, Filters, LastSeen, ListedDevices, Profiles, RefreshTokens,
-    ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, TokenKind, Users,
+    DeviceLists, DeviceTokens, Devices, EmailAddresses, EmailOwners, Filters, LastSeen, ListedDevices,
+    Profiles, RefreshTokens, ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions,
+    TokenKind, Users,
 };
 
 /// The checks of this crate's rows.
 pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
-    [owners(), devices(), tokens(), account_data(), thread_subscriptions()].into_iter().flatten().collect()
+    [owners(), devices(), tokens(), email_addresses(), account_data(), thread_subscriptions()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// What an account has goes with it.
@@ -24,6 +28,7 @@ fn owners() -> Vec<Box<dyn ReferenceCheck>> {
         owned::<AccountData>("account data of users", |(user, ..), _| vec![user.clone()]),
         owned::<AccountDataTotals>("totals of users", |user, _| vec![user.clone()]),
         owned::<Filters>("filters of users", |(user, _), _| vec![user.clone()]),
+        owned::<EmailAddresses>("e-mail addresses of users", |(user, _), _| vec![user.clone()]),
         owned::<AcceptedTerms>("terms that users accepted", |(user, _), _| vec![user.clone()]),
         owned::<ThreadSubscriptions>("threads of users", |(user, ..), _| vec![user.clone()]),
         owned::<ThreadSubscriptionTotals>("totals of users", |user, _| vec![user.clone()]),
@@ -91,6 +96,21 @@ fn tokens() -> Vec<Box<dyn ReferenceCheck>> {
             },
             agrees: |((user, device, _), _), (_, row)| row.user == *user && row.device == *device,
         }),
+    ]
+}
+
+/// Addresses and their owners lead to each other.
+fn email_addresses() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<EmailAddresses, EmailOwners> {
+            name: "owners of e-mail addresses",
+            names: |(_, address), _| vec![address.clone()],
+            agrees: |((user, _), _), (_, owner)| user == owner,
+        }),
+        Box::new(Reference::<EmailOwners, EmailAddresses>::exists(
+            "owners of e-mail addresses",
+            |address, user| vec![(user.clone(), address.clone())],
+        )),
     ]
 }
 

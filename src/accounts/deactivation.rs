@@ -1,6 +1,6 @@
 //! The end of an account (client-server API, "Account deactivation").
 //!
-//! What a user had on the server goes in one batch: devices, tokens, profile, account data, filters, thread subscriptions. What stays is the name, so that
+//! What a user had on the server goes in one batch: devices, tokens, e-mail addresses, profile, account data, filters, thread subscriptions. What stays is the name, so that
 //! nobody else gets it; the password's hash, so that only its owner is told that the account is deactivated; and whether erasure
 //! was asked for, by which readers of rooms go. Rooms are left afterwards ([`crate::member_updates`]).
 
@@ -19,6 +19,7 @@ use crate::schema::{
     AcceptedTerms, AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, Filters, Profiles,
     ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, UserRow, Users,
 };
+use crate::threepids::delete_addresses;
 
 /// Why an account is not deactivated.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,7 @@ impl Accounts {
         batch.delete_range(KeyRange::<ThreadSubscriptions>::prefix(&user));
         batch.delete_range(KeyRange::<ThreadSubscriptionChanges>::prefix(&user));
         batch.delete::<ThreadSubscriptionTotals>(&user);
+        delete_addresses(&snapshot, &mut batch, &user).await.map_err(StoreError::from)?;
         note_member_update(&mut batch, &user);
         note_ended_account(&mut batch, &user);
         note_directory_update(&mut batch, &user);

@@ -1,17 +1,16 @@
 //! Rank 3: the users of this server.
 //!
 //! Owns: users and their passwords, devices and tokens, who may register and how often one may try, interactive authentication, and what
-//! users keep on the server: profile, account data, tags, push rules, filters, thread subscriptions. Everything is reached through one handle, [`Accounts`];
+//! users keep on the server: e-mail addresses, profile, account data, tags, push rules, filters, thread subscriptions. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
 //! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices and users elsewhere (it follows
-//! them: [`ended_devices`], [`ended_accounts`]), keys, pushers,
-//! HTTP.
+//! them: [`ended_devices`], [`ended_accounts`]), keys, pushers, the words of mails and how they are sent ([`mailer::Mailer`]), HTTP.
 //!
 //! Invariants: the only writer of its keyspaces ([`schema`]). Operations that write one user's rows run one after the other, under
 //! that user's guard, which is never held over a password hash and is taken before that of a registration token; preconditions of
 //! the batches are the fence behind it. Secrets are stored as hashes only: passwords by argon2id, tokens by BLAKE3. What may be
-//! forgotten by a restart (interactive authentication sessions, nonces, login tokens, limits) lives in memory, in bounded numbers.
+//! forgotten by a restart (interactive authentication sessions, proofs of e-mail addresses, nonces, login tokens, limits) lives in memory, in bounded numbers.
 
 pub mod account_data;
 mod accounts;
@@ -23,6 +22,8 @@ pub mod device_lists;
 mod device_rows;
 pub mod devices;
 pub mod directory_updates;
+pub mod email_address;
+pub mod email_validation;
 pub mod ended_accounts;
 pub mod ended_devices;
 mod error;
@@ -32,10 +33,12 @@ pub mod ignored_users;
 pub mod invite_permission;
 pub mod login;
 pub mod login_tokens;
+pub mod mailer;
 pub mod member_updates;
 pub mod moderation;
 pub mod parameters;
 pub mod password_change;
+pub mod password_reset;
 pub mod passwords;
 pub mod profile;
 pub mod push_rules;
@@ -50,10 +53,12 @@ pub mod shared_secret;
 pub mod tags;
 pub mod terms;
 pub mod thread_subscriptions;
+pub mod threepids;
 mod tokens;
 pub mod uia;
 mod uia_session;
 pub mod username;
+mod validation_session;
 
 pub use accounts::Accounts;
 pub use attempts::Limited;

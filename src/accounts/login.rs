@@ -11,20 +11,35 @@ use ruma::{OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
 use crate::attempts::Limited;
+use crate::email_address::EmailAddress;
 use crate::error::StoreError;
 use crate::passwords::{Busy, Comparison, Password};
-use crate::schema::{LastSeen, UserRow, Users};
+use crate::schema::{EmailOwners, LastSeen, UserRow, Users};
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
 use crate::username::named_user;
 
 /// Devices that are asked for where they were last seen.
 const DEVICES_AT_HOME: usize = 100;
 
+/// Whom a client means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginName {
+    /// User id or localpart.
+    User(String),
+    /// An e-mail address of the account.
+    Email(String),
+}
+
+impl From<&str> for LoginName {
+    fn from(user: &str) -> Self {
+        Self::User(user.to_owned())
+    }
+}
+
 /// A login request of type `m.login.password`.
 #[derive(Clone, Debug)]
 pub struct PasswordLogin {
-    /// User id or localpart.
-    pub user: String,
+    pub user: LoginName,
     pub password: Password,
     pub device: NewDevice,
     pub from: IpAddr,
@@ -90,13 +105,13 @@ impl Accounts {
     /// Tries a password.
     pub(crate) async fn prove_password(
         &self,
-        user: &str,
+        user: &LoginName,
         password: Password,
         from: IpAddr,
     ) -> Result<Proven, LoginError> {
         let parts = self.parts();
-        let named = named_user(user, &parts.server);
         let snapshot = self.snapshot();
+        let named = self.named_user(&snapshot, user).await.map_err(StoreError::from)?;
         let (row, at_home) = match &named {
             Some(user) => {
                 let row = snapshot.get::<Users>(user).await.map_err(StoreError::from)?;
@@ -116,6 +131,23 @@ impl Accounts {
         match (named, row) {
             (Some(user), Some(row)) => Ok(Proven { user, row, outdated }),
             _ => Err(LoginError::WrongCredentials),
+        }
+    }
+}
+
+impl Accounts {
+    /// Whom a name means; `None` when it can be nobody here.
+    pub(crate) async fn named_user(
+        &self,
+        snapshot: &Snapshot,
+        name: &LoginName,
+    ) -> Result<Option<OwnedUserId>, ReadError> {
+        match name {
+            LoginName::User(user) => Ok(named_user(user, &self.parts().server)),
+            LoginName::Email(address) => match EmailAddress::parse(address) {
+                Ok(address) => snapshot.get::<EmailOwners>(&address).await,
+                Err(_) => Ok(None),
+            },
         }
     }
 }

@@ -17,16 +17,18 @@ use crate::attempts::Limited;
 use crate::authority::{Forbidden, managing_accounts};
 use crate::directory_updates::note_directory_update;
 use crate::error::StoreError;
-use crate::parameters::RegistrationMode;
+use crate::parameters::{EmailAtRegistration, RegistrationMode};
 use crate::passwords::{Busy, Password, PasswordRejected};
 use crate::profile::{MAX_DISPLAY_NAME_BYTES, put_display_name};
 use crate::registration_tokens::has_use;
-use crate::schema::{RegistrationTokenRow, RegistrationTokens, UserKind, UserRow, Users};
+use crate::schema::{EmailOwners, RegistrationTokenRow, RegistrationTokens, UserKind, UserRow, Users};
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
 use crate::terms::put_accepted;
+use crate::threepids::put_address;
 use crate::uia::Authorized;
-use crate::uia_session::{Stage, UiaOperation};
+use crate::uia_session::{Held, Stage, UiaOperation};
 use crate::username::{UsernameError, new_user_id};
+use crate::validation_session::ValidatedAddress;
 
 /// Characters of a localpart that the server chooses.
 const CHOSEN_LOCALPART_CHARACTERS: usize = 12;
@@ -70,6 +72,9 @@ pub enum RegisterError {
     /// It has expired or was used up since it was proven.
     #[error("the registration token is no longer valid")]
     TokenSpent,
+    /// Somebody else has taken it since it was proven.
+    #[error("an account has this e-mail address already")]
+    AddressInUse,
     #[error(transparent)]
     Limited(#[from] Limited),
     #[error(transparent)]
@@ -85,6 +90,8 @@ struct Grant {
     registration_token: Option<String>,
     /// The documents were accepted.
     terms: bool,
+    /// An e-mail address that was proven.
+    address: Option<ValidatedAddress>,
 }
 
 impl Accounts {
@@ -100,23 +107,29 @@ impl Accounts {
         if !parameters.terms.is_empty() {
             flow.push(Stage::Terms);
         }
-        // A flow has a stage.
-        if flow.is_empty() {
-            flow.push(Stage::Dummy);
-        }
-        Ok(vec![flow])
+        let with = |stage| [flow.as_slice(), &[stage]].concat();
+        Ok(match parameters.email_at_registration() {
+            // A flow has a stage.
+            EmailAtRegistration::Off if flow.is_empty() => vec![with(Stage::Dummy)],
+            EmailAtRegistration::Off => vec![flow],
+            // Each has a stage that the other one has not, so that nobody completes the first on the way to the second.
+            EmailAtRegistration::Optional => vec![with(Stage::Dummy), with(Stage::EmailIdentity)],
+            EmailAtRegistration::Required => vec![with(Stage::EmailIdentity)],
+        })
     }
 
     /// Whether a name, or one that the server chooses, can be registered now: the checks that come before interactive authentication, and
     /// the answer of `/register/available`. Counts as an attempt of the address, so that neither accounts are made without end nor
-    /// names listed.
+    /// names listed; `None` for a request that was counted before.
     pub async fn check_registration(
         &self,
         username: Option<&str>,
-        from: IpAddr,
+        from: Option<IpAddr>,
     ) -> Result<OwnedUserId, RegisterError> {
         self.registration_flows()?;
-        self.count_registration(from)?;
+        if let Some(from) = from {
+            self.count_registration(from)?;
+        }
         self.free_user_id(username).await
     }
 
@@ -131,8 +144,8 @@ impl Accounts {
             return Err(Forbidden.into());
         }
         let terms = authorized.completed.contains(&Stage::Terms);
-        let registration_token = authorized.held.registration_token;
-        self.add_account(account, Grant { admin: false, registration_token, terms }).await
+        let Held { registration_token, address } = authorized.held;
+        self.add_account(account, Grant { admin: false, registration_token, terms, address }).await
     }
 
     /// Makes an account on behalf of whoever manages the server.
@@ -176,6 +189,9 @@ impl Accounts {
         batch.put::<Users>(&user, &self.new_row(password, grant.admin));
         if grant.terms {
             put_accepted(&mut batch, &user, &parts.parameters.terms, parts.clock.now());
+        }
+        if let Some(address) = &grant.address {
+            put_address(&mut batch, &user, address, parts.clock.now());
         }
         if let Some(name) = display_name {
             put_display_name(&mut batch, &user, name);
@@ -235,6 +251,7 @@ fn refusal(error: CommitError) -> RegisterError {
     match error {
         CommitError::Conflict { keyspace: Users::NAME, .. } => RegisterError::InUse,
         CommitError::Conflict { keyspace: RegistrationTokens::NAME, .. } => RegisterError::TokenSpent,
+        CommitError::Conflict { keyspace: EmailOwners::NAME, .. } => RegisterError::AddressInUse,
         error => StoreError::from(error).into(),
     }
 }

@@ -7,6 +7,7 @@ use plop_db::codec::Tail;
 use plop_db::{Position, record, tags};
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
 
+use crate::email_address::EmailAddress;
 use crate::secrets::SecretHash;
 
 plop_db::keyspaces! {
@@ -110,6 +111,14 @@ plop_db::keyspaces! {
     /// of an account, and with each member event of a user of another server; read by the directory, and deleted when that has followed, unless there
     /// was another change meanwhile: the value is the place of the last one. Redactions do not touch it.
     pub DirectoryUpdates = 220 "directory_updates" Queue { OwnedUserId => Position } stream ()
+
+    /// The e-mail addresses of a user, each proven. Written by registration and by who adds one; read by requests for them; deleted by the user and with
+    /// the account. Redactions do not touch it. `email_owners` has the same.
+    pub EmailAddresses = 194 "email_addresses" Scan { (OwnedUserId, EmailAddress) => EmailAddressRow }
+
+    /// Whose an e-mail address is: the reverse of `email_addresses`, written and deleted together with it. Read by logins, by password resets and before an
+    /// address is given to somebody. Redactions do not touch it.
+    pub EmailOwners = 195 "email_owners" Point { EmailAddress => OwnedUserId }
 }
 
 tags! {
@@ -253,6 +262,15 @@ record! {
     pub struct AcceptedTermsRow = 1 {
         pub version: String,
         pub at: UnixMillis,
+    }
+}
+
+record! {
+    /// An e-mail address of a user.
+    pub struct EmailAddressRow = 1 {
+        /// When the link of the mail to it was followed.
+        pub validated: UnixMillis,
+        pub added: UnixMillis,
     }
 }
 

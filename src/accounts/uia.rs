@@ -16,13 +16,12 @@ use serde_json::{Map, Value};
 use crate::accounts::{Accounts, lock};
 use crate::attempts::Limited;
 use crate::error::StoreError;
-use crate::login::LoginError;
+use crate::login::{LoginError, LoginName};
 use crate::passwords::{Busy, Password};
 use crate::secrets::make_secret;
 use crate::terms::Policy;
 use crate::uia_session::{Binding, Held, UiaSession};
 pub use crate::uia_session::{Stage, UiaOperation};
-use crate::username::named_user;
 
 /// A request that needs authorisation.
 #[derive(Debug)]
@@ -50,13 +49,17 @@ pub struct Submission {
 pub enum Proof {
     Dummy,
     Password {
-        /// User id or localpart.
-        user: String,
+        user: LoginName,
         password: Password,
     },
     RegistrationToken(String),
     /// All documents are accepted.
     Terms,
+    /// The link of a mail was followed.
+    EmailIdentity {
+        sid: String,
+        client_secret: String,
+    },
     /// An authentication type that this server does not have.
     Unknown,
 }
@@ -68,6 +71,7 @@ impl Proof {
             Self::Password { .. } => Some(Stage::Password),
             Self::RegistrationToken(_) => Some(Stage::RegistrationToken),
             Self::Terms => Some(Stage::Terms),
+            Self::EmailIdentity { .. } => Some(Stage::EmailIdentity),
             Self::Unknown => None,
         }
     }
@@ -99,6 +103,8 @@ pub enum Failure {
     /// Wrong password, or that of another user.
     WrongCredentials,
     InvalidRegistrationToken,
+    /// The link of the mail was not followed, or the session is for something else.
+    EmailNotValidated,
     /// No flow has this stage.
     UnexpectedStage,
     /// Not there, or for another request: the challenge names a new one.
@@ -143,11 +149,7 @@ impl Accounts {
         request: &UiaRequest<'_>,
         auth: Option<Submission>,
     ) -> Result<Authorized, UiaError> {
-        let binding = Binding {
-            user: request.actor.and_then(Actor::user_id).map(ToOwned::to_owned),
-            device: request.actor.and_then(Actor::device_id).map(ToOwned::to_owned),
-            operation: request.operation.clone(),
-        };
+        let binding = binding(request);
         let body = body_hash(request.body);
         let Submission { session, proof } = auth.unwrap_or_default();
         let id = match session {
@@ -239,7 +241,8 @@ impl Accounts {
         let held = match proof {
             Proof::Dummy | Proof::Terms | Proof::Unknown => Held::default(),
             Proof::Password { user, password } => {
-                if binding.user.is_none() || named_user(&user, &parts.server) != binding.user {
+                let named = self.named_user(&self.snapshot(), &user).await.map_err(StoreError::from)?;
+                if binding.user.is_none() || named != binding.user {
                     return Err(Failure::WrongCredentials.into());
                 }
                 match self.prove_password(&user, password, request.from).await {
@@ -254,8 +257,16 @@ impl Accounts {
                 if !self.registration_token_has_use(&token).await? {
                     return Err(Failure::InvalidRegistrationToken.into());
                 }
-                let held = Held { registration_token: Some(token) };
+                let held = Held { registration_token: Some(token), ..Held::default() };
                 return self.complete(id, binding, body, (stage, held));
+            }
+            Proof::EmailIdentity { sid, client_secret } => {
+                let purpose = binding.operation.email_purpose().ok_or(Failure::UnexpectedStage)?;
+                let Ok(address) = self.take_validated(purpose, &sid, &client_secret) else {
+                    self.bind_body(id, binding, body);
+                    return Err(Failure::EmailNotValidated.into());
+                };
+                Held { address: Some(address), ..Held::default() }
             }
         };
         self.complete(id, binding, body, (stage, held))
@@ -281,10 +292,34 @@ impl Accounts {
         let session = found.filter(|session| session.serves(binding, body)).ok_or(Failure::UnknownSession)?;
         session.body = Some(*body);
         session.completed.insert(stage);
-        if held.registration_token.is_some() {
-            session.held.registration_token = held.registration_token;
-        }
+        session.held.and(held);
         Ok(())
+    }
+
+    /// Binds a session to its request although nothing is proven yet: its client asks again and again whether the link of the mail was followed.
+    fn bind_body(&self, id: &str, binding: &Binding, body: &[u8; 32]) {
+        let parts = self.parts();
+        let mut sessions = lock(&parts.uia);
+        let found = sessions.get(parts.clock.monotonic(), id);
+        if let Some(session) = found.filter(|session| session.serves(binding, body)) {
+            session.body = Some(*body);
+        }
+    }
+
+    /// Whether a request is one that its session is bound to already: a repetition, which is no new attempt.
+    pub fn is_repetition(&self, request: &UiaRequest<'_>, session: &str) -> bool {
+        let (parts, binding, body) = (self.parts(), binding(request), body_hash(request.body));
+        let mut sessions = lock(&parts.uia);
+        let session = sessions.get(parts.clock.monotonic(), session);
+        session.is_some_and(|session| session.binding == binding && session.body == Some(body))
+    }
+}
+
+fn binding(request: &UiaRequest<'_>) -> Binding {
+    Binding {
+        user: request.actor.and_then(Actor::user_id).map(ToOwned::to_owned),
+        device: request.actor.and_then(Actor::device_id).map(ToOwned::to_owned),
+        operation: request.operation.clone(),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Sessions of interactive authentication: what has been proven so far, and for which request.
 //!
-//! Invariants: a session belongs to one user, device and operation from its start and to one body from the first proof on; no other
-//! request can use its proofs. (Until then the body may differ: clients ask for the flows with an empty request first.)
+//! Invariants: a session belongs to one user, device and operation from its start and to one body from the first proof on (one that is
+//! to be completed elsewhere, too); no other request can use its proofs. (Until then the body may differ: clients ask for the flows with an empty request first.)
 
 use std::collections::BTreeSet;
 
 use ruma::{OwnedDeviceId, OwnedUserId};
+
+use crate::validation_session::{EmailPurpose, ValidatedAddress};
 
 /// One thing to prove (client-server API, "Authentication types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +16,7 @@ pub enum Stage {
     Password,
     RegistrationToken,
     Terms,
+    EmailIdentity,
 }
 
 impl Stage {
@@ -24,6 +27,7 @@ impl Stage {
             Self::Password => "m.login.password",
             Self::RegistrationToken => "m.login.registration_token",
             Self::Terms => "m.login.terms",
+            Self::EmailIdentity => "m.login.email.identity",
         }
     }
 }
@@ -33,11 +37,30 @@ impl Stage {
 pub enum UiaOperation {
     Register,
     ChangePassword,
+    /// By who has lost the old one.
+    ResetPassword,
+    AddAddress,
     Deactivate,
     DeleteDevice(OwnedDeviceId),
     DeleteDevices,
     MakeLoginToken,
     ReplaceCrossSigningKeys,
+}
+
+impl UiaOperation {
+    /// What an e-mail address is proven for to authorise this, if that authorises it at all.
+    pub(crate) fn email_purpose(&self) -> Option<EmailPurpose> {
+        match self {
+            Self::Register => Some(EmailPurpose::Register),
+            Self::ResetPassword => Some(EmailPurpose::ResetPassword),
+            Self::ChangePassword
+            | Self::AddAddress
+            | Self::Deactivate
+            | Self::DeleteDevice(_)
+            | Self::DeleteDevices
+            | Self::MakeLoginToken => None,
+        }
+    }
 }
 
 /// Whom a session belongs to.
@@ -53,6 +76,16 @@ pub(crate) struct Binding {
 pub(crate) struct Held {
     /// The registration token of which the session holds one use.
     pub registration_token: Option<String>,
+    /// The e-mail address that was proven.
+    pub address: Option<ValidatedAddress>,
+}
+
+impl Held {
+    /// What another proof brings, too.
+    pub fn and(&mut self, other: Self) {
+        self.registration_token = other.registration_token.or(self.registration_token.take());
+        self.address = other.address.or(self.address.take());
+    }
 }
 
 pub(crate) struct UiaSession {

@@ -14,6 +14,16 @@ pub enum Network {
     V6([u8; 8]),
 }
 
+/// Whether an address is of this machine or of a private network: it may stand for many clients, behind a proxy that nobody told the server of.
+pub fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
 impl Network {
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -1,10 +1,11 @@
-//! What one user may take from all: requests that write, reads that cost, full answers of `/sync` at once; what strangers may, by address.
+//! What one user may take from all: requests that write, reads that cost, actions of some kinds, full answers of `/sync` at once; what strangers and
+//! networks may.
 //!
 //! Owns: what a request costs, and whether its user can pay. Does not own: the rates (an administrator's), logins and registrations
 //! ([`plop_accounts`]), how large a request may be ([`crate::extract::bodies`]).
 //!
 //! Invariants: a budget is its user's, not a device's, so more sessions are no more budget; what is refused costs nothing. Memory is bounded.
-//! Nobody waits here: a look-up under a lock that is shared with a sixteenth of the users; full answers, which are few, have one lock.
+//! Nobody waits here: look-ups under a lock that is shared with a sixteenth of the users, and for actions under that of all networks.
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::net::IpAddr;
@@ -14,10 +15,12 @@ use std::time::Duration;
 use http::Method;
 use http::request::Parts;
 use plop_base::buckets::{Buckets, Rate};
+use plop_base::network::is_near;
 use plop_base::shares::{Share, Shares};
 use plop_base::{Clock, Network};
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
+use crate::actions::{Action, ActionRates};
 use crate::error::ApiError;
 
 /// What an administrator chose.
@@ -31,6 +34,12 @@ pub struct BudgetLimits {
     pub strangers: Rate,
     /// Full answers of `/sync` to one user at a time.
     pub full_syncs: u32,
+    /// Kinds of requests, each by itself.
+    pub actions: ActionRates,
+    /// Invitations to one user, by everybody together.
+    pub invites_to_user: Option<Rate>,
+    /// Invitations into one room, by everybody together.
+    pub invites_to_room: Option<Rate>,
 }
 
 /// What a request costs its user. A table of routes says it where it is not what the method says.
@@ -40,21 +49,30 @@ pub enum Cost {
     Write(u32),
     /// Of the budget for reads.
     Read(u32),
+    /// What the action costs, and of its own rate.
+    Of(Action),
 }
 
-/// A new room: a dozen events.
-pub const ROOM: Cost = Cost::Write(20);
-/// Somebody else hears of it, or a room is entered: what floods of invitations and joins are made of.
-pub const MEMBERSHIP: Cost = Cost::Write(5);
+/// Messages and other events.
+pub const SEND: Cost = Cost::Of(Action::Send);
+/// A new room.
+pub const ROOM: Cost = Cost::Of(Action::CreateRoom);
+/// A room is entered, or asked for.
+pub const JOIN: Cost = Cost::Of(Action::Join);
+pub const INVITE: Cost = Cost::Of(Action::Invite);
 /// A page of a room, or a list of it.
 pub const PAGE: Cost = Cost::Read(1);
+/// All of something large at once.
+pub const LIST: Cost = Cost::Read(5);
 /// A search.
-pub const SEARCH: Cost = Cost::Read(5);
+pub const SEARCH: Cost = Cost::Of(Action::Search);
 /// Answers of `/sync` are paid for afterwards: one for each of as many bytes.
 const SYNC_BYTES: usize = 64 << 10;
 /// The part of the budget for reads that one answer of `/sync` takes at most: a client that has just got its rooms goes on reading.
 const SYNC_PART: u32 = 4;
 
+/// As many busy users may be behind one address.
+const USERS_OF_A_NETWORK: u32 = 10;
 /// When to come again where two full answers are being sent.
 const AGAIN: Duration = Duration::from_secs(2);
 const SHARDS: usize = 16;
@@ -68,6 +86,9 @@ struct Inner {
     clock: Clock,
     shards: [Mutex<Shard>; SHARDS],
     strangers: Mutex<Buckets<Network>>,
+    /// Actions of all users of a network together.
+    networks: Mutex<Buckets<(Network, Action)>>,
+    invited: Mutex<Invited>,
     /// Full answers that are being made or sent.
     full_syncs: Shares<OwnedUserId>,
 }
@@ -77,6 +98,22 @@ struct Inner {
 struct Shard {
     writes: Buckets<OwnedUserId>,
     reads: Buckets<OwnedUserId>,
+    actions: Buckets<(OwnedUserId, Action)>,
+}
+
+/// Whom and where to invitations go.
+#[derive(Default)]
+struct Invited {
+    users: Buckets<OwnedUserId>,
+    rooms: Buckets<OwnedRoomId>,
+}
+
+/// Invitations that may be sent. They count once they are.
+pub struct Invitation {
+    /// `None` where nobody is limited.
+    inner: Option<Arc<Inner>>,
+    users: Vec<OwnedUserId>,
+    room: Option<OwnedRoomId>,
 }
 
 /// A full answer of `/sync`, until it is gone.
@@ -91,14 +128,29 @@ impl Cost {
         let routes = parts.extensions.get::<Self>().copied();
         routes.or_else(|| (!matches!(parts.method, Method::GET | Method::HEAD)).then_some(Self::Write(1)))
     }
+
+    fn action(self) -> Option<Action> {
+        match self {
+            Self::Of(action) => Some(action),
+            Self::Write(_) | Self::Read(_) => None,
+        }
+    }
+}
+
+/// What all users of a network may do together: as much as some of them.
+fn of_network(rate: Rate) -> Rate {
+    Rate {
+        burst: rate.burst.saturating_mul(USERS_OF_A_NETWORK),
+        interval: rate.interval / USERS_OF_A_NETWORK,
+    }
 }
 
 impl Budgets {
     /// `None`: nobody is limited.
     pub fn new(limits: Option<BudgetLimits>, clock: &Clock) -> Self {
         Self(limits.map(|limits| {
-            let (shards, strangers, full_syncs) = Default::default();
-            Arc::new(Inner { limits, clock: clock.clone(), shards, strangers, full_syncs })
+            let (shards, strangers, networks, invited, full_syncs) = Default::default();
+            Arc::new(Inner { limits, clock: clock.clone(), shards, strangers, networks, invited, full_syncs })
         }))
     }
 
@@ -107,18 +159,73 @@ impl Budgets {
     /// # Errors
     /// 429 `M_LIMIT_EXCEEDED` while it is not there.
     pub fn take(&self, user: &UserId, cost: Cost) -> Result<(), ApiError> {
+        self.take_as(user, None, cost)
+    }
+
+    /// The same for a request from somewhere: actions are limited by network, too.
+    pub fn take_from_user(&self, user: &UserId, from: IpAddr, cost: Cost) -> Result<(), ApiError> {
+        self.take_as(user, Some(from), cost)
+    }
+
+    fn take_as(&self, user: &UserId, from: Option<IpAddr>, cost: Cost) -> Result<(), ApiError> {
         let Some(inner) = &self.0 else { return Ok(()) };
-        let mut shard = inner.shard(user);
+        let now = inner.clock.monotonic();
+        let user = user.to_owned();
+        let action = cost.action().and_then(|action| Some((action, inner.limits.actions.of(action)?)));
+        let network = from.filter(|from| !is_near(*from)).map(Network::of);
+        let mut shard = inner.shard(&user);
+        let mut networks = action.zip(network).map(|limited| (limited, lock(&inner.networks)));
+        // All waits first: what is refused costs nothing.
         let (buckets, rate, count) = shard.account(&inner.limits, cost);
-        let (now, user) = (inner.clock.monotonic(), user.to_owned());
-        let wait = buckets.wait(now, &user, rate, count);
+        let mut wait = buckets.wait(now, &user, rate, count);
+        if let Some((action, rate)) = action {
+            wait = wait.max(shard.actions.wait(now, &(user.clone(), action), rate, 1));
+        }
+        if let Some((((action, rate), network), networks)) = &networks {
+            wait = wait.max(networks.wait(now, &(*network, *action), of_network(*rate), 1));
+        }
         if !wait.is_zero() {
             return Err(ApiError::limited(wait));
         }
+        let (buckets, rate, count) = shard.account(&inner.limits, cost);
         if count > 0 {
             buckets.charge(now, &user, rate, count);
         }
+        if let Some((action, rate)) = action {
+            shard.actions.charge(now, &(user, action), rate, 1);
+        }
+        if let Some((((action, rate), network), networks)) = &mut networks {
+            networks.charge(now, &(*network, *action), of_network(*rate), 1);
+        }
         Ok(())
+    }
+
+    /// Whether these users may be invited now, into a room that is there or one that is about to be made.
+    ///
+    /// # Errors
+    /// 429 `M_LIMIT_EXCEEDED` while one of them, or the room, has got too many invitations.
+    pub fn invitation(
+        &self,
+        room: Option<&RoomId>,
+        users: impl IntoIterator<Item = OwnedUserId>,
+    ) -> Result<Invitation, ApiError> {
+        let users: Vec<_> = users.into_iter().collect();
+        // Nobody is invited nowhere.
+        let room = room.filter(|_| !users.is_empty()).map(ToOwned::to_owned);
+        if let Some(inner) = &self.0 {
+            let (now, limits) = (inner.clock.monotonic(), &inner.limits);
+            let invited = lock(&inner.invited);
+            let to_user = limits.invites_to_user.into_iter();
+            let users = to_user.flat_map(|rate| users.iter().map(move |user| (user, rate)));
+            let waits = users.map(|(user, rate)| invited.users.wait(now, user, rate, 1));
+            let room = room.as_ref().zip(limits.invites_to_room);
+            let of_room = room.map(|(room, rate)| invited.rooms.wait(now, room, rate, 1));
+            let wait = waits.chain(of_room).max().unwrap_or_default();
+            if !wait.is_zero() {
+                return Err(ApiError::limited(wait));
+            }
+        }
+        Ok(Invitation { inner: self.0.clone(), users, room })
     }
 
     /// Takes what a request turned out to cost besides, also if it is not there: then the next ones wait. At most as much as fits in at once.
@@ -154,10 +261,26 @@ impl Budgets {
     }
 }
 
+impl Invitation {
+    /// They were sent.
+    pub fn sent(self) {
+        let Some(inner) = &self.inner else { return };
+        let (now, limits) = (inner.clock.monotonic(), &inner.limits);
+        let mut invited = lock(&inner.invited);
+        if let Some(rate) = limits.invites_to_user {
+            self.users.iter().for_each(|user| invited.users.charge(now, user, rate, 1));
+        }
+        if let Some((room, rate)) = self.room.as_ref().zip(limits.invites_to_room) {
+            invited.rooms.charge(now, room, rate, u32::try_from(self.users.len()).unwrap_or(rate.burst));
+        }
+    }
+}
+
 impl Shard {
     /// The buckets that a cost is taken from, their rate, and how much it is.
     fn account(&mut self, limits: &BudgetLimits, cost: Cost) -> (&mut Buckets<OwnedUserId>, Rate, u32) {
         match cost {
+            Cost::Of(action) => self.account(limits, action.cost()),
             Cost::Write(count) => (&mut self.writes, limits.writes, count),
             Cost::Read(count) => (&mut self.reads, limits.reads, count),
         }
@@ -179,67 +302,4 @@ fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use plop_base::UnixMillis;
-    use ruma::user_id;
-
-    use super::*;
-
-    fn budgets() -> (Budgets, Clock) {
-        let clock = Clock::simulated(UnixMillis(0));
-        let rate = |burst| Rate { burst, interval: Duration::from_secs(1) };
-        let limits = BudgetLimits { writes: rate(40), reads: rate(8), strangers: rate(2), full_syncs: 2 };
-        (Budgets::new(Some(limits), &clock), clock)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_costs_more_takes_more_and_what_is_refused_costs_nothing() {
-        let (budgets, clock) = budgets();
-        let (alice, bob) = (user_id!("@alice:plop.example"), user_id!("@bob:plop.example"));
-        assert!(budgets.take(alice, ROOM).is_ok() && budgets.take(alice, ROOM).is_ok());
-        for _ in 0..100 {
-            assert!(budgets.take(alice, ROOM).is_err());
-        }
-        assert!(budgets.take(alice, Cost::Read(8)).is_ok(), "reads have a budget of their own");
-        assert!(budgets.take(bob, Cost::Write(40)).is_ok());
-        clock.sleep(Duration::from_secs(20)).await;
-        assert!(budgets.take(alice, ROOM).is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_large_answer_is_paid_for_afterwards_and_leaves_something() {
-        let (budgets, clock) = budgets();
-        let alice = user_id!("@alice:plop.example");
-        budgets.answered(alice, SYNC_BYTES - 1);
-        assert!(budgets.take(alice, Cost::Read(8)).is_ok(), "a small answer costs nothing");
-        budgets.answered(alice, 1 << 30);
-        assert!(budgets.take(alice, Cost::Read(0)).is_err(), "two are owed");
-        clock.sleep(Duration::from_secs(2)).await;
-        assert!(budgets.take(alice, Cost::Read(0)).is_ok());
-        clock.sleep(Duration::from_secs(8)).await;
-        budgets.answered(alice, 1 << 30);
-        assert!(budgets.take(alice, Cost::Read(6)).is_ok());
-    }
-
-    /// Row 150 of the hostile input.
-    #[tokio::test(start_paused = true)]
-    async fn row_150_a_user_has_two_full_answers_at_a_time() {
-        let (budgets, _) = budgets();
-        let (alice, bob) = (user_id!("@alice:plop.example"), user_id!("@bob:plop.example"));
-        let (first, second) = (budgets.full_answer(alice), budgets.full_answer(alice));
-        assert!(first.is_ok() && second.is_ok());
-        assert!(budgets.full_answer(alice).is_err() && budgets.full_answer(bob).is_ok());
-        drop(first);
-        assert!(budgets.full_answer(alice).is_ok());
-        drop(second);
-        assert_eq!(budgets.0.expect("limits").full_syncs.keys(), 0, "nothing is kept of who has gone");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn strangers_are_counted_by_network() {
-        let (budgets, _) = budgets();
-        let from = |address: &str| budgets.take_from(address.parse().expect("an address"));
-        assert!(from("2001:db8::1").is_ok() && from("2001:db8::2").is_ok());
-        assert!(from("2001:db8::3").is_err() && from("2001:db8:0:1::1").is_ok());
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 mod accounts;
 mod backup;
 mod delayed;
+mod email;
 mod ephemeral;
 mod json;
 mod keys;

@@ -12,19 +12,23 @@ mod send;
 mod senders;
 mod state;
 
-use crate::budgets::PAGE;
+use crate::budgets::{PAGE, SEND};
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
 pub fn routes() -> Routes {
     Routes::new()
         // Sending.
-        .put("/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", send::send)
-        .post("/_matrix/client/v3/rooms/{roomId}/send/{eventType}", send::send_without_transaction)
-        .put("/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", redact::redact)
-        .put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}", state::set)
-        .put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", state::set)
-        .put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", state::set)
+        .costly_put("/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", SEND, send::send)
+        .costly_post(
+            "/_matrix/client/v3/rooms/{roomId}/send/{eventType}",
+            SEND,
+            send::send_without_transaction,
+        )
+        .costly_put("/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", SEND, redact::redact)
+        .costly_put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}", SEND, state::set)
+        .costly_put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", SEND, state::set)
+        .costly_put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", SEND, state::set)
         // Reading.
         .costly_get("/_matrix/client/v3/rooms/{roomId}/state", PAGE, state::list)
         .get("/_matrix/client/v3/rooms/{roomId}/state/{eventType}", state::get)

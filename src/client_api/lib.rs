@@ -11,6 +11,7 @@
 
 mod account;
 mod account_data;
+pub mod actions;
 mod administration;
 mod answer;
 pub mod api;
@@ -44,6 +45,8 @@ mod user_directory;
 
 use axum::Router;
 
+pub use account::email_link::EMAIL_LINK_PATH;
+pub use actions::{Action, ActionRates};
 pub use api::{Api, Settings};
 pub use budgets::{BudgetLimits, Budgets};
 pub use error::ApiError;

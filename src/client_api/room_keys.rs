@@ -11,7 +11,7 @@ mod storing;
 mod version;
 mod versions;
 
-use crate::budgets::{PAGE, SEARCH};
+use crate::budgets::{LIST, PAGE};
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
@@ -25,7 +25,7 @@ pub fn routes() -> Routes {
         .put("/_matrix/client/v3/room_keys/keys", storing::all)
         .put("/_matrix/client/v3/room_keys/keys/{roomId}", storing::of_room)
         .put("/_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}", storing::of_session)
-        .costly_get("/_matrix/client/v3/room_keys/keys", SEARCH, reading::all)
+        .costly_get("/_matrix/client/v3/room_keys/keys", LIST, reading::all)
         .costly_get("/_matrix/client/v3/room_keys/keys/{roomId}", PAGE, reading::of_room)
         .get("/_matrix/client/v3/room_keys/keys/{roomId}/{sessionId}", reading::of_session)
         .delete("/_matrix/client/v3/room_keys/keys", deleting::all)

@@ -10,7 +10,7 @@ mod membership;
 mod summary;
 mod upgrade;
 
-use crate::budgets::{MEMBERSHIP, PAGE, ROOM, SEARCH};
+use crate::budgets::{INVITE, JOIN, PAGE, ROOM, SEARCH};
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
@@ -20,10 +20,10 @@ pub fn routes() -> Routes {
         .costly_post("/_matrix/client/v3/rooms/{roomId}/upgrade", ROOM, upgrade::upgrade)
         // Membership.
         .get("/_matrix/client/v3/joined_rooms", membership::joined_rooms)
-        .costly_post("/_matrix/client/v3/join/{roomIdOrAlias}", MEMBERSHIP, entering::join)
-        .costly_post("/_matrix/client/v3/rooms/{roomId}/join", MEMBERSHIP, entering::join_by_id)
-        .costly_post("/_matrix/client/v3/knock/{roomIdOrAlias}", MEMBERSHIP, entering::knock)
-        .costly_post("/_matrix/client/v3/rooms/{roomId}/invite", MEMBERSHIP, membership::invite)
+        .costly_post("/_matrix/client/v3/join/{roomIdOrAlias}", JOIN, entering::join)
+        .costly_post("/_matrix/client/v3/rooms/{roomId}/join", JOIN, entering::join_by_id)
+        .costly_post("/_matrix/client/v3/knock/{roomIdOrAlias}", JOIN, entering::knock)
+        .costly_post("/_matrix/client/v3/rooms/{roomId}/invite", INVITE, membership::invite)
         .post("/_matrix/client/v3/rooms/{roomId}/leave", membership::leave)
         .post("/_matrix/client/v3/rooms/{roomId}/kick", membership::kick)
         .post("/_matrix/client/v3/rooms/{roomId}/ban", membership::ban)

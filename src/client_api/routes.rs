@@ -55,6 +55,17 @@ impl Routes {
         self.add(Method::POST, path, route.route_layer(Extension(cost)))
     }
 
+    /// The same.
+    pub fn costly_put<T: 'static>(
+        self,
+        path: &'static str,
+        cost: Cost,
+        handler: impl Handler<T, Api>,
+    ) -> Self {
+        let route = on(axum::routing::MethodFilter::PUT, handler);
+        self.add(Method::PUT, path, route.route_layer(Extension(cost)))
+    }
+
     pub fn put<T: 'static>(self, path: &'static str, handler: impl Handler<T, Api>) -> Self {
         self.add(Method::PUT, path, on(axum::routing::MethodFilter::PUT, handler))
     }

@@ -26,8 +26,8 @@ use std::net::SocketAddr;
 pub use problems::{Problem, Problems};
 pub use secret::Secret;
 use sections::{
-    Caches, Database, Limits, Listener, Logging, Media, Passwords, Registration, Rooms, Search, Server,
-    UserDirectory,
+    Caches, Database, EmailAtRegistration, Limits, Listener, Logging, Mail, Media, Passwords, Registration,
+    Rooms, Search, Server, UserDirectory,
 };
 
 schema::config! {
@@ -57,6 +57,9 @@ schema::config! {
         pub logging: Logging = Logging::default(),
         /// Who may create an account.
         pub registration: Registration = Registration::default(),
+        /// Mails to users, by which they prove an e-mail address: to set a lost password anew, and to register where that asks
+        /// for an address. Mails have links to this server, so `server.public_url` is needed.
+        pub mail: Mail = Mail::default(),
         /// How passwords are hashed (argon2id).
         pub passwords: Passwords = Passwords::default(),
         /// What one client may take from all.
@@ -107,8 +110,13 @@ impl Config {
         }
         self.logging.validate(&mut problems);
         self.registration.validate(&mut problems);
+        self.mail.validate(&self.server, &mut problems);
+        if self.registration.email != EmailAtRegistration::Off && self.mail.host.is_none() {
+            problems.add("registration.email", "an address is proven by mail, and `mail.host` is not set");
+        }
         self.passwords.validate(&mut problems);
         self.media.validate(&mut problems);
+        self.limits.validate(&mut problems);
         problems
     }
 }

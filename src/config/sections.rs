@@ -5,6 +5,7 @@ mod database;
 mod limits;
 mod listener;
 mod logging;
+mod mail;
 mod media;
 mod passwords;
 mod registration;
@@ -22,20 +23,23 @@ use ruma::{OwnedServerName, RoomVersionId};
 
 pub use caches::Caches;
 pub use database::{Database, Durability};
-pub use limits::Limits;
+pub use limits::{Limits, Often};
 pub use listener::Listener;
 pub use logging::{LogFormat, Logging};
+pub use mail::{Mail, MailEncryption};
 pub use media::Media;
 pub use passwords::Passwords;
-pub use registration::{Policy, PolicyText, Registration, RegistrationMode};
+pub use registration::{EmailAtRegistration, Policy, PolicyText, Registration, RegistrationMode};
 pub use rooms::Rooms;
 pub use search::{Search, SearchLanguage};
+pub use server::{IpNetwork, ProxyHeader, Server};
 pub use server::{IpNetwork, Server};
 pub use user_directory::UserDirectory;
 
 use crate::schema::Setting;
 
 impl Setting for bool {}
+impl Setting for u16 {}
 impl Setting for u32 {}
 impl Setting for NonZeroU32 {}
 impl Setting for NonZeroU64 {}
@@ -46,10 +50,14 @@ impl Setting for Option<String> {}
 impl Setting for OwnedServerName {}
 impl Setting for RoomVersionId {}
 impl Setting for Vec<String> {}
+impl Setting for Often {}
 impl Setting for Vec<IpNetwork> {}
 impl Setting for Vec<SocketAddr> {}
 impl Setting for Durability {}
 impl Setting for LogFormat {}
+impl Setting for MailEncryption {}
+impl Setting for ProxyHeader {}
 impl Setting for RegistrationMode {}
 impl Setting for SearchLanguage {}
+impl Setting for EmailAtRegistration {}
 impl Setting for BTreeMap<String, Policy> {}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ruma::{RoomVersionId, server_name};
 use tempfile::NamedTempFile;
 
-use crate::sections::{Durability, LogFormat, RegistrationMode};
+use crate::sections::{Durability, LogFormat, MailEncryption, RegistrationMode};
 use crate::{Config, Problems};
 
 fn file(text: &str) -> NamedTempFile {
@@ -319,4 +319,41 @@ fn terms_of_service_have_a_version_and_a_name_and_an_address_in_some_language() 
         assert!(load("", &[("PLOP_REGISTRATION__TERMS", table)]).unwrap_err().at(key), "{table}");
     }
     assert!(load("", &[("PLOP_REGISTRATION__TERMS", r#"{ a = { en = {} } }"#)]).is_err());
+}
+
+#[test]
+fn mails_need_an_address_to_come_from_and_links_that_lead_here() {
+    let with = |rest: &str| {
+        let server = "[server]\npublic_url = \"https://m.example.org\"\n";
+        load(&format!("{server}[mail]\nhost = \"mail.example.org\"\n{rest}"), &[])
+    };
+    let config = with("from = \"noreply@example.org\"").unwrap();
+    assert_eq!((config.mail.port, config.mail.encryption), (587, MailEncryption::StartTls));
+    for (rest, key) in [
+        ("", "mail.from"),
+        ("from = \"example.org\"", "mail.from"),
+        ("from = \"Plop <noreply@example.org>\"", "mail.from"),
+        ("from = \"a@example.org\"\nuser = \"a\"", "mail.user"),
+        ("from = \"a@example.org\"\nfrom_name = \"a\\nb\"", "mail.from_name"),
+        ("from = \"a@example.org\"\nnext_links = [\"app.example.org\"]", "mail.next_links"),
+    ] {
+        assert!(with(rest).unwrap_err().at(key), "{rest}");
+    }
+    assert!(load("[mail]\nhost = \"a\"\nfrom = \"a@example.org\"", &[]).unwrap_err().at("mail.host"));
+    assert!(load("[registration]\nemail = \"required\"", &[]).unwrap_err().at("registration.email"));
+    let secret = file("4711\n");
+    let path = secret.path().display();
+    let login = format!("from = \"a@example.org\"\nuser = \"a\"\npassword_file = \"{path}\"");
+    assert_eq!(with(&login).unwrap().mail.password.unwrap().reveal(), "4711");
+}
+
+#[test]
+fn a_rate_is_so_much_at_once_and_in_an_hour() {
+    let config = load("[limits]\njoins = { at_once = 5, per_hour = 0 }", &[]).unwrap();
+    assert_eq!((config.limits.joins.at_once, config.limits.joins.per_hour), (5, 0));
+    let none = load("", &[("PLOP_LIMITS__SENDS", "{ at_once = 0, per_hour = 1 }")]);
+    assert!(none.unwrap_err().at("limits.sends"));
+    for wrong in ["{ at_once = 1 }", "{ at_once = 1, per_hour = 1, per_day = 1 }", "5"] {
+        assert!(load("", &[("PLOP_LIMITS__SENDS", wrong)]).is_err(), "{wrong}");
+    }
 }

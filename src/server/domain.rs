@@ -4,17 +4,17 @@
 //! Owns: what their parameters are in the configuration; which of their loops run, and how often. Does not own: any of their decisions.
 
 use std::future::Future;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plop_accounts::parameters::{AttemptRate, LoginLimits, RegistrationLimits, RegistrationMode};
+use plop_accounts::parameters::{LoginLimits, MailLimits, RegistrationLimits, RegistrationMode};
 use plop_accounts::passwords::{ImpossibleCost, PasswordCost};
 use plop_accounts::terms::{Policy, PolicyText};
 use plop_accounts::{Accounts, Parameters, StoreError};
 use plop_base::tasks::TaskError;
 use plop_base::{Clock, Random, TaskKind, Tasks};
-use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
+use plop_client_api::{Api, Bodies, Budgets, Settings};
 use plop_config::{Config, sections};
 use plop_db::{Db, ReadError};
 use plop_directory::{Directory, DirectoryParameters};
@@ -25,6 +25,7 @@ use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_media::Media;
 use plop_moderation::reports::Reports;
+use plop_mail::UnusableSettings;
 use plop_rooms::identity::{self, IdentityError};
 use plop_rooms::ops::transactions;
 use plop_rooms::redaction;
@@ -37,6 +38,7 @@ use plop_sync::Syncing;
 use plop_unread::Unread;
 
 use super::media;
+use super::{limits, mail};
 
 /// What is remembered of users with push rules of their own.
 const UNREAD_CACHE_BYTES: u64 = 8 << 20;
@@ -71,6 +73,8 @@ pub enum DomainError {
     Rooms(#[from] ReadError),
     #[error("passwords: {0}")]
     Passwords(#[from] ImpossibleCost),
+    #[error("mail: {0}")]
+    Mail(#[from] UnusableSettings),
     #[error("accounts: {0}")]
     Accounts(#[from] StoreError),
     #[error("media: {0}")]
@@ -110,6 +114,9 @@ impl Domain {
         let (people, limits) = (accounts.clone(), delay_limits(config));
         let delayed = Delayed::new(db.clone(), clock.clone(), random.clone(), rooms.clone(), people, limits);
         let reports = Reports::new(db.clone(), clock.clone(), rooms.clone());
+        let mut parameters = account_parameters(config);
+        parameters.email = mail::email(config, clock, random, tasks)?;
+        let accounts = Accounts::new(db.clone(), clock.clone(), random.clone(), server, parameters)?;
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
         let typing = Arc::new(Typing::new(clock.clone(), start));
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
@@ -186,8 +193,8 @@ impl Domain {
             unread: self.unread.clone(),
             media: self.media.clone(),
             clock: clock.clone(),
-            bodies: Bodies::new(body_limits(config), clock),
-            budgets: Budgets::new(budget_limits(config), clock),
+            bodies: Bodies::new(limits::bodies(&config.limits), clock),
+            budgets: Budgets::new(limits::budgets(&config.limits), clock),
             settings: Arc::new(Settings {
                 default_room_version: config.server.default_room_version.clone(),
                 public_url: config.server.public_url.clone(),
@@ -376,16 +383,8 @@ fn directory_parameters(config: &Config) -> DirectoryParameters {
 
 fn account_parameters(config: &Config) -> Parameters {
     let costs = &config.passwords;
-    let defaults = Parameters::default();
-    let unlimited = AttemptRate { burst: u32::MAX, interval: Duration::ZERO };
-    let (login_limits, registration_limits) = if config.limits.attempts {
-        (defaults.login_limits, defaults.registration_limits)
-    } else {
-        (
-            LoginLimits { account: unlimited, address: unlimited, everyone: unlimited },
-            RegistrationLimits { address: unlimited, everyone: unlimited },
-        )
-    };
+    let limits = &config.limits;
+    let rate = |often| limits::attempts(limits, often);
     Parameters {
         passwords: PasswordCost {
             memory_kib: costs.memory_kib.get(),
@@ -406,9 +405,21 @@ fn account_parameters(config: &Config) -> Parameters {
             .iter()
             .map(|name| name.to_ascii_lowercase())
             .collect(),
-        login_limits,
-        registration_limits,
-        ..defaults
+        login_limits: LoginLimits {
+            account: rate(limits.logins_to_account),
+            address: rate(limits.logins_from_address),
+            everyone: rate(limits.logins_of_all),
+        },
+        registration_limits: RegistrationLimits {
+            address: rate(limits.registrations_from_address),
+            everyone: rate(limits.registrations_of_all),
+        },
+        mail_limits: MailLimits {
+            address: rate(limits.mails_to_address),
+            network: rate(limits.mails_from_address),
+            everyone: rate(limits.mails_of_all),
+        },
+        ..Parameters::default()
     }
 }
 
@@ -420,31 +431,6 @@ fn policies(config: &sections::Registration) -> Vec<Policy> {
         translations: policy.translations.iter().map(|(code, shown)| (code.clone(), text(shown))).collect(),
     };
     config.terms.iter().map(policy).collect()
-}
-
-fn body_limits(config: &Config) -> BodyLimits {
-    let limits = &config.limits;
-    let bytes = |kib: u64| usize::try_from(kib.saturating_mul(1 << 10)).unwrap_or(usize::MAX);
-    BodyLimits {
-        user: bytes(limits.body_kib.get().into()),
-        stranger: bytes(limits.stranger_body_kib.get().into()),
-        all: bytes(u64::from(limits.bodies_mib.get()) << 10),
-    }
-}
-
-/// `None` where nobody is limited.
-fn budget_limits(config: &Config) -> Option<BudgetLimits> {
-    let limits = &config.limits;
-    let rate = |a_second: NonZeroU32, burst: NonZeroU32| AttemptRate {
-        burst: burst.get(),
-        interval: Duration::from_secs(1) / a_second.get(),
-    };
-    limits.requests.then(|| BudgetLimits {
-        writes: rate(limits.writes_per_second, limits.writes_at_once),
-        reads: rate(limits.reads_per_second, limits.reads_at_once),
-        strangers: rate(limits.stranger_reads_per_second, limits.stranger_reads_at_once),
-        full_syncs: limits.full_syncs_at_once.get(),
-    })
 }
 
 fn bytes(mib: NonZeroU64) -> u64 {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use metrics::gauge;
 use plop_base::Network;
+use plop_base::network::is_near;
 use plop_base::shares::{Share, Shares};
 use plop_config::sections::{Limits, Server};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -76,13 +77,7 @@ impl Places {
     /// By what a peer is counted.
     fn network(&self, peer: IpAddr) -> Option<Network> {
         let address = peer.to_canonical();
-        let is_near = match address {
-            IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-            IpAddr::V6(address) => {
-                address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-            }
-        };
-        (!is_near && !self.server.trusts_proxy(address)).then(|| Network::of(address))
+        (!is_near(address) && !self.server.trusts_proxy(address)).then(|| Network::of(address))
     }
 }
 

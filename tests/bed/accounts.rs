@@ -1,6 +1,10 @@
 //! Accounts.
 
-use plop_accounts::parameters::RegistrationMode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use plop_accounts::mailer::{Mail, Mailer, TooManyMails};
+use plop_accounts::parameters::{EmailAtRegistration, EmailParameters, RegistrationMode};
 use plop_accounts::passwords::PasswordCost;
 use plop_accounts::registration::NewAccount;
 use plop_accounts::sessions::NewDevice;
@@ -19,6 +23,36 @@ pub fn parameters() -> Parameters {
         shared_secret: Some("shared".into()),
         reserved_names: vec!["root".to_owned()],
         ..Parameters::default()
+    }
+}
+
+/// Where mails end up, instead of being sent.
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox(Arc<Mutex<Vec<Mail>>>);
+
+impl Mailbox {
+    /// The mails that have come since this was asked last.
+    pub fn take(&self) -> Vec<Mail> {
+        std::mem::take(&mut self.0.lock().expect("mails"))
+    }
+}
+
+impl Mailer for Mailbox {
+    fn post(&self, mail: Mail) -> Result<(), TooManyMails> {
+        self.0.lock().expect("mails").push(mail);
+        Ok(())
+    }
+}
+
+/// Mails into a mailbox, whose links are valid for an hour; clients are told nothing about accounts, and registration takes no address.
+pub fn email(mailbox: &Mailbox) -> EmailParameters {
+    EmailParameters {
+        mailer: Arc::new(mailbox.clone()),
+        link_base: "https://plop.example/link".to_owned(),
+        link_lifetime: Duration::from_secs(60 * 60),
+        hides_accounts: true,
+        next_links: vec!["https://app.example/".to_owned()],
+        at_registration: EmailAtRegistration::Off,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
+use plop_accounts::Accounts;
 use plop_delayed::Delayed;
 use plop_state::version;
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use crate::extract::{Json, Session};
 pub async fn capabilities(
     State(settings): State<Arc<Settings>>,
     State(delayed): State<Delayed>,
+    State(accounts): State<Accounts>,
     session: Session,
 ) -> Json<Value> {
     let limits = delayed.limits();
@@ -28,7 +30,7 @@ pub async fn capabilities(
     let versions = version::ALL.iter().map(|rules| (rules.version.as_str(), "stable"));
     let mut answer = json!({
         "capabilities": {
-            "m.3pid_changes": { "enabled": false },
+            "m.3pid_changes": { "enabled": accounts.sends_mails() },
             "m.change_password": { "enabled": true },
             "m.delayed_events": delays,
             "m.forget_forced_upon_leave": { "enabled": false },

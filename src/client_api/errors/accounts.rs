@@ -66,6 +66,7 @@ impl From<RegisterError> for ApiError {
             RegisterError::Closed | RegisterError::TokenSpent => Self::forbidden(error),
             RegisterError::DisplayNameTooLong => Self::too_large(error),
             RegisterError::InUse => Self::bad_request(ErrorKind::UserInUse, error),
+            RegisterError::AddressInUse => Self::bad_request(ErrorKind::ThreepidInUse, error),
             RegisterError::Forbidden(error) => error.into(),
             RegisterError::Username(error) => error.into(),
             RegisterError::Password(error) => error.into(),
@@ -134,6 +135,7 @@ impl From<PasswordChangeError> for ApiError {
     fn from(error: PasswordChangeError) -> Self {
         match error {
             PasswordChangeError::NoAccount => Self::not_found(error),
+            PasswordChangeError::Locked => Self::user_locked(),
             PasswordChangeError::Forbidden(error) => error.into(),
             PasswordChangeError::Rejected(error) => error.into(),
             PasswordChangeError::Busy(error) => error.into(),

@@ -6,6 +6,7 @@
 
 use axum::extract::{FromRef, FromRequest, Request};
 use plop_accounts::Accounts;
+use plop_accounts::login::LoginName;
 use plop_accounts::terms::Policy;
 use plop_accounts::uia::{
     Authorized, Challenge, Failure, Proof, Stage, Submission, UiaError, UiaOperation, UiaRequest,
@@ -71,6 +72,18 @@ impl<R> Interactive<R> {
         })
     }
 
+    /// Whether this repeats a request that its session is bound to already.
+    pub fn is_repetition(
+        &self,
+        accounts: &Accounts,
+        operation: UiaOperation,
+        flows: &[Vec<Stage>],
+        from: ClientAddress,
+    ) -> bool {
+        let request = UiaRequest { actor: None, operation, body: &self.body, flows, from: from.0 };
+        self.auth.session.as_ref().is_some_and(|session| accounts.is_repetition(&request, session))
+    }
+
     /// Authorises a request of a user, who has a password to prove.
     pub async fn authorize_user(
         &self,
@@ -96,6 +109,14 @@ struct Auth {
     user: Option<String>,
     password: Option<String>,
     token: Option<String>,
+    threepid_creds: Option<ThreepidCreds>,
+}
+
+/// What proves an address. Identity servers that it names are not asked.
+#[derive(Deserialize)]
+struct ThreepidCreds {
+    sid: String,
+    client_secret: String,
 }
 
 impl Auth {
@@ -108,8 +129,8 @@ impl Auth {
                 let password = self.password.ok_or_else(|| missing("password"))?.into();
                 let user = match self.identifier {
                     // The empty name is nobody's.
-                    Some(identifier) => user_name(identifier).unwrap_or_default(),
-                    None => self.user.ok_or_else(|| missing("identifier"))?,
+                    Some(identifier) => login_name(identifier).unwrap_or_else(|| "".into()),
+                    None => LoginName::User(self.user.ok_or_else(|| missing("identifier"))?),
                 };
                 Some(Proof::Password { user, password })
             }
@@ -117,16 +138,22 @@ impl Auth {
                 Some(Proof::RegistrationToken(self.token.ok_or_else(|| missing("token"))?))
             }
             Some("m.login.terms") => Some(Proof::Terms),
+            Some("m.login.email.identity") => {
+                let ThreepidCreds { sid, client_secret } =
+                    self.threepid_creds.ok_or_else(|| missing("threepid_creds"))?;
+                Some(Proof::EmailIdentity { sid, client_secret })
+            }
             Some(_) => Some(Proof::Unknown),
         };
         Ok(Submission { session: self.session, proof })
     }
 }
 
-/// User id or localpart; `None` for identifiers of other kinds, which nobody here has.
-pub fn user_name(identifier: UserIdentifier) -> Option<String> {
+/// Whom an identifier names; `None` for telephone numbers and kinds that are not known, which nobody here has.
+pub fn login_name(identifier: UserIdentifier) -> Option<LoginName> {
     match identifier {
-        UserIdentifier::Matrix(matrix) => Some(matrix.user),
+        UserIdentifier::Matrix(matrix) => Some(LoginName::User(matrix.user)),
+        UserIdentifier::Email(email) => Some(LoginName::Email(email.address)),
         _ => None,
     }
 }
@@ -166,6 +193,7 @@ fn failed(failure: Failure) -> StandardErrorBody {
         Failure::InvalidRegistrationToken => {
             (ErrorKind::Unauthorized, "The registration token is not valid.")
         }
+        Failure::EmailNotValidated => (ErrorKind::Unauthorized, "The e-mail address was not confirmed."),
         Failure::UnexpectedStage => (ErrorKind::Unrecognized, "No flow has this stage."),
         Failure::UnknownSession => {
             (ErrorKind::Unknown, "The session is not there, or belongs to another request.")

@@ -43,6 +43,11 @@ impl OptionalSession {
     pub fn actor(&self) -> Option<&Actor> {
         self.0.as_ref().map(|session| session.actor())
     }
+
+    /// The session, if there is one.
+    pub fn into_session(self) -> Option<Session> {
+        self.0
+    }
 }
 
 impl AnySession {
@@ -158,7 +163,8 @@ where
             AccountStanding::Locked => return Err(ApiError::user_locked()),
         }
         if let Some(cost) = Cost::of(parts) {
-            Budgets::from_ref(state).take(session.user()?, cost)?;
+            let from = ClientAddress::from_request_parts(parts, state).await?;
+            Budgets::from_ref(state).take_from_user(session.user()?, from.0, cost)?;
         }
         Ok(Self(session))
     }

@@ -14,7 +14,7 @@ pub async fn username(
     from: ClientAddress,
     Ruma(request): Ruma<get_username_availability::v3::Request>,
 ) -> Result<Ruma<get_username_availability::v3::Response>, ApiError> {
-    accounts.check_registration(Some(&request.username), from.0).await?;
+    accounts.check_registration(Some(&request.username), Some(from.0)).await?;
     Ok(Ruma(get_username_availability::v3::Response::new(true)))
 }
 

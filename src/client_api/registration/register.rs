@@ -36,7 +36,9 @@ pub async fn register(
 ) -> Result<Json<Response>, ApiError> {
     check_kind(&request.request)?;
     let flows = accounts.registration_flows()?;
-    accounts.check_registration(request.request.username.as_deref(), from.0).await?;
+    let counted = request.is_repetition(&accounts, UiaOperation::Register, &flows, from);
+    let username = request.request.username.as_deref();
+    accounts.check_registration(username, (!counted).then_some(from.0)).await?;
     let authorized = request.authorize(&accounts, None, UiaOperation::Register, &flows, from).await?;
     let registered = accounts.register(authorized, new_account(request.request)).await?;
     Ok(Json(registered.into()))

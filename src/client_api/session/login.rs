@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use plop_accounts::Accounts;
-use plop_accounts::login::PasswordLogin;
+use plop_accounts::login::{LoginName, PasswordLogin};
 use plop_accounts::sessions::{LoggedIn, NewDevice};
 use ruma::OwnedDeviceId;
 use ruma::api::client::session::get_login_types::v3::{
@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::api::Settings;
 use crate::error::ApiError;
-use crate::extract::interactive::user_name;
+use crate::extract::interactive::login_name;
 use crate::extract::{ClientAddress, Json, Ruma};
 
 /// The body of a login. ruma's type panics on one without a `type`.
@@ -74,16 +74,16 @@ pub async fn login(
     Ok(Ruma(response(logged_in, &settings)))
 }
 
-/// Whom the client means. Addresses and telephone numbers are nobody's here.
+/// Whom the client means. Telephone numbers are nobody's here.
 fn named(
     identifier: Option<UserIdentifier>,
     user: Option<String>,
     address: Option<String>,
-) -> Result<String, ApiError> {
-    let nobody = || ApiError::forbidden("Nobody here has this address or number.");
+) -> Result<LoginName, ApiError> {
+    let nobody = || ApiError::forbidden("Nobody here has this number.");
     match (identifier, user, address) {
-        (Some(identifier), _, _) => user_name(identifier).ok_or_else(nobody),
-        (None, Some(user), _) => Ok(user),
+        (Some(identifier), _, _) => login_name(identifier).ok_or_else(nobody),
+        (None, Some(user), _) => Ok(LoginName::User(user)),
         (None, None, Some(_)) => Err(nobody()),
         (None, None, None) => Err(ApiError::missing_param("There is no `identifier`.")),
     }

@@ -18,6 +18,9 @@ section! {
         /// `[registration.terms.privacy_policy]`, `version = "1.0"`,
         /// `en = { name = "Privacy policy", url = "https://example.org/privacy-1.0.html" }`.
         pub terms: BTreeMap<String, Policy> = BTreeMap::new(),
+        /// Whether who registers proves an e-mail address: "off", "optional" or "required". An address serves to set a lost
+        /// password anew; an account can get one later, too.
+        pub email: EmailAtRegistration = EmailAtRegistration::Off,
         /// Whoever knows this secret can create accounts, administrators too, at `/_synapse/admin/v1/register`.
         /// Without it the endpoint is not there.
         pub shared_secret: Option<Secret> = None,
@@ -25,6 +28,15 @@ section! {
         /// "server" is always one of them.
         pub reserved_names: Vec<String> = Vec::from(["admin", "administrator", "root"].map(str::to_owned)),
     }
+}
+
+/// Whether who registers proves an e-mail address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmailAtRegistration {
+    Off,
+    Optional,
+    Required,
 }
 
 /// A document to accept.

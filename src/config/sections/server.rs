@@ -21,9 +21,12 @@ section! {
         pub public_url: Option<String> = None,
         /// The version of rooms that are created without naming one: "1" to "12".
         pub default_room_version: RoomVersionId = RoomVersionId::V12,
-        /// Networks of reverse proxies whose `X-Forwarded-For` header is believed, for example "127.0.0.1/32". Any
-        /// other sender of that header is taken for a client at the address it connects from.
+        /// Networks of reverse proxies that are believed when they say where a request comes from, for example "127.0.0.1/32".
+        /// Anybody else who says so is taken for a client at the address it connects from.
         pub trusted_proxies: Vec<IpNetwork> = Vec::new(),
+        /// In which header they say it: "x-forwarded-for" or "forwarded" (RFC 7239). The other one is not looked at: proxies pass
+        /// on what a client wrote into it.
+        pub proxy_header: ProxyHeader = ProxyHeader::XForwardedFor,
     }
 }
 
@@ -57,11 +60,19 @@ impl Server {
 }
 
 /// Whether clients can put their paths behind `text`: scheme, host, perhaps a port and a path.
-fn is_base_url(text: &str) -> bool {
+pub(super) fn is_base_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     ServerName::parse(host).is_ok()
         && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#".contains(&byte))
+}
+
+/// The header in which proxies say where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    XForwardedFor,
+    Forwarded,
 }
 
 /// A range of addresses, `10.0.0.0/8` or one address.

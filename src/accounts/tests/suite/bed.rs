@@ -70,7 +70,7 @@ impl Bed {
         device: NewDevice,
     ) -> Result<LoggedIn, LoginError> {
         let login =
-            PasswordLogin { user: user.to_owned(), password: password.into(), device, from: address(from) };
+            PasswordLogin { user: user.into(), password: password.into(), device, from: address(from) };
         self.accounts.login(login).await
     }
 

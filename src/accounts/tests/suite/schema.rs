@@ -1,13 +1,14 @@
 //! What is on disks already.
 
+use plop_accounts::email_address::EmailAddress;
 use plop_accounts::schema::{
     AcceptedTerms, AcceptedTermsRow, AccessTokenRow, AccessTokens, AccountData, AccountDataChanges,
     AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceListChanges, DeviceLists,
-    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, DirectoryUpdates, EndedAccounts, EndedDevices, Filters,
-    KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow,
-    RefreshTokens, RegistrationTokenRow, RegistrationTokens, ThreadSubscriptionChanges,
-    ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions,
-    ThreadWish, TokenKind, UserKind, UserRow, Users,
+    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, DirectoryUpdates, EmailAddressRow, EmailAddresses,
+    EmailOwners, EndedAccounts, EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1,
+    ListedDevices, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens, RegistrationTokenRow,
+    RegistrationTokens, ThreadSubscriptionChanges, ThreadSubscriptionRow, ThreadSubscriptionTotals,
+    ThreadSubscriptionTotalsRow, ThreadSubscriptions, ThreadWish, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};
@@ -41,6 +42,8 @@ fn keyspaces_are_permanent() {
 192 thread_subscription_totals Point
 193 accepted_terms Scan
 220 directory_updates Queue
+194 email_addresses Scan
+195 email_owners Point
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -88,6 +91,9 @@ fn put_user(rows: &mut Batch) {
     rows.put::<Profiles>(&(alice(), "displayname".to_owned()), &Tail(r#""Al""#.to_owned()));
     let accepted = AcceptedTermsRow { version: "1.0".to_owned(), at: NOW };
     rows.put::<AcceptedTerms>(&(alice(), "privacy_policy".to_owned()), &accepted);
+    let address = EmailAddress::parse("a@b.c").expect("an address");
+    rows.put::<EmailAddresses>(&(alice(), address.clone()), &EmailAddressRow { validated: NOW, added: NOW });
+    rows.put::<EmailOwners>(&address, &alice());
     rows.put::<Filters>(&(alice(), "f1".to_owned()), &Tail("{}".to_owned()));
 }
 

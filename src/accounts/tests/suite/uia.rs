@@ -55,7 +55,7 @@ fn with(session: &str, proof: Proof) -> Option<Submission> {
 }
 
 fn password(user: &str, password: &str) -> Proof {
-    Proof::Password { user: user.to_owned(), password: password.into() }
+    Proof::Password { user: user.into(), password: password.into() }
 }
 
 #[tokio::test(start_paused = true)]

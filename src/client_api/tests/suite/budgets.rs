@@ -5,7 +5,7 @@ use std::time::Duration;
 use plop_accounts::login::PasswordLogin;
 use plop_accounts::sessions::NewDevice;
 use plop_base::buckets::Rate;
-use plop_client_api::BudgetLimits;
+use plop_client_api::{ActionRates, BudgetLimits};
 use serde_json::json;
 
 use crate::bed::{Bed, HERE, PASSWORD, User};
@@ -14,8 +14,21 @@ use crate::call::Call;
 const SYNC: &str = "/_matrix/client/v3/sync";
 
 async fn bed() -> Bed {
+    bed_with(|_| ()).await
+}
+
+async fn bed_with(choose: impl FnOnce(&mut BudgetLimits)) -> Bed {
     let rate = |burst| Rate { burst, interval: Duration::from_secs(1) };
-    let limits = BudgetLimits { writes: rate(30), reads: rate(4), strangers: rate(3), full_syncs: 2 };
+    let mut limits = BudgetLimits {
+        writes: rate(30),
+        reads: rate(4),
+        strangers: rate(3),
+        full_syncs: 2,
+        actions: ActionRates::default(),
+        invites_to_user: None,
+        invites_to_room: None,
+    };
+    choose(&mut limits);
     Bed::with(|choices| choices.budgets = Some(limits)).await
 }
 
@@ -29,7 +42,7 @@ async fn row_137_a_user_who_writes_without_end_waits_on_all_devices_and_nobody_e
     let bed = bed().await;
     let (alice, bob) = (bed.user("alice").await, bed.user("bob").await);
     let login = PasswordLogin {
-        user: "alice".to_owned(),
+        user: "alice".into(),
         password: PASSWORD.into(),
         device: NewDevice { id: Some("TABLET".into()), ..NewDevice::default() },
         from: HERE,
@@ -134,4 +147,70 @@ async fn strangers_ask_for_the_directory_now_and_then() {
     ask("2001:db8:0:1::1").await.ok();
     bed.pass(1).await;
     ask("2001:db8::1").await.ok();
+}
+
+/// As many as `burst` at once.
+fn often(burst: u32) -> Option<Rate> {
+    Some(Rate { burst, interval: Duration::from_secs(60) })
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_kind_of_request_has_a_rate_of_its_own() {
+    let bed = bed_with(|limits| {
+        let writes = Rate { burst: 1_000, interval: Duration::from_secs(1) };
+        let actions = ActionRates { sends: often(3), joins: often(1), ..ActionRates::default() };
+        *limits = BudgetLimits { writes, actions, ..*limits };
+    })
+    .await;
+    let (alice, bob) = (bed.user("alice").await, bed.user("bob").await);
+    let room = bed.post("/_matrix/client/v3/createRoom").by(&alice).json(&json!({ "preset": "public_chat" }));
+    let room = room.await.ok()["room_id"].as_str().expect("a room").to_owned();
+    let path = format!("/_matrix/client/v3/rooms/{room}");
+    let send = |by: &User, id: u32| {
+        let message = json!({ "msgtype": "m.text", "body": "hi" });
+        bed.put(&format!("{path}/send/m.room.message/{id}")).by(by).json(&message)
+    };
+    send(&alice, 1).await.ok();
+    bed.put(&format!("{path}/state/m.room.topic")).by(&alice).json(&json!({ "topic": "a" })).await.ok();
+    send(&alice, 2).await.ok();
+    let refused = send(&alice, 3).await;
+    assert_eq!(refused.header("retry-after"), Some("60"));
+    assert_eq!(refused.refused(429, "M_LIMIT_EXCEEDED")["retry_after_ms"], 60_000);
+    // What is of no kind goes on.
+    write(&bed, &alice).await.ok();
+    let join = || bed.post(&format!("/_matrix/client/v3/join/{room}")).by(&bob).json(&json!({}));
+    join().await.ok();
+    join().await.refused(429, "M_LIMIT_EXCEEDED");
+    send(&bob, 1).await.ok();
+    bed.pass(60).await;
+    send(&alice, 3).await.ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_149_nobody_is_flooded_with_invitations_by_many() {
+    let bed = bed_with(|limits| {
+        let writes = Rate { burst: 1_000, interval: Duration::from_secs(1) };
+        *limits = BudgetLimits { writes, invites_to_user: often(2), ..*limits };
+    })
+    .await;
+    let (alice, carol, bob) = (bed.user("alice").await, bed.user("carol").await, bed.user("bob").await);
+    let create =
+        |by: &User, body: serde_json::Value| bed.post("/_matrix/client/v3/createRoom").by(by).json(&body);
+    let room = create(&alice, json!({})).await.ok()["room_id"].as_str().expect("a room").to_owned();
+    let invite = |by: &User| {
+        let body = json!({ "user_id": bob.id });
+        bed.post(&format!("/_matrix/client/v3/rooms/{room}/invite")).by(by).json(&body)
+    };
+    // Who may not invite into the room takes nothing from others.
+    for _ in 0..5 {
+        assert_ne!(invite(&carol).await.status, 429);
+    }
+    invite(&alice).await.ok();
+    create(&carol, json!({ "invite": [bob.id] })).await.ok();
+    create(&carol, json!({ "invite": [bob.id] })).await.refused(429, "M_LIMIT_EXCEEDED");
+    let member = format!("/_matrix/client/v3/rooms/{room}/state/m.room.member/{}", bob.id);
+    let by_state = bed.put(&member).by(&alice).json(&json!({ "membership": "invite" }));
+    by_state.await.refused(429, "M_LIMIT_EXCEEDED");
+    bed.pass(60).await;
+    create(&carol, json!({ "invite": [bob.id] })).await.ok();
 }

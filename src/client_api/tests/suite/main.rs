@@ -11,6 +11,7 @@ mod call;
 mod chat;
 mod delayed;
 mod discovery;
+mod email;
 mod ephemeral;
 mod events;
 mod keys;

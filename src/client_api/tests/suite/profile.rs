@@ -112,3 +112,29 @@ async fn nobody_changes_the_profile_of_another() {
     let elsewhere = "/_matrix/client/v3/profile/@alice:elsewhere.example/displayname";
     bed.put(elsewhere).by(&alice).json(&json!({ "displayname": "x" })).await.refused(403, "M_FORBIDDEN");
 }
+
+/// The rooms follow, also across a restart: the request waits for none of them.
+#[tokio::test(start_paused = true)]
+async fn a_new_name_is_answered_at_once_and_then_reaches_every_room() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let mut rooms = Vec::new();
+    for _ in 0..200 {
+        let room = bed.post("/_matrix/client/v3/createRoom").by(&alice).json(&json!({})).await.ok();
+        rooms.push(room["room_id"].as_str().expect("a room").to_owned());
+    }
+    let shown = async |bed: &Bed, room: &str| {
+        let path = format!("/_matrix/client/v3/rooms/{room}/state/m.room.member/{}", alice.id);
+        bed.get(&path).by(&alice).await.ok().get("displayname").cloned()
+    };
+    set(&bed, &alice, "displayname", json!("Alice")).await;
+    assert_eq!(bed.get(&field("alice", "displayname")).await.ok(), json!({ "displayname": "Alice" }));
+    for room in &rooms {
+        assert_eq!(shown(&bed, room).await, None);
+    }
+    let bed = bed.restarted().await;
+    bed.upkeep().catch_up().await.expect("done");
+    for room in &rooms {
+        assert_eq!(shown(&bed, room).await, Some(json!("Alice")));
+    }
+}
