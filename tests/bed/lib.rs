@@ -10,9 +10,9 @@
 mod accounts;
 mod keys;
 
+pub use accounts::{Mailbox, PASSWORD, account, accounts, email, parameters};
 pub use accounts::{PASSWORD, account, accounts, parameters};
 pub use keys::Signer;
-pub use accounts::{Mailbox, PASSWORD, account, accounts, email, parameters};
 
 use plop_base::{Actor, Clock, Random, UnixMillis};
 use plop_db::{Db, Hooks, KeyspaceInfo, MemoryDisk};

@@ -13,6 +13,8 @@ use plop_client_api::ClientAddress;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use crate::spec;
+
 /// A request that is being put together; awaited, it is sent.
 pub struct Call {
     router: Router,
@@ -60,11 +62,13 @@ impl Call {
     }
 
     async fn send(self) -> Answer {
-        let name = format!("{} {} {}", self.request.method(), self.request.uri(), self.shown);
+        let (method, uri) = (self.request.method().clone(), self.request.uri().to_string());
+        let name = format!("{method} {uri} {}", self.shown);
         let answer = self.router.oneshot(self.request).await.expect("an answer");
         let (head, body) = answer.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        spec::check(&method, &uri, head.status, &body);
         Answer { name, status: head.status, headers: head.headers, body }
     }
 }

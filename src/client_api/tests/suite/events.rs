@@ -2,7 +2,6 @@
 
 mod at_time;
 mod context;
-mod disclosure;
 mod members;
 mod messages;
 mod redacting;

@@ -1,0 +1,146 @@
+//! What happens in the room.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::expected::{STANDINGS, STEPS, Standing};
+use crate::bed::{Bed, User};
+use crate::call::Answer;
+use crate::chat::{encoded, text};
+
+/// A room in which it all has happened.
+pub struct Script {
+    pub bed: Bed,
+    pub visibility: &'static str,
+    pub room: String,
+    pub alice: User,
+    /// One for each standing.
+    pub users: [User; STANDINGS.len()],
+    pub steps: Vec<Step>,
+    /// What each user was told by `/sync` at each step, from before the room was there.
+    pub synced: [Vec<Value>; STANDINGS.len()],
+    tokens: [String; STANDINGS.len()],
+}
+
+/// What was said at a step.
+pub struct Step {
+    /// The event of the message.
+    pub message: String,
+    /// Where alice's `/sync` stood behind it.
+    pub token: String,
+}
+
+/// All of it, for `/sync`.
+const FILTER: &str = r#"{"room":{"include_leave":true,"timeline":{"limit":100}}}"#;
+
+impl Script {
+    pub async fn play(visibility: &'static str) -> Self {
+        let bed = Bed::new().await;
+        let [alice] = bed.users(["alice"]).await;
+        let users = bed.users(STANDINGS.map(|standing| standing.name)).await;
+        let tokens = [const { String::new() }; STANDINGS.len()];
+        let (synced, steps) = Default::default();
+        let room = String::new();
+        let mut script = Self { bed, visibility, room, alice, users, steps, synced, tokens };
+        script.sync_all().await;
+        let initial = json!([
+            { "type": "m.room.history_visibility", "content": { "history_visibility": visibility } },
+        ]);
+        script.room = script.bed.room(&script.alice, json!({ "initial_state": initial })).await;
+        script.end_step().await;
+        let Self { bed, room, alice, users, .. } = &script;
+        let [_, invited, joined, left, banned, rejoined] = users;
+        for user in [invited, joined, left, banned, rejoined] {
+            bed.act_on(alice, room, "invite", user).await.ok();
+        }
+        script.end_step().await;
+        let Self { bed, room, users, .. } = &script;
+        for user in &users[2..] {
+            bed.join(user, room).await.ok();
+        }
+        script.end_step().await;
+        let Self { bed, room, alice, users, .. } = &script;
+        let [.., left, banned, rejoined] = users;
+        bed.leave(left, room).await.ok();
+        bed.leave(rejoined, room).await.ok();
+        bed.act_on(alice, room, "ban", banned).await.ok();
+        script.end_step().await;
+        let Self { bed, room, alice, users, .. } = &script;
+        let [.., rejoined] = users;
+        bed.act_on(alice, room, "invite", rejoined).await.ok();
+        bed.join(rejoined, room).await.ok();
+        script.end_step().await;
+        assert_eq!(script.steps.len(), STEPS);
+        script
+    }
+
+    /// The room gets the name of the step, and its message is said; then everybody syncs.
+    async fn end_step(&mut self) {
+        let Self { bed, room, alice, .. } = self;
+        let number = self.steps.len();
+        bed.set(alice, room, "m.room.name", json!({ "name": name(number) })).await;
+        let message = bed.say(alice, room, &body(number)).await;
+        let token = text(&self.sync(&self.alice, None).await["next_batch"]);
+        self.steps.push(Step { message, token });
+        self.sync_all().await;
+    }
+
+    async fn sync_all(&mut self) {
+        for number in 0..self.users.len() {
+            let since = Some(self.tokens[number].as_str()).filter(|token| !token.is_empty());
+            let is_first = since.is_none();
+            let answer = self.sync(&self.users[number], since).await;
+            self.tokens[number] = text(&answer["next_batch"]);
+            if !is_first {
+                self.synced[number].push(answer);
+            }
+        }
+    }
+
+    pub async fn sync(&self, user: &User, since: Option<&str>) -> Value {
+        let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
+        let path = format!("/_matrix/client/v3/sync?timeout=0&filter={}{since}", encoded(FILTER));
+        self.bed.get(&path).by(user).await.ok()
+    }
+
+    /// Each user with the standing and a name for failed assertions.
+    pub fn cases(&self) -> impl Iterator<Item = (&User, Standing, String)> {
+        let case = |(user, standing): (_, Standing)| {
+            (user, standing, format!("{}, {}", self.visibility, standing.name))
+        };
+        self.users.iter().zip(STANDINGS).map(case)
+    }
+
+    /// A request about the room: `path` follows its id.
+    pub async fn ask(&self, user: &User, path: &str) -> Answer {
+        let path = format!("/_matrix/client/v3/rooms/{}{path}", encoded(&self.room));
+        self.bed.call(Method::GET, &path).by(user).await
+    }
+
+    /// The steps whose messages the user may see.
+    pub fn visible(&self, standing: Standing) -> BTreeSet<usize> {
+        (0..STEPS).filter(|step| standing.sees(self.visibility, *step)).collect()
+    }
+
+    /// The steps whose messages stand anywhere in an answer, by their ids or by what they say.
+    pub fn shown(&self, answer: &Value) -> BTreeSet<usize> {
+        let text = answer.to_string();
+        let steps = self.steps.iter().enumerate();
+        let shown = steps
+            .filter(|(number, step)| text.contains(&step.message) || text.contains(&body(*number)))
+            .map(|(number, _)| number);
+        shown.collect()
+    }
+}
+
+/// What is said at a step.
+pub fn body(step: usize) -> String {
+    format!("said at step {step}")
+}
+
+/// What the room is called from a step on.
+pub fn name(step: usize) -> String {
+    format!("room of step {step}")
+}

@@ -1,0 +1,138 @@
+//! Every answer of these tests against the OpenAPI data of the specification.
+//!
+//! Owns: what is checked of an answer. Does not own: the data ([`documents`]), which operation a request is ([`operations`]), what a schema
+//! says ([`schema`]), what deviates on purpose ([`exceptions`]).
+//!
+//! The data is `spec/client_server_api.json`: what the specification v1.19 (Apache License 2.0, The Matrix.org Foundation C.I.C.) says of
+//! responses, without its prose, one line for each of its files. `spec/extract.py` makes it from the specification's `data` folder.
+
+mod documents;
+mod exceptions;
+mod operations;
+mod schema;
+
+use std::sync::LazyLock;
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use documents::Documents;
+use exceptions::is_excepted;
+use operations::{Operation, Operations};
+use schema::Schema;
+
+/// What every error looks like, whether its status is documented or not.
+const ERROR: &str = "api/client-server/definitions/errors/error.yaml";
+/// Contents that the server makes, not clients: the schemas of answers say only that they are objects.
+const MADE_HERE: [&str; 6] = ["m.fully_read", "m.presence", "m.push_rules", "m.receipt", "m.tag", "m.typing"];
+
+static SPEC: LazyLock<Spec> = LazyLock::new(|| {
+    let documents = Documents::read(include_str!("spec/client_server_api.json"));
+    let operations = Operations::of(&documents);
+    Spec { documents, operations }
+});
+
+struct Spec {
+    documents: Documents,
+    operations: Operations,
+}
+
+/// Fails the test if the answer is not what the specification says.
+pub fn check(method: &Method, uri: &str, status: StatusCode, body: &Value) {
+    let deviations = SPEC.deviations(method, uri, status, body);
+    assert!(
+        deviations.is_empty(),
+        "{method} {uri}: {status} deviates from the specification:\n{}\n{body}",
+        deviations.join("\n")
+    );
+}
+
+impl Spec {
+    fn deviations(&self, method: &Method, uri: &str, status: StatusCode, body: &Value) -> Vec<String> {
+        let Some(operation) = self.operations.find(method, uri) else { return Vec::new() };
+        let mut found = Vec::new();
+        let status = status.as_u16();
+        match operation.schema(&self.documents, status) {
+            Some(schema) => self.compare(operation, status, &schema, "", body, &mut found),
+            None if operation.documents(status) => {}
+            None if status < 400 => found.push(format!("the status {status} is not documented")),
+            None => self.compare(operation, status, ERROR, "", body, &mut found),
+        }
+        if status < 400 {
+            self.compare_contents(operation, status, "", body, &mut found);
+        }
+        found
+    }
+
+    /// Adds what a value is not that the schema wants it to be.
+    fn compare(
+        &self,
+        operation: &Operation,
+        status: u16,
+        schema: &str,
+        at: &str,
+        value: &Value,
+        found: &mut Vec<String>,
+    ) {
+        let mut deviations = Vec::new();
+        Schema::at(&self.documents, schema).compare(value, at, &mut deviations);
+        deviations.retain(|deviation| !is_excepted(operation, status, deviation));
+        found.extend(
+            deviations.into_iter().map(|deviation| format!("{}: {}", deviation.place, deviation.what)),
+        );
+    }
+
+    /// The same for the contents of what the server makes, wherever these stand.
+    fn compare_contents(
+        &self,
+        operation: &Operation,
+        status: u16,
+        at: &str,
+        value: &Value,
+        found: &mut Vec<String>,
+    ) {
+        let Value::Object(object) = value else {
+            for (number, entry) in value.as_array().into_iter().flatten().enumerate() {
+                self.compare_contents(operation, status, &format!("{at}/{number}"), entry, found);
+            }
+            return;
+        };
+        let kind = object.get("type").and_then(Value::as_str);
+        if let (Some(kind), Some(content)) = (kind, object.get("content"))
+            && MADE_HERE.contains(&kind)
+        {
+            let schema = format!("event-schemas/schema/{kind}.yaml#/properties/content");
+            self.compare(operation, status, &schema, &format!("{at}/content"), content, found);
+        }
+        for (name, entry) in object {
+            self.compare_contents(operation, status, &format!("{at}/{name}"), entry, found);
+        }
+    }
+}
+
+/// The check itself.
+#[test]
+fn what_is_not_as_specified_is_found() {
+    let whoami = |status: u16, body: Value| {
+        let status = StatusCode::from_u16(status).expect("a status");
+        SPEC.deviations(&Method::GET, "/_matrix/client/v3/account/whoami", status, &body).len()
+    };
+    assert_eq!(whoami(200, json!({ "user_id": "@a:b.c", "is_guest": false })), 0);
+    assert_eq!(whoami(200, json!({ "user_id": 1 })), 1);
+    assert_eq!(whoami(200, json!({})), 1);
+    assert_eq!(whoami(201, json!({ "user_id": "@a:b.c" })), 1);
+    assert_eq!(whoami(418, json!({ "errcode": "M_UNKNOWN" })), 0);
+    assert_eq!(whoami(418, json!({})), 1);
+    // References into other files, and from there into others; contents.
+    let typing = |users: Value| json!({ "type": "m.typing", "content": { "user_ids": users } });
+    for (users, deviations) in [(json!(["@a:b.c"]), 0), (json!("@a:b.c"), 1)] {
+        let rooms = json!({ "!r:b.c": { "ephemeral": { "events": [typing(users)] } } });
+        let answer = json!({ "next_batch": "s", "rooms": { "join": rooms } });
+        let uri = "/_matrix/client/v3/sync?since=s";
+        assert_eq!(SPEC.deviations(&Method::GET, uri, StatusCode::OK, &answer).len(), deviations);
+    }
+    let event = json!({ "type": "t", "content": {}, "event_id": "$e", "sender": "@a:b.c" });
+    let uri = "/_matrix/client/v3/rooms/!r:b.c/event/$e";
+    let found = SPEC.deviations(&Method::GET, uri, StatusCode::OK, &event);
+    assert_eq!(found.len(), 2, "without room and time: {found:?}");
+}
