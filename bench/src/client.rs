@@ -3,6 +3,10 @@
 //! A [`Session`] is an account with a connection of its own. Bodies that go over the wire thousands of times are built
 //! without an intermediate tree, and answers are read only as far as needed.
 
+mod keys;
+mod lists;
+mod media;
+
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -16,6 +20,8 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 
 use crate::http::{Connection, Failure, Target};
+
+pub use keys::{Identity, KeyObjects, backup_key};
 
 const V3: &str = "/_matrix/client/v3";
 
@@ -31,6 +37,7 @@ pub fn segment(text: &str) -> String {
 #[derive(Debug)]
 pub struct Account {
     pub user_id: String,
+    pub device_id: String,
     pub password: String,
     /// The value of the `Authorization` header.
     pub token: HeaderValue,
@@ -62,6 +69,7 @@ pub enum Registration {
 #[derive(Deserialize)]
 struct LoggedIn {
     user_id: String,
+    device_id: String,
     access_token: String,
 }
 
@@ -69,7 +77,8 @@ impl LoggedIn {
     fn account(self, password: &str) -> Result<Account, Failure> {
         let token = HeaderValue::from_str(&format!("Bearer {}", self.access_token))
             .map_err(|_| Failure::Unexpected("access_token".to_owned()))?;
-        Ok(Account { user_id: self.user_id, password: password.to_owned(), token })
+        let Self { user_id, device_id, .. } = self;
+        Ok(Account { user_id, device_id, password: password.to_owned(), token })
     }
 }
 

@@ -72,7 +72,7 @@ pub fn table(ours: &Report, theirs: &Report) -> String {
 fn unit(goal: Goal) -> &'static str {
     match goal {
         Goal::Rate(_) => "/s",
-        Goal::Median(_) | Goal::Unset => "ms",
+        Goal::Median(_) | Goal::Below(_) | Goal::Unset => "ms",
         Goal::Resident(_) => "MiB",
         Goal::Disk(..) => "MiB/10,000",
     }
@@ -85,7 +85,7 @@ fn compare(goal: Goal, ours: &Measured, theirs: &Measured) -> Row {
     let cpu_ratio = better(ours.cpu_ms_per_operation, theirs.cpu_ms_per_operation);
     let figures: fn(&Measured) -> Option<f64> = match goal {
         Goal::Rate(_) => |measured| measured.rate,
-        Goal::Median(_) | Goal::Unset => |measured| measured.p50_ms,
+        Goal::Median(_) | Goal::Below(_) | Goal::Unset => |measured| measured.p50_ms,
         Goal::Resident(_) => |measured| measured.resident_mib,
         Goal::Disk(..) => |measured| measured.mib_per_10000,
     };
@@ -98,6 +98,7 @@ fn compare(goal: Goal, ours: &Measured, theirs: &Measured) -> Row {
     let has_goal = goal != Goal::Unset;
     let (goal, met, met_by_cpu) = match goal {
         Goal::Rate(limit) | Goal::Median(limit) => (format!("{limit} x"), reached(limit), by_cpu(limit)),
+        Goal::Below(limit) => (format!("{limit} ms"), below(limit), false),
         Goal::Resident(limit) => (format!("{limit} MiB"), below(limit), false),
         Goal::Disk(limit, mib) => {
             let both = reached(limit).zip(below(mib)).map(|(ratio, mib)| ratio && mib);

@@ -5,6 +5,7 @@
 //! keeps what was acknowledged, so that a run can be resumed.
 
 mod check;
+mod devices;
 mod facts;
 mod journal;
 mod workload;
@@ -105,7 +106,8 @@ struct Driver {
 }
 
 pub async fn crash(options: Options) -> Result<ExitCode, CrashError> {
-    let (journal, resumed) = Journal::open(&options.state)?;
+    let (journal, mut resumed) = Journal::open(&options.state)?;
+    resumed.facts.devices.resume();
     let launcher = Launcher {
         script: options.launcher.clone(),
         data: std::path::absolute(&options.data)?,
@@ -224,11 +226,15 @@ impl Driver {
     fn workers(&mut self, name: &str) -> Vec<Worker> {
         let rooms = newest_and_others(&mut self.random, &self.facts.rooms, ROOMS);
         let accounts = newest_and_others(&mut self.random, &self.facts.accounts, self.options.workers);
+        let device = |account: &&KnownAccount| (account.user_id.clone(), account.device_id.clone());
+        let peers: Vec<_> = accounts.iter().map(device).collect();
         let mut workers = Vec::with_capacity(accounts.len());
         for (number, account) in accounts.into_iter().enumerate() {
             let (prefix, seed) = (format!("{name}.{number}"), self.random.random());
             let (target, registration) = (&self.target, &self.registration);
-            workers.push(Worker::new(target, registration, &self.facts, account, &rooms, prefix, seed));
+            let mut worker = Worker::new(target, registration, &self.facts, account, &rooms, prefix, seed);
+            worker.peers = peers.clone();
+            workers.push(worker);
         }
         workers
     }
@@ -267,7 +273,11 @@ impl Driver {
                     facts::CellKind::Membership => "membership changes",
                     facts::CellKind::Receipt => "receipts",
                     facts::CellKind::AccountData => "account data",
+                    facts::CellKind::Backup => "backed up keys",
                 },
+                Record::KeysUploaded { acknowledged: true, .. } => "uploads of keys",
+                Record::KeyClaimed { acknowledged: true, .. } => "claims of keys",
+                Record::ToDevice { acknowledged: true, .. } => "messages to devices",
                 _ => {
                     self.totals.in_doubt += 1;
                     continue;

@@ -94,7 +94,7 @@ impl Connection {
         Self { target: target.clone(), sender: None }
     }
 
-    /// Sends one request and reads the whole answer. `token` is the value of the `Authorization` header.
+    /// Sends one request, with JSON or nothing as its body, and reads the whole answer. `token` is the value of the `Authorization` header.
     pub async fn call(
         &mut self,
         method: Method,
@@ -102,7 +102,21 @@ impl Connection {
         token: Option<&HeaderValue>,
         body: Bytes,
     ) -> Result<Bytes, Failure> {
-        let answer = tokio::time::timeout(REQUEST_LIMIT, self.exchange(method, path, token, body)).await;
+        let content_type = (!body.is_empty()).then_some("application/json");
+        self.send(method, path, token, content_type, body).await
+    }
+
+    /// The same with a body of any type.
+    pub async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&HeaderValue>,
+        content_type: Option<&'static str>,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
+        let exchange = self.exchange(method, path, token, content_type, body);
+        let answer = tokio::time::timeout(REQUEST_LIMIT, exchange).await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::Broken("time limit".to_owned())));
         if matches!(answer, Err(Failure::Broken(_))) {
             self.sender = None;
@@ -115,14 +129,15 @@ impl Connection {
         method: Method,
         path: &str,
         token: Option<&HeaderValue>,
+        content_type: Option<&'static str>,
         body: Bytes,
     ) -> Result<Bytes, Failure> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.target.host);
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, token);
         }
-        if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json");
+        if let Some(content_type) = content_type {
+            request = request.header(CONTENT_TYPE, content_type);
         }
         let request =
             request.body(Full::new(body)).map_err(|error| Failure::Unexpected(error.to_string()))?;

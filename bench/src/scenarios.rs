@@ -6,6 +6,9 @@
 mod big_room;
 mod ephemeral;
 mod footprint;
+mod keys;
+mod lists;
+mod media;
 mod returning;
 mod rooms;
 mod small;
@@ -24,6 +27,8 @@ pub enum Goal {
     Rate(f64),
     /// Ratio of the median times.
     Median(f64),
+    /// Median time, in milliseconds.
+    Below(f64),
     /// Resident memory, in MiB.
     Resident(f64),
     /// Disk for 10,000 messages: ratio, and MiB.
@@ -44,7 +49,7 @@ pub struct Scenario {
 /// The figures of a scenario, once it ran.
 pub type Outcome<'a> = LocalBoxFuture<'a, Result<Measured, ScenarioError>>;
 
-use Goal::{Disk, Median, Rate, Resident, Unset};
+use Goal::{Below, Disk, Median, Rate, Resident, Unset};
 
 macro_rules! scenario {
     ($name:literal, $goal:expr, $what:literal, $function:path $(, $argument:expr)*) => {
@@ -181,6 +186,44 @@ pub const SCENARIOS: &[Scenario] = &[
         ephemeral::presence
     ),
     scenario!(
+        "keys-upload",
+        Rate(40.0),
+        "keys/upload of a new device with 50 one-time keys, 8 at once, 2,000 devices",
+        keys::upload
+    ),
+    scenario!("keys-query-50", Rate(25.0), "keys/query of 50 users, 8 at once, 10 s", keys::query),
+    scenario!("keys-claim", Rate(20.0), "keys/claim of one key, 8 at once, 10 s", keys::claim),
+    scenario!(
+        "sliding-first-20",
+        Median(20.0),
+        "sliding sync, first 20 of 500 rooms, new connection each time, 10 s",
+        lists::first_rooms,
+        500,
+        20
+    ),
+    scenario!(
+        "sliding-all-500",
+        Median(40.0),
+        "sliding sync, all 500 rooms, new connection each time, 10 s",
+        lists::first_rooms,
+        500,
+        500
+    ),
+    scenario!("media-upload", Rate(3.0), "upload of 1 MiB, 4 at once, 10 s", media::upload),
+    scenario!("media-download", Rate(5.0), "download of 1 MiB, 4 at once, 10 s", media::download),
+    scenario!(
+        "thumbnail-first",
+        Unset,
+        "first thumbnail (320 by 240) of 50 pictures of 1,200 by 900, 1 at once",
+        media::first_thumbnail
+    ),
+    scenario!(
+        "thumbnail-again",
+        Rate(4.0),
+        "thumbnail that has been asked for before, 4 at once, 10 s",
+        media::thumbnail
+    ),
+    scenario!(
         "memory-after",
         Resident(200.0),
         "resident memory after everything above",
@@ -203,6 +246,42 @@ pub const SCENARIOS: &[Scenario] = &[
         Median(8.0),
         "process start to first answer after everything above, 3 times",
         footprint::restart
+    ),
+    scenario!(
+        "sync-incremental-5000",
+        Unset,
+        "/sync after one event in one of 5,000 rooms, 100 times; CPU is with the send",
+        sync::incremental,
+        5_000
+    ),
+    scenario!(
+        "sliding-first-20-of-5000",
+        Unset,
+        "sliding sync, first 20 of 5,000 rooms, new connection each time, 10 s",
+        lists::first_rooms,
+        5_000,
+        20
+    ),
+    scenario!(
+        "sliding-all-5000",
+        Unset,
+        "sliding sync, all 5,000 rooms, new connection each time, 10 s",
+        lists::first_rooms,
+        5_000,
+        5_000
+    ),
+    scenario!(
+        "profile-5000",
+        Unset,
+        "change of the name of a user in 5,000 rooms, until it is answered, 5 times",
+        lists::profile,
+        5_000
+    ),
+    scenario!(
+        "search-100000",
+        Below(50.0),
+        "search for two words among 100,000 messages, 1 at once, 10 s",
+        lists::search
     ),
 ];
 

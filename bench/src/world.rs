@@ -51,6 +51,9 @@ pub struct World {
     pub scale: f64,
     /// Part of each name that the run makes.
     pub run_id: String,
+    /// How many accounts of the large room have devices with keys, and how many of these keys were claimed.
+    pub with_keys: usize,
+    pub claimed: usize,
     groups: BTreeMap<&'static str, Vec<Rc<Account>>>,
     rooms: BTreeMap<&'static str, GrownRoom>,
 }
@@ -72,6 +75,8 @@ impl World {
             progress: Progress::new(),
             scale,
             run_id,
+            with_keys: 0,
+            claimed: 0,
             groups: BTreeMap::new(),
             rooms: BTreeMap::new(),
         }

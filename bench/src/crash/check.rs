@@ -3,6 +3,8 @@
 //! Each [`Violation`] is a promise that the server broke. A request that fails here is one too: the server that has
 //! just recovered must answer.
 
+mod devices;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -38,6 +40,8 @@ impl<'a> Checker<'a> {
     /// Checks what one cycle's records say.
     pub async fn cycle(&mut self, records: &[Record]) {
         self.repeat(records).await;
+        self.repeat_to_devices(records).await;
+        let (mut keys, mut inboxes) = (BTreeSet::new(), BTreeSet::new());
         let mut rooms = BTreeSet::new();
         let mut cells = BTreeSet::new();
         let mut new_accounts = Vec::new();
@@ -48,12 +52,17 @@ impl<'a> Checker<'a> {
                 Record::RoomInDoubt { creator } => self.all_or_nothing(&creator.clone()).await,
                 Record::Event { room, .. } => drop(rooms.insert(room.clone())),
                 Record::Value { cell, .. } => drop(cells.insert(cell.clone())),
+                Record::KeysUploaded { user_id, .. } | Record::KeyClaimed { user_id, .. } => {
+                    keys.insert(user_id.clone());
+                }
+                Record::ToDevice { to, .. } => drop(inboxes.insert(to.clone())),
             }
         }
         for room in &rooms {
             self.history(room, false).await;
         }
         self.cells(&cells).await;
+        self.devices(&keys, &inboxes).await;
         for user_id in &new_accounts {
             self.token(user_id).await;
         }
@@ -70,7 +79,9 @@ impl<'a> Checker<'a> {
         }
         let cells = self.facts.cells().cloned().collect();
         self.cells(&cells).await;
+        let inboxes = self.facts.devices.recipients().into_iter().collect();
         let users: Vec<_> = self.facts.accounts.iter().map(|account| account.user_id.clone()).collect();
+        self.devices(&users.iter().cloned().collect(), &inboxes).await;
         for user_id in &users {
             self.token(user_id).await;
         }
@@ -173,6 +184,7 @@ impl<'a> Checker<'a> {
             (CellKind::Membership, Some(room)) => {
                 (session.state(&room, "m.room.member", &cell.user_id).await, "membership")
             }
+            (CellKind::Backup, _) => return self.backup(&reader).await,
             _ => (session.account_data(KIND).await, "value"),
         };
         match content {

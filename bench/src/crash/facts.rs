@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::crash::devices::DeviceFacts;
+
 /// A value of which only the last one counts, of this user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cell {
@@ -27,6 +29,8 @@ pub enum CellKind {
     /// The event that the user's read receipt points to.
     Receipt,
     AccountData,
+    /// The key that the user backed up last.
+    Backup,
 }
 
 /// One request that changes something, and how it ended.
@@ -35,6 +39,8 @@ pub enum CellKind {
 pub enum Record {
     Account {
         user_id: String,
+        #[serde(default)]
+        device_id: String,
         password: String,
         /// The value of the `Authorization` header.
         token: String,
@@ -60,12 +66,33 @@ pub enum Record {
         value: String,
         acknowledged: bool,
     },
+    /// One-time keys of the user's device.
+    KeysUploaded {
+        user_id: String,
+        ids: Vec<String>,
+        acknowledged: bool,
+    },
+    /// A one-time key of the user's device was asked for; `None` where none was left, or no answer came.
+    KeyClaimed {
+        user_id: String,
+        key: Option<String>,
+        acknowledged: bool,
+    },
+    /// A message to a device. `marker` is its transaction id as well.
+    ToDevice {
+        to: String,
+        device: String,
+        sender: String,
+        marker: String,
+        acknowledged: bool,
+    },
 }
 
 /// An account as the driver uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownAccount {
     pub user_id: String,
+    pub device_id: String,
     pub password: String,
     pub token: String,
 }
@@ -90,6 +117,7 @@ pub struct KnownRoom {
 pub struct Facts {
     pub accounts: Vec<KnownAccount>,
     pub rooms: Vec<KnownRoom>,
+    pub devices: DeviceFacts,
     /// What each cell may hold, nothing included; empty where that is not known.
     cells: BTreeMap<Cell, BTreeSet<Option<String>>>,
     room_index: BTreeMap<String, usize>,
@@ -101,9 +129,9 @@ pub struct Facts {
 impl Facts {
     pub fn apply(&mut self, record: &Record) {
         match record.clone() {
-            Record::Account { user_id, password, token } => {
+            Record::Account { user_id, device_id, password, token } => {
                 self.account_index.insert(user_id.clone(), self.accounts.len());
-                self.accounts.push(KnownAccount { user_id, password, token });
+                self.accounts.push(KnownAccount { user_id, device_id, password, token });
             }
             Record::Room { id, creator } => {
                 self.room_index.insert(id.clone(), self.rooms.len());
@@ -121,6 +149,15 @@ impl Facts {
                 }
             }
             Record::Value { cell, value, acknowledged } => self.write(cell, value, acknowledged),
+            Record::KeysUploaded { user_id, ids, acknowledged } => {
+                self.devices.uploaded(&user_id, &ids, acknowledged);
+            }
+            Record::KeyClaimed { user_id, key, acknowledged } => {
+                self.devices.claimed(&user_id, key.as_deref(), acknowledged);
+            }
+            Record::ToDevice { to, sender, marker, acknowledged, .. } => {
+                self.devices.sent(&to, &sender, &marker, acknowledged);
+            }
         }
     }
 
@@ -181,6 +218,7 @@ impl Facts {
     /// The driver itself ended in the middle of a cycle: what the cells hold is not known any more.
     pub fn forget_values(&mut self) {
         self.cells.values_mut().for_each(BTreeSet::clear);
+        self.devices.forget();
     }
 
     /// Judges the messages (event ids by marker) that a walk through a room's history saw: the `whole` history, or what

@@ -3,6 +3,8 @@
 //! Everything that a worker asks for becomes a [`Record`], unless the server refused it. The first request without an
 //! answer ends a worker, so each worker has at most one request in doubt.
 
+mod devices;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -14,6 +16,8 @@ use serde_json::json;
 use crate::client::{Account, Registration, Room, Session, register};
 use crate::crash::facts::{Cell, CellKind, Facts, KnownAccount, KnownRoom, Record};
 use crate::http::{Connection, Failure, Target};
+
+pub use devices::{BACKUP_ROOM, BACKUP_SESSION};
 
 /// The type of the state events and of the account data that the driver writes.
 pub const KIND: &str = "org.example.crash";
@@ -28,6 +32,8 @@ pub struct Worker {
     registration: Registration,
     random: StdRng,
     rooms: Vec<WorkRoom>,
+    /// Users and their devices, whose keys are claimed and who get messages.
+    pub peers: Vec<(String, String)>,
     /// The prefix of markers and names.
     prefix: String,
     count: u64,
@@ -58,26 +64,34 @@ enum Step {
     Typing,
     Register,
     CreateRoom,
+    UploadKeys,
+    ClaimKey,
+    ToDevice,
+    BackUp,
 }
 
 /// Steps with the percentage in which they are taken.
 const MIX: &[(u32, Step)] = &[
-    (55, Step::Send),
-    (12, Step::State),
+    (40, Step::Send),
+    (10, Step::State),
     (8, Step::Receipt),
-    (8, Step::AccountData),
+    (6, Step::AccountData),
     (7, Step::Membership),
-    (6, Step::Typing),
+    (4, Step::Typing),
     (3, Step::Register),
     (1, Step::CreateRoom),
+    (4, Step::UploadKeys),
+    (7, Step::ClaimKey),
+    (7, Step::ToDevice),
+    (3, Step::BackUp),
 ];
 
 /// A logged-in session of a known account.
 pub fn session(target: &Target, account: &KnownAccount) -> Session {
     // The token was a header's value when it was recorded.
     let token = HeaderValue::from_str(&account.token).unwrap_or(HeaderValue::from_static(""));
-    let (user_id, password) = (account.user_id.clone(), account.password.clone());
-    Session::new(target, Rc::new(Account { user_id, password, token }))
+    let KnownAccount { user_id, device_id, password, .. } = account.clone();
+    Session::new(target, Rc::new(Account { user_id, device_id, password, token }))
 }
 
 impl Worker {
@@ -103,6 +117,7 @@ impl Worker {
             registration: registration.clone(),
             random: StdRng::seed_from_u64(seed),
             rooms: rooms.collect(),
+            peers: Vec::new(),
             prefix,
             count: 0,
             records: Vec::new(),
@@ -139,6 +154,10 @@ impl Worker {
         match (step, room) {
             (Step::AccountData, _) => self.account_data().await,
             (Step::Register, _) => self.register().await,
+            (Step::UploadKeys, _) => self.upload_keys().await,
+            (Step::ClaimKey, _) => self.claim_key().await,
+            (Step::ToDevice, _) => self.send_to_device().await,
+            (Step::BackUp, _) => self.back_up().await,
             (Step::CreateRoom, _) | (_, None) => self.create_room().await,
             (Step::Membership, Some(room)) => self.membership(room).await,
             (_, Some(room)) if !self.rooms[room].joined => self.membership(room).await,
@@ -265,6 +284,7 @@ pub fn membership(user_id: &str, room: &str) -> Cell {
 pub fn account_record(account: &Account) -> Record {
     Record::Account {
         user_id: account.user_id.clone(),
+        device_id: account.device_id.clone(),
         password: account.password.clone(),
         token: account.token.to_str().unwrap_or_default().to_owned(),
     }

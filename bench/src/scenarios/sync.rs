@@ -23,16 +23,20 @@ const SETTLE: Duration = Duration::from_millis(100);
 const SYNC_SECONDS: f64 = 60.0;
 
 /// A user in many rooms, each shared with one other who talks there.
-struct Reader {
-    account: Rc<Account>,
+pub struct Reader {
+    pub account: Rc<Account>,
     talker: Rc<Account>,
-    rooms: Vec<Room>,
+    pub rooms: Vec<Room>,
 }
 
 /// The reader of so many rooms. The same for all scenarios of a size: it is kept in the world by its groups' rooms.
-async fn reader(world: &mut World, rooms: usize) -> Result<Reader, ScenarioError> {
-    let (reader_group, talker_group) =
-        if rooms <= 50 { ("reader-50", "talker-50") } else { ("reader-500", "talker-500") };
+pub async fn reader(world: &mut World, rooms: usize) -> Result<Reader, ScenarioError> {
+    let (reader_group, talker_group) = match rooms {
+        0..=50 => ("reader-50", "talker-50"),
+        51..=500 => ("reader-500", "talker-500"),
+        _ => ("reader-5000", "talker-5000"),
+    };
+    let messages = if rooms <= 500 { MESSAGES_IN_A_ROOM } else { 1 };
     let account = world.accounts(reader_group, 1).await?.remove(0);
     let talker = world.accounts(talker_group, 1).await?.remove(0);
     let count = world.scaled(rooms, 5);
@@ -46,7 +50,7 @@ async fn reader(world: &mut World, rooms: usize) -> Result<Reader, ScenarioError
     let rooms = for_each(&world.progress, &mut workers, 0..count, async |(talker, reader), number| {
         let room = talker.create_room(&public_room(&format!("Room {number}"))).await?;
         reader.join(&room).await?;
-        for message in 0..MESSAGES_IN_A_ROOM {
+        for message in 0..messages {
             talker.send(&room, &format!("{number}-{message}"), TEXT).await?;
         }
         Ok(room)
