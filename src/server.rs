@@ -16,15 +16,17 @@ mod health;
 mod limits;
 mod listener_api;
 mod logging;
-mod media;
 mod mail;
+mod media;
 mod metrics;
 mod middleware;
+mod parameters;
 mod places;
 mod responses;
 mod router;
 mod signals;
 mod tls;
+mod work;
 
 use std::time::Duration;
 
@@ -101,7 +103,7 @@ impl Process<'_> {
         let domain = domain.map_err(|error| domain_refused(&error))?;
         let token = domain.first_registration_token(config).await.map_err(|error| domain_refused(&error))?;
         domain.claim(config, &db).await.map_err(|error| domain_refused(&error))?;
-        domain.spawn(config, &tasks, &db, &clock);
+        work::spawn(&domain, config, &tasks, &db, &clock);
 
         let routers = Routers {
             health: Health::new(tasks.clone(), db.state()),

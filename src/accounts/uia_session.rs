@@ -58,7 +58,8 @@ impl UiaOperation {
             | Self::Deactivate
             | Self::DeleteDevice(_)
             | Self::DeleteDevices
-            | Self::MakeLoginToken => None,
+            | Self::MakeLoginToken
+            | Self::ReplaceCrossSigningKeys => None,
         }
     }
 }

@@ -33,7 +33,6 @@ pub use registration::{EmailAtRegistration, Policy, PolicyText, Registration, Re
 pub use rooms::Rooms;
 pub use search::{Search, SearchLanguage};
 pub use server::{IpNetwork, ProxyHeader, Server};
-pub use server::{IpNetwork, Server};
 pub use user_directory::UserDirectory;
 
 use crate::schema::Setting;

@@ -11,7 +11,6 @@ mod accounts;
 mod keys;
 
 pub use accounts::{Mailbox, PASSWORD, account, accounts, email, parameters};
-pub use accounts::{PASSWORD, account, accounts, parameters};
 pub use keys::Signer;
 
 use plop_base::{Actor, Clock, Random, UnixMillis};

@@ -116,7 +116,8 @@ mod tests {
         let path = folder.path().join("state");
         let cell = Cell { kind: CellKind::AccountData, user_id: "@a:b".into(), room: None };
         let value = Record::Value { cell: cell.clone(), value: "1".into(), acknowledged: true };
-        let account = Record::Account { user_id: "@a:b".into(), password: "p".into(), token: "t".into() };
+        let (user_id, device_id) = ("@a:b".into(), "D".into());
+        let account = Record::Account { user_id, device_id, password: "p".into(), token: "t".into() };
         let (mut journal, _) = Journal::open(&path).unwrap();
         journal.began(1, "x-1").unwrap();
         journal.ended("x-1", &[account, value]).unwrap();

@@ -14,16 +14,16 @@ use plop_base::{Actor, TaskKind, Tasks};
 use plop_bed::{Ground, account, server};
 use plop_bed_rooms::RoomBed;
 use plop_db::KeyspaceInfo;
-use plop_directory::{Directory, DirectoryParameters};
 use plop_delayed::{Delayed, Limits};
+use plop_directory::{Directory, DirectoryParameters};
 use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_media::{BlobStore, Media};
+use plop_moderation::reports::Reports;
 use plop_search::language::Language;
 use plop_search::{Place, Search, SearchParameters};
-use plop_moderation::reports::Reports;
 use plop_sync::{Parts, SyncAnswer, Syncing};
 use plop_unread::Unread;
 
@@ -108,18 +108,17 @@ impl Server {
             blobs,
             settings,
         });
-        let receipts = Arc::new(Receipts::new(db));
-
+        let receipts = Arc::new(Receipts::new(db.clone()));
         let directory = Directory::new(db.clone(), server(), DirectoryParameters::default());
         let parameters = SearchParameters { place: Place::memory(), language: Language::default() };
         let search = Search::open(bed.rooms.clone(), bed.clock.clone(), parameters).await.expect("an index");
-        Self {
-            tasks,
-            accounts,
         let reports = Reports::new(db.clone(), clock.clone(), bed.rooms.clone());
         let limits = Limits { max_delay: Duration::from_secs(24 * 60 * 60), max_scheduled: 10 };
         let (rooms, people) = (bed.rooms.clone(), accounts.clone());
-        let delayed = Delayed::new(db.clone(), clock, random, rooms, people, limits);
+        let delayed = Delayed::new(db, clock, bed.random.clone(), rooms, people, limits);
+        Self {
+            tasks,
+            accounts,
             delayed,
             reports,
             receipts,
@@ -127,7 +126,13 @@ impl Server {
             presence,
             to_device,
             key_backups,
-    keys, sync, bed, unread, media, directory, search,
+            keys,
+            sync,
+            unread,
+            media,
+            directory,
+            search,
+            bed,
         }
     }
 
@@ -156,7 +161,10 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
         plop_e2ee::schema::KEYSPACES,
         plop_e2ee::backup::schema::KEYSPACES,
         plop_sync::sliding::schema::KEYSPACES,
-    plop_media::schema::KEYSPACES, plop_directory::schema::KEYSPACES, plop_delayed::schema::KEYSPACES, plop_moderation::schema::KEYSPACES,
+        plop_media::schema::KEYSPACES,
+        plop_directory::schema::KEYSPACES,
+        plop_delayed::schema::KEYSPACES,
+        plop_moderation::schema::KEYSPACES,
     ];
     [plop_bed_rooms::keyspaces(), others.concat()].concat()
 }

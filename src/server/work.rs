@@ -1,0 +1,159 @@
+//! What the parts do by themselves.
+//!
+//! Owns: which of their loops run, what becomes of each at the stop, how often what is old is swept away. Does not own: what they do.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plop_base::tasks::TaskError;
+use plop_base::{Clock, TaskKind, Tasks};
+use plop_config::Config;
+use plop_db::Db;
+use plop_e2ee::to_device::ToDevice;
+use plop_rooms::ops::transactions;
+use plop_rooms::redaction;
+use plop_rooms::upkeep::Upkeep;
+use plop_sync::Syncing;
+
+use super::domain::Domain;
+
+/// Starts all of it.
+pub fn spawn(domain: &Domain, config: &Config, tasks: &Tasks, db: &Db, clock: &Clock) {
+    in_memory(domain, tasks);
+    follow(domain, tasks);
+    let every = Duration::from_secs(config.database.sweep_minutes.get().saturating_mul(60));
+    sweep(domain, tasks, clock, every);
+    let (db, clock) = (db.clone(), clock.clone());
+    let (to_device, sync) = (domain.to_device.clone(), domain.sync.clone());
+    tasks.spawn(TaskKind::Maintenance, "forgetting", move || {
+        forget(db.clone(), clock.clone(), to_device.clone(), sync.clone(), every)
+    });
+}
+
+/// What lives in memory, and ends with the process.
+fn in_memory(domain: &Domain, tasks: &Tasks) {
+    let typing = Arc::clone(&domain.typing);
+    tasks.spawn(TaskKind::Maintenance, "typing", move || {
+        endless(typing.clone(), async |typing| typing.run().await)
+    });
+    let presence = Arc::clone(&domain.presence);
+    tasks.spawn(TaskKind::Maintenance, "presence", move || {
+        endless(presence.clone(), async |presence| presence.run().await)
+    });
+    let presence = Arc::clone(&domain.presence);
+    tasks.spawn(TaskKind::Maintenance, "presence storing", move || {
+        endless(presence.clone(), async |presence| presence.run_storing().await)
+    });
+    let sync = domain.sync.clone();
+    tasks.spawn(TaskKind::Follower, "sync", move || {
+        let sync = sync.clone();
+        async move { sync.run().await }
+    });
+    let sync = domain.sync.clone();
+    tasks.spawn(TaskKind::Follower, "sync of presence", move || {
+        let sync = sync.clone();
+        async move { sync.run_presence().await }
+    });
+}
+
+/// What follows rows and streams; each goes on from its own progress after a stop.
+fn follow(domain: &Domain, tasks: &Tasks) {
+    let (upkeep, stopping) = (Upkeep::new(domain.rooms.clone(), domain.accounts.clone()), tasks.clone());
+    tasks.spawn(TaskKind::Follower, "rooms follow accounts", move || {
+        let upkeep = upkeep.clone();
+        until_stopped(async move { upkeep.run().await }, stopping.clone())
+    });
+    let (directory, stopping) = (domain.directory.clone(), tasks.clone());
+    tasks.spawn(TaskKind::Follower, "user directory", move || {
+        let directory = directory.clone();
+        until_stopped(async move { directory.run().await }, stopping.clone())
+    });
+    let (search, stopping) = (domain.search.clone(), tasks.clone());
+    tasks.spawn(TaskKind::Follower, "search index", move || {
+        let search = search.clone();
+        until_stopped(async move { search.run().await }, stopping.clone())
+    });
+    let (delayed, stopping) = (domain.delayed.clone(), tasks.clone());
+    tasks.spawn(TaskKind::Follower, "delayed events", move || {
+        let delayed = delayed.clone();
+        until_stopped(async move { delayed.run().await }, stopping.clone())
+    });
+}
+
+/// What has had its time goes, now and then.
+fn sweep(domain: &Domain, tasks: &Tasks, clock: &Clock, every: Duration) {
+    let (backups, pause) = (domain.key_backups.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "forgetting key backups", move || {
+        let backups = backups.clone();
+        again_and_again(pause.clone(), every, async move || backups.sweep().await)
+    });
+    let (delayed, pause) = (domain.delayed.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "forgetting delayed events", move || {
+        let delayed = delayed.clone();
+        again_and_again(pause.clone(), every, async move || delayed.sweep().await)
+    });
+    let (media, pause) = (domain.media.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "media", move || {
+        let media = media.clone();
+        again_and_again(pause.clone(), every, async move || media.sweep().await)
+    });
+}
+
+/// A loop of a part as a task; it ends with the process.
+async fn endless<T, F: Future<Output = ()>>(
+    part: Arc<T>,
+    run: impl Fn(Arc<T>) -> F,
+) -> Result<(), TaskError> {
+    run(part).await;
+    Ok(())
+}
+
+/// Until the process stops; what is then undone is on disk still.
+async fn until_stopped<E>(follow: impl Future<Output = Result<(), E>>, tasks: Tasks) -> Result<(), TaskError>
+where
+    TaskError: From<E>,
+{
+    tokio::select! {
+        ended = follow => Ok(ended?),
+        _ = tasks.shutdown_requested() => Ok(()),
+    }
+}
+
+/// With a pause after each time.
+async fn again_and_again<E>(
+    clock: Clock,
+    every: Duration,
+    sweep: impl AsyncFn() -> Result<(), E>,
+) -> Result<(), TaskError>
+where
+    TaskError: From<E>,
+{
+    loop {
+        sweep().await?;
+        clock.sleep(every).await;
+    }
+}
+
+/// Destroys, now and then, what was kept for a time only: originals of redacted events, answered transactions, messages to devices that
+/// are gone. What fails keeps none of the others from it.
+async fn forget(
+    db: Db,
+    clock: Clock,
+    to_device: ToDevice,
+    sync: Syncing,
+    every: Duration,
+) -> Result<(), TaskError> {
+    loop {
+        let originals = redaction::destroy_originals(&db, clock.now()).await;
+        let transactions = transactions::forget_old(&db, clock.now()).await;
+        // Before that of messages, which strikes devices off the list of those that are gone.
+        let connections = sync.sweep().await;
+        let messages = to_device.sweep().await;
+        originals?;
+        transactions?;
+        connections?;
+        messages?;
+        clock.sleep(every).await;
+    }
+}
