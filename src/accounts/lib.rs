@@ -40,6 +40,7 @@ pub mod parameters;
 pub mod password_change;
 pub mod password_reset;
 pub mod passwords;
+mod policies;
 pub mod profile;
 pub mod push_rules;
 pub mod refresh;

@@ -8,7 +8,7 @@ pub use plop_base::buckets::Rate as AttemptRate;
 
 use crate::mailer::Mailer;
 use crate::passwords::{Password, PasswordCost};
-use crate::terms::Policy;
+use crate::policies::Policy;
 
 /// All of it.
 #[derive(Clone, Debug)]

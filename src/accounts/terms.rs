@@ -1,36 +1,17 @@
 //! Terms of service: documents that whoever registers accepts (client-server API, "Terms of service at registration").
 //!
-//! Owns: what a document is, and the rows that say who accepted which version. Does not own: when it is asked for ([`crate::registration`]).
+//! Owns: the rows that say who accepted which version. Does not own: what a document is ([`crate::policies`]), when it is asked for ([`crate::registration`]).
 //!
 //! Invariant: the rows are written with the account, in its batch, so nobody is registered whose consent is not kept.
-
-use std::collections::BTreeMap;
 
 use plop_base::UnixMillis;
 use plop_db::{Batch, KeyRange, ReadError};
 use ruma::{OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
+pub use crate::policies::{Policy, PolicyText};
 use crate::rows::all_rows;
 use crate::schema::{AcceptedTerms, AcceptedTermsRow};
-
-/// A document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Tells it from the others: an opaque identifier.
-    pub id: String,
-    /// An opaque identifier.
-    pub version: String,
-    /// By the codes of languages.
-    pub translations: BTreeMap<String, PolicyText>,
-}
-
-/// A document in one language.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyText {
-    pub name: String,
-    pub url: String,
-}
 
 /// Notes that a user who is being registered has accepted the documents.
 pub(crate) fn put_accepted(batch: &mut Batch, user: &OwnedUserId, policies: &[Policy], now: UnixMillis) {

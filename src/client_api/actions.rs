@@ -1,13 +1,11 @@
 //! Kinds of requests that are limited by themselves, besides the budgets of their user.
 //!
-//! Owns: the kinds, and what each costs. Does not own: how often (an administrator's), the counts ([`crate::budgets`]), which route is of which kind
+//! Owns: the kinds. Does not own: what each costs, how often (an administrator's), the counts ([`crate::budgets`]), which route is of which kind
 //! (the tables of routes say so).
 //!
 //! Invariant: a kind that is not named in [`ActionRates`] does not compile.
 
 use plop_base::buckets::Rate;
-
-use crate::budgets::Cost;
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,21 +37,6 @@ pub struct ActionRates {
     pub searches: Option<Rate>,
     pub user_directory: Option<Rate>,
     pub uploads: Option<Rate>,
-}
-
-impl Action {
-    /// What it takes of its user's budget.
-    pub(crate) const fn cost(self) -> Cost {
-        match self {
-            Self::Send | Self::Upload => Cost::Write(1),
-            // A dozen events.
-            Self::CreateRoom => Cost::Write(20),
-            // Somebody else hears of it, or a room is entered: what floods of invitations and joins are made of.
-            Self::Join | Self::Invite | Self::Report => Cost::Write(5),
-            Self::Search => Cost::Read(5),
-            Self::UserDirectory => Cost::Read(2),
-        }
-    }
 }
 
 impl ActionRates {

@@ -53,6 +53,21 @@ pub enum Cost {
     Of(Action),
 }
 
+impl Action {
+    /// What it takes of its user's budget.
+    pub(crate) const fn cost(self) -> Cost {
+        match self {
+            Self::Send | Self::Upload => Cost::Write(1),
+            // A dozen events.
+            Self::CreateRoom => Cost::Write(20),
+            // Somebody else hears of it, or a room is entered: what floods of invitations and joins are made of.
+            Self::Join | Self::Invite | Self::Report => Cost::Write(5),
+            Self::Search => Cost::Read(5),
+            Self::UserDirectory => Cost::Read(2),
+        }
+    }
+}
+
 /// Messages and other events.
 pub const SEND: Cost = Cost::Of(Action::Send);
 /// A new room.

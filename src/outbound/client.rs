@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, LOCATION};
-use http::{HeaderMap, StatusCode};
 use ipnet::IpNet;
 use plop_base::Clock;
+use reqwest::header::{ACCEPT, HeaderMap, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Response, Url};
+use reqwest::{Response, StatusCode, Url};
 
 use crate::addresses::Guard;
 use crate::resolver::{GuardedResolver, Lookup, NoOpenAddress, system};

@@ -134,10 +134,7 @@ impl SyncAnswer {
         let Self { writer, apart, next_batch, .. } = self;
         writer.open();
         writer.text("next_batch", next_batch);
-        if let Some(count) = &apart.key_count {
-            writer.key_count(count);
-        }
-        writer.device_lists(&apart.device_lists);
+        writer.encryption(&apart.encryption);
         writer.events("account_data", &apart.account_data);
         writer.events("to_device", &apart.to_device);
         let outside = [("invite", "invite_state", &apart.invited), ("knock", "knock_state", &apart.knocked)];

@@ -5,14 +5,13 @@
 //! Invariants: events are JSON texts that were made before; they are spliced in and never parsed. What is empty is left out, so that an answer without
 //! news is a token and the counts of the device's keys, which clients take as they stand.
 
-use plop_e2ee::keys::KeyCount;
 use plop_state::json::TextWriter;
 use plop_unread::Counts;
 use ruma::RoomId;
 
 use crate::key_counts::{one_time_text, unused_fallback_text};
 use crate::request::StateAt;
-use crate::response::{DeviceLists, JoinedRoom, LeftRoom, RoomTimeline, Summary, UnreadNotifications};
+use crate::response::{Encryption, JoinedRoom, LeftRoom, RoomTimeline, Summary, UnreadNotifications};
 
 /// The key of a room's state.
 pub fn state_key(at: StateAt) -> &'static str {
@@ -20,6 +19,28 @@ pub fn state_key(at: StateAt) -> &'static str {
         StateAt::Start => "state",
         StateAt::End => "state_after",
         StateAt::EndUnstable => "org.matrix.msc4222.state_after",
+    }
+}
+
+/// Device lists, if there is anything, and what is left of the device's keys.
+pub fn write_encryption(out: &mut TextWriter, encryption: &Encryption) {
+    let Encryption { device_lists: lists, key_count } = encryption;
+    if !lists.is_empty() {
+        out.key("device_lists");
+        out.object();
+        for (key, users) in [("changed", &lists.changed), ("left", &lists.left)] {
+            out.key(key);
+            out.list();
+            users.iter().for_each(|user| out.string(user.as_str()));
+            out.close();
+        }
+        out.close();
+    }
+    if let Some(count) = key_count {
+        out.key("device_one_time_keys_count");
+        out.text(&one_time_text(count));
+        out.key("device_unused_fallback_key_types");
+        out.text(&unused_fallback_text(count));
     }
 }
 
@@ -55,27 +76,9 @@ impl Writer {
         self.out.string(text);
     }
 
-    /// Device lists, if there is anything.
-    pub fn device_lists(&mut self, lists: &DeviceLists) {
-        if lists.is_empty() {
-            return;
-        }
-        self.member("device_lists");
-        for (key, users) in [("changed", &lists.changed), ("left", &lists.left)] {
-            self.out.key(key);
-            self.out.list();
-            users.iter().for_each(|user| self.out.string(user.as_str()));
-            self.out.close();
-        }
-        self.out.close();
-    }
-
-    /// What is left of the device's keys.
-    pub fn key_count(&mut self, count: &KeyCount) {
-        self.out.key("device_one_time_keys_count");
-        self.out.text(&one_time_text(count));
-        self.out.key("device_unused_fallback_key_types");
-        self.out.text(&unused_fallback_text(count));
+    /// What concerns encryption.
+    pub fn encryption(&mut self, encryption: &Encryption) {
+        write_encryption(&mut self.out, encryption);
     }
 
     /// `{"events": …}` under a key, if there are any.

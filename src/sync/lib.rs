@@ -17,6 +17,7 @@ mod bare_event;
 mod beside;
 mod changes;
 mod device_lists;
+mod encryption;
 mod fields;
 mod filter;
 mod frame;

@@ -21,20 +21,18 @@ use ruma::{OwnedRoomId, UserId};
 
 use crate::answer::{RoomsToTell, SyncAnswer};
 use crate::asking::Asking;
-use crate::device_lists::{self, Reader};
 use crate::filter::SyncFilter;
 use crate::frame::{Frame, JoinedPart, Span, Told};
-use crate::key_counts::changed_after;
 use crate::memberships::{UserRoom, UserRoomSet};
 use crate::news::{self, News, RoomNews, Since};
 use crate::request::{SyncError, SyncRequest};
-use crate::response::{Apart, DeviceLists};
+use crate::response::Apart;
 use crate::rooms::{self, Found, ToTell};
 use crate::sent_members::{AnswerNumber, Sending};
 use crate::shared::{Parts, Shared};
 use crate::token::{Holder, SyncToken};
 use crate::turns::take_turns;
-use crate::{account_data, outside, past, presence, to_device};
+use crate::{account_data, encryption, outside, past, presence, to_device};
 
 /// Rooms that are looked at before others get a turn.
 const ROOMS_AT_ONCE: usize = 16;
@@ -77,13 +75,11 @@ impl Look<'_> {
         };
         let frame = self.frame(&span, &news, &user_rooms).await?;
         let News { rooms, account_data, presence } = news;
-        let key_count = shared.key_counts.of(self.actor, &shared.changes).await?;
-        let keys_changed = key_count
-            .as_ref()
-            .is_some_and(|count| span.since.is_some_and(|since| changed_after(count, since)));
+        let reader = (self.actor, self.user);
+        let encryption = encryption::to_tell(shared, reader, &user_rooms, span.since, span.to).await?;
+        let is_encryption_news = span.since.is_some_and(|since| encryption.is_news(since));
         let mut apart = Apart {
-            device_lists: self.device_lists(&span, &user_rooms).await?,
-            key_count,
+            encryption,
             to_device,
             account_data: account_data::events(&account_data, &self.filter.account_data),
             presence: presence::of_changed(shared, &presence, &self.filter.presence).await?,
@@ -91,7 +87,7 @@ impl Look<'_> {
         };
         let rooms = self.rooms(frame, rooms, &mut apart).await?;
         let has_rooms = rooms.as_ref().is_some_and(RoomsToTell::are_news);
-        let has_other = keys_changed || !apart.is_empty();
+        let has_other = is_encryption_news || !apart.is_empty();
         let is_news = since.is_none() || self.request.full_state || has_rooms || has_other;
         Ok(Looked { answer: SyncAnswer::new(next.to_string(), apart, rooms, presence), next, is_news })
     }
@@ -120,13 +116,6 @@ impl Look<'_> {
         let page = to_device::page(self.shared, self.actor, from, next.position, MAX_PAGE_MESSAGES).await?;
         next.to_device = page.end;
         Ok(page.messages)
-    }
-
-    /// Whose device lists changed; nobody's is known to have where the client has none yet.
-    async fn device_lists(&self, span: &Span, rooms: &UserRoomSet) -> Result<DeviceLists, StoreFault> {
-        let Some(since) = span.since else { return Ok(DeviceLists::default()) };
-        let reader = Reader { actor: self.actor, user: self.user, rooms, since, to: span.to };
-        device_lists::between(self.shared, reader).await
     }
 
     async fn news(

@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use plop_db::Position;
 use plop_e2ee::keys::KeyCount;
 use plop_unread::{Counts, RoomCounts};
 use ruma::{OwnedRoomId, OwnedUserId};
 
+use crate::key_counts::changed_after;
 use crate::state::StateEvents;
 
 /// Events as JSON texts.
@@ -24,20 +26,33 @@ pub struct Apart {
     /// Stripped state.
     pub invited: BTreeMap<OwnedRoomId, Events>,
     pub knocked: BTreeMap<OwnedRoomId, Events>,
-    pub device_lists: DeviceLists,
-    /// What is left of the device's keys, new or not; `None` for who has no device.
-    pub key_count: Option<Arc<KeyCount>>,
+    pub encryption: Encryption,
 }
 
 impl Apart {
-    /// Whether there is nothing new; of the device's keys that is not known here.
+    /// Whether there is nothing new besides encryption.
     pub fn is_empty(&self) -> bool {
         self.account_data.is_empty()
             && self.presence.is_empty()
             && self.to_device.is_empty()
             && self.invited.is_empty()
             && self.knocked.is_empty()
-            && self.device_lists.is_empty()
+    }
+}
+
+/// What concerns encryption.
+#[derive(Debug, Clone, Default)]
+pub struct Encryption {
+    pub device_lists: DeviceLists,
+    /// What is left of the device's keys, new or not; `None` for who has no device.
+    pub key_count: Option<Arc<KeyCount>>,
+}
+
+impl Encryption {
+    /// Whether there is anything that the client has not been told up to a position.
+    pub fn is_news(&self, since: Position) -> bool {
+        let count = self.key_count.as_ref();
+        !self.device_lists.is_empty() || count.is_some_and(|count| changed_after(count, since))
     }
 }
 

@@ -23,8 +23,9 @@ use super::required::RequiredEvents;
 use super::room::{Composed, Composing};
 use super::write::Writer;
 use crate::asking::Asking;
+use crate::json::write_encryption;
 use crate::request::AnswerFault;
-use crate::response::Events;
+use crate::response::{Encryption, Events};
 use crate::turns::take_turns;
 use crate::{account_data, receipts};
 
@@ -55,6 +56,7 @@ pub struct SlidingAnswer {
 /// What is told besides rooms.
 struct Apart {
     to_device: Option<super::extensions::ToDevice>,
+    encryption: Option<Encryption>,
     account_data: Events,
     of_rooms: std::collections::btree_map::IntoIter<RoomNumber, Part<AccountDataItem>>,
     receipts: std::collections::btree_map::IntoIter<RoomNumber, Part<Receipt>>,
@@ -94,6 +96,7 @@ impl SlidingAnswer {
             ids: looked.ids,
             apart: Apart {
                 to_device: looked.to_device,
+                encryption: looked.encryption,
                 account_data: looked.account_data,
                 of_rooms: looked.beside.account_data.into_iter(),
                 receipts: looked.beside.receipts.into_iter(),
@@ -225,6 +228,11 @@ impl SlidingAnswer {
             writer.member("to_device");
             writer.text("next_batch", &to_device.next.to_string());
             writer.texts("events", &to_device.events);
+            writer.out.close();
+        }
+        if let Some(encryption) = &apart.encryption {
+            writer.member("e2ee");
+            write_encryption(&mut writer.out, encryption);
             writer.out.close();
         }
         if !apart.typing.is_empty() {

@@ -28,7 +28,8 @@ use super::room::{Composed, Composing};
 use super::schema::{MarkRow, SentRoom};
 use super::windows::{Asked, Windows};
 use crate::asking::Asking;
-use crate::response::Events;
+use crate::encryption;
+use crate::response::{DeviceLists, Encryption, Events};
 use crate::turns::take_turns;
 
 /// Rooms that are looked at before others get a turn.
@@ -58,6 +59,7 @@ pub struct Looked {
     pub rooms: Vec<RoomToTell>,
     pub ids: BTreeMap<RoomNumber, OwnedRoomId>,
     pub to_device: Option<ToDevice>,
+    pub encryption: Option<Encryption>,
     pub account_data: Events,
     pub beside: BesideRooms,
     /// What the connection has sent with the answer.
@@ -113,10 +115,13 @@ impl Look<'_> {
         };
         let beside = beside_rooms::beside(&sources, receipts, of_rooms, self.typing).await?;
         let to_device = self.to_device(&asking, to).await?;
+        let encryption = self.encryption(&asking, since, to).await?;
         let told = self.told(to, &rooms, &beside);
         let has_messages = to_device.as_ref().is_some_and(|to_device| !to_device.events.is_empty());
-        let is_news =
-            since.is_none() || is_cut || has_messages || !account_data.is_empty() || beside.is_news();
+        let is_encryption_news =
+            encryption.as_ref().zip(since).is_some_and(|(told, since)| told.is_news(since));
+        let has_other = has_messages || is_encryption_news || !account_data.is_empty() || beside.is_news();
+        let is_news = since.is_none() || is_cut || has_other;
         let more_ids = shared.ids.of(beside.rooms().into_iter()).await?;
         let composing = Composing { asking, connection: connection.clone(), since };
         let mut looked = Looked {
@@ -128,6 +133,7 @@ impl Look<'_> {
             rooms,
             ids: ids.into_iter().chain(more_ids).collect(),
             to_device,
+            encryption,
             account_data,
             beside,
             told,
@@ -180,6 +186,21 @@ impl Look<'_> {
         }
     }
 
+    async fn encryption(
+        &self,
+        asking: &Asking,
+        since: Option<Position>,
+        to: Position,
+    ) -> Result<Option<Encryption>, StoreFault> {
+        if !self.asked.request.extensions.encryption {
+            return Ok(None);
+        }
+        let shared = &asking.shared;
+        let rooms = shared.memberships.of(asking.user(), &shared.changes).await?;
+        let reader = (&asking.actor, asking.user());
+        Ok(Some(encryption::to_tell(shared, reader, &rooms, since, to).await?))
+    }
+
     /// What the connection has sent after the answer.
     fn told(&self, to: Position, rooms: &[RoomToTell], beside: &BesideRooms) -> Told {
         let connection = &self.open.connection;
@@ -215,6 +236,9 @@ impl Looked {
         self.first = None;
         self.rooms.clear();
         self.to_device = None;
+        if let Some(encryption) = &mut self.encryption {
+            encryption.device_lists = DeviceLists::default();
+        }
         self.account_data.clear();
         self.beside = BesideRooms::default();
         self.is_news = false;

@@ -165,6 +165,8 @@ pub struct Scope {
 #[derive(Debug, Clone, Default)]
 pub struct Extensions {
     pub to_device: Option<ToDeviceRequest>,
+    /// Device lists, and what is left of the device's keys (MSC4543).
+    pub encryption: bool,
     pub account_data: Option<Scope>,
     pub receipts: Option<Scope>,
     pub typing: Option<Scope>,

@@ -21,6 +21,8 @@ pub struct ExtensionsBody {
     #[serde(default)]
     to_device: ToDeviceBody,
     #[serde(default)]
+    e2ee: SwitchBody,
+    #[serde(default)]
     account_data: ScopeBody,
     #[serde(default)]
     receipts: ScopeBody,
@@ -33,6 +35,11 @@ struct ToDeviceBody {
     enabled: Option<bool>,
     limit: Option<u64>,
     since: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct SwitchBody {
+    enabled: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -65,6 +72,7 @@ impl ExtensionsBody {
         let limit = limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(Extensions {
             to_device: (enabled == Some(true)).then_some(ToDeviceRequest { since, limit }),
+            encryption: self.e2ee.enabled == Some(true),
             account_data: self.account_data.read()?,
             receipts: self.receipts.read()?,
             typing: self.typing.read()?,

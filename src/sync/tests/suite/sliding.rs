@@ -4,6 +4,7 @@ mod bed;
 mod beside;
 mod connections;
 mod departures;
+mod encryption;
 mod required;
 mod rooms;
 mod schema;

@@ -75,9 +75,10 @@ impl<'b> Slider<'b> {
         self.request.subscriptions.push((room.to_owned(), config));
     }
 
-    /// Everything beside rooms.
+    /// Everything beside rooms but encryption.
     pub fn with_extensions(mut self) -> Self {
         self.request.extensions = Extensions {
+            encryption: false,
             to_device: Some(ToDeviceRequest::default()),
             account_data: Some(Scope::default()),
             receipts: Some(Scope::default()),

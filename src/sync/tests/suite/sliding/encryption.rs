@@ -1,0 +1,76 @@
+//! The extension for encryption: whose device lists changed, what is left of the device's keys.
+
+use std::time::Duration;
+
+use plop_bed::Signer;
+use plop_e2ee::keys::Upload;
+use serde_json::{Value, json as value};
+
+use super::bed::Slider;
+use crate::bed::{Bed, id, user};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn publish(bed: &Bed, name: &str, number: u8) {
+    let device_keys = Some(Signer::new(number).device_keys(&id(name), "DEVICE"));
+    let upload = Upload { device_keys, ..Upload::default() };
+    bed.keys.upload(&user(name), &upload).await.expect("published");
+}
+
+fn lists(answer: &Value) -> &Value {
+    &answer["extensions"]["e2ee"]["device_lists"]
+}
+
+fn count(answer: &Value) -> &Value {
+    &answer["extensions"]["e2ee"]["device_one_time_keys_count"]["signed_curve25519"]
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_tells_of_lists_and_counts_and_wakes() {
+    let bed = Bed::new().await;
+    for name in ["alice", "bob"] {
+        bed.register(name).await;
+    }
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    let mut bob = Slider::new(&bed, "bob", 20);
+    assert_eq!(bob.next().await["extensions"]["e2ee"], Value::Null, "it is not enabled");
+    bob.request.extensions.encryption = true;
+    let first = bob.next().await;
+    assert_eq!((lists(&first), count(&first)), (&Value::Null, &value!(0)));
+    let later = async {
+        bed.clock.sleep(Duration::from_secs(1)).await;
+        publish(&bed, "alice", 1).await;
+    };
+    let before = bed.clock.monotonic();
+    let (answer, ()) = tokio::join!(bob.wait(MINUTE), later);
+    assert_eq!(bed.clock.monotonic() - before, Duration::from_secs(1));
+    assert_eq!(lists(&answer), &value!({ "changed": [id("alice")], "left": [] }));
+    let keys = Upload {
+        one_time_keys: Some(Signer::new(2).one_time_keys(&id("bob"), "DEVICE", 0..3)),
+        ..Upload::default()
+    };
+    bed.keys.upload(&user("bob"), &keys).await.expect("published");
+    let answer = bob.wait(MINUTE).await;
+    assert_eq!((bed.clock.monotonic() - before, count(&answer)), (Duration::from_secs(1), &value!(3)));
+    bed.leave("bob", &room).await;
+    assert_eq!(lists(&bob.next().await), &value!({ "changed": [], "left": [id("alice")] }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_repeated_is_told_the_same_lists() {
+    let bed = Bed::new().await;
+    for name in ["alice", "bob"] {
+        bed.register(name).await;
+    }
+    let room = bed.room("alice").await;
+    let mut bob = Slider::new(&bed, "bob", 20);
+    bob.request.extensions.encryption = true;
+    bob.next().await;
+    bed.join("bob", &room).await;
+    let before = bob.request.pos.clone();
+    let answer = bob.next().await;
+    assert_eq!(lists(&answer), &value!({ "changed": [id("alice")], "left": [] }));
+    bob.request.pos = before;
+    assert_eq!(lists(&bob.next().await), lists(&answer));
+}
