@@ -132,7 +132,7 @@ impl BlobStore {
         let free = move || {
             let status = rustix::fs::statvfs(&folder.path).ok()?;
             let free = status.f_bavail.saturating_mul(status.f_frsize);
-            Some(free.saturating_sub(folder.keep_free) >= bytes)
+            Some(free >= folder.keep_free.saturating_add(bytes))
         };
         // Where nobody can say, the write finds out.
         pool.run(free).await.ok().flatten().unwrap_or(true)
