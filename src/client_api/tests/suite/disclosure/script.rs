@@ -63,9 +63,9 @@ impl Script {
         script.end_step().await;
         let Self { bed, room, alice, users, .. } = &script;
         let [.., left, banned, rejoined] = users;
+        bed.act_on(alice, room, "ban", banned).await.ok();
         bed.leave(left, room).await.ok();
         bed.leave(rejoined, room).await.ok();
-        bed.act_on(alice, room, "ban", banned).await.ok();
         script.end_step().await;
         let Self { bed, room, alice, users, .. } = &script;
         let [.., rejoined] = users;

@@ -13,8 +13,11 @@ fn named(answer: &Value) -> BTreeSet<usize> {
     (0..STEPS).filter(|step| text.contains(&name(*step))).collect()
 }
 
-/// Nothing newer than what the user may read of the state, and nothing at all for whom it is closed.
+/// Nothing newer than what the user may read of the state, and nothing at all for whom it is closed. Who is invited is told what the room is called now.
 fn names_are_known(answer: &Value, standing: Standing, upto: usize, case: &str) {
+    if standing.stood[upto] == Then::Invited {
+        return;
+    }
     for step in named(answer) {
         let was_there = standing.stood[step] == Then::Joined;
         // Names stay until the next step begins; who joins or is invited there learns the name that the step begins with.
