@@ -4,7 +4,7 @@
 //!
 //! Invariants: the rules are those of the specification, with those of MSC3930 and MSC4306. Of the latter the one that silences threads nobody
 //! subscribed to is off until a user switches it on: a client that knows no subscriptions would never hear of a thread again
-//! (`docs/decisions/0060-unsubscribed-threads-notify.md`).
+//! (`docs/decisions/0061-unsubscribed-threads-notify.md`).
 
 use std::mem;
 

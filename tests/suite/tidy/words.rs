@@ -12,10 +12,11 @@ fn nothing_outside_the_engine_names_rocksdb() {
     assert_eq!(found, Vec::<String>::new());
 }
 
-/// The domain answers in its own words. Its manifests name no crate of HTTP; ruma would hand one on.
+/// The domain answers in its own words. Its manifests name no crate of HTTP; ruma would hand one on. The client for requests that leave speaks HTTP, and
+/// answers nobody.
 #[test]
 fn nothing_below_rank_5_names_http() {
-    let below = sources().into_iter().filter(|source| source.rank < 5);
+    let below = sources().into_iter().filter(|source| source.rank < 5 && source.package != "plop-outbound");
     let found: Vec<String> = below
         .flat_map(|source| ["exports::http", "StatusCode"].map(|word| source.mentions(word)).concat())
         .collect();

@@ -41,9 +41,9 @@ fn keyspaces_are_permanent() {
 191 thread_subscription_changes Scan
 192 thread_subscription_totals Point
 193 accepted_terms Scan
-220 directory_updates Queue
 194 email_addresses Scan
 195 email_owners Point
+220 directory_updates Queue
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }

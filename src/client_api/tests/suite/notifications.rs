@@ -103,7 +103,7 @@ async fn they_follow_the_rules_as_they_are() {
 async fn the_servers_rules_about_threads_and_polls_are_there() {
     let bed = Bed::new().await;
     let [alice] = bed.users(["alice"]).await;
-    let rule = "/pushrules/global/postcontent/{}";
+    let rule = "/pushrules/global/io.element.msc4306.postcontent/{}";
     let unsubscribed = ".io.element.msc4306.rule.unsubscribed_thread";
     let get = async |template: &str, id: &str| bed.ask(&alice, Method::GET, template, &[id]).await.ok();
     assert_eq!(get(rule, unsubscribed).await["enabled"], false);
