@@ -134,7 +134,7 @@ impl Directory {
                 }
                 let meetings = searcher.meetings(snapshot, user, 1).await?;
                 let is_shown = self.parts().parameters.shows_all_local_users || !meetings.are_none();
-                is_shown.then(|| (!meetings.shared.is_empty(), profile))
+                is_shown.then_some((!meetings.shared.is_empty(), profile))
             } else {
                 name_of_other(snapshot, searcher, user, term).await?
             };

@@ -140,11 +140,10 @@ impl DeviceFacts {
             match places.get(marker.as_str()) {
                 None if *acknowledged => broken.push(format!("the message {marker} to {user} is lost")),
                 None => {}
-                Some(place) => {
-                    if last.insert(sender, *place).is_some_and(|before| before > *place) {
-                        broken.push(format!("the message {marker} came to {user} before an earlier one"));
-                    }
+                Some(place) if last.insert(sender, *place).is_some_and(|before| before > *place) => {
+                    broken.push(format!("the message {marker} came to {user} before an earlier one"));
                 }
+                Some(_) => {}
             }
         }
         broken

@@ -117,11 +117,8 @@ impl Look<'_> {
         let to_device = self.to_device(&asking, to).await?;
         let encryption = self.encryption(&asking, since, to).await?;
         let told = self.told(to, &rooms, &beside);
-        let has_messages = to_device.as_ref().is_some_and(|to_device| !to_device.events.is_empty());
-        let is_encryption_news =
-            encryption.as_ref().zip(since).is_some_and(|(told, since)| told.is_news(since));
-        let has_other = has_messages || is_encryption_news || !account_data.is_empty() || beside.is_news();
-        let is_news = since.is_none() || is_cut || has_other;
+        let for_device = is_news_for_device(to_device.as_ref(), encryption.as_ref(), since);
+        let is_news = since.is_none() || is_cut || for_device || !account_data.is_empty() || beside.is_news();
         let more_ids = shared.ids.of(beside.rooms().into_iter()).await?;
         let composing = Composing { asking, connection: connection.clone(), since };
         let mut looked = Looked {
@@ -267,6 +264,16 @@ impl Looked {
         self.is_news = self.first.is_some();
         Ok(())
     }
+}
+
+/// Whether the device is told anything new of its messages or of encryption.
+fn is_news_for_device(
+    to_device: Option<&ToDevice>,
+    encryption: Option<&Encryption>,
+    since: Option<Position>,
+) -> bool {
+    to_device.is_some_and(|to_device| !to_device.events.is_empty())
+        || encryption.zip(since).is_some_and(|(told, since)| told.is_news(since))
 }
 
 /// The rooms in which the user has read further.

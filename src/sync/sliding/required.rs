@@ -141,7 +141,7 @@ impl Question<'_> {
                 about.name |= kind == "m.room.name" && key.is_empty();
                 about.avatar |= kind == "m.room.avatar" && key.is_empty();
                 about.members |= kind == MEMBER;
-                if !self.wanted.matches(kind, key) && !(all_members && kind == MEMBER) {
+                if !(self.wanted.matches(kind, key) || all_members && kind == MEMBER) {
                     continue;
                 }
                 match found.after {

@@ -14,7 +14,7 @@ async fn all_words_must_be_in_a_text() {
     let hello = bed.say("alice", &room, "Hello, World").await;
     let other = bed.say("alice", &room, "hello there").await;
     assert_eq!(bed.found("alice", "hello").await, [other.clone(), hello.clone()]);
-    assert_eq!(bed.found("alice", "WORLD hello").await, [hello.clone()]);
+    assert_eq!(bed.found("alice", "WORLD hello").await, std::slice::from_ref(&hello));
     let found = bed.find("alice", &ask("hello world")).await;
     assert_eq!(
         (found.count, found.highlights.into_iter().collect::<Vec<_>>()),
@@ -104,7 +104,7 @@ async fn names_and_topics_have_keys_of_their_own() {
     assert_eq!(bed.found("alice", "garden").await, [topic.clone(), name.clone(), body.clone()]);
     for (key, expected) in [(Key::Body, &body), (Key::Name, &name), (Key::Topic, &topic)] {
         let found = bed.find("alice", &Ask { keys: [key].into(), ..ask("garden") }).await;
-        assert_eq!(ids(&found), [expected.clone()]);
+        assert_eq!(ids(&found), std::slice::from_ref(expected));
     }
     assert_eq!(bed.found("alice", "cellar").await, [rich]);
     assert!(bed.found("alice", "attic").await.is_empty());
@@ -134,7 +134,7 @@ async fn rooms_senders_and_urls_choose_among_events() {
     assert!(found(Ask { rooms: rooms(&[]), ..ask("apple") }).await.is_empty());
     assert_eq!(found(Ask { not_rooms: vec![one], ..ask("apple") }).await, [picture.clone(), second.clone()]);
     let bob = || vec![id("bob")];
-    assert_eq!(found(Ask { senders: Some(bob()), ..ask("apple") }).await, [third.clone()]);
+    assert_eq!(found(Ask { senders: Some(bob()), ..ask("apple") }).await, std::slice::from_ref(&third));
     assert!(found(Ask { senders: Some(Vec::new()), ..ask("apple") }).await.is_empty());
     assert_eq!(
         found(Ask { not_senders: bob(), ..ask("apple") }).await,
