@@ -79,7 +79,7 @@ async fn a_position_is_of_one_connection_of_one_device() {
     let mut alice = Slider::new(&bed, "alice", 20);
     alice.next().await;
     let position = alice.request.pos.clone();
-    let mut others = vec![alice.clone(), alice.clone(), alice.clone(), alice.clone(), alice.clone()];
+    let mut others = [alice.clone(), alice.clone(), alice.clone(), alice.clone(), alice.clone()];
     others[0].actor = Actor::User { user: id("alice"), device: "TABLET".into() };
     others[1].actor = user("bob");
     others[2].request.connection = "other".to_owned();
