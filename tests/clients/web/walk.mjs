@@ -68,6 +68,7 @@ class Person {
         await page.fill("[name=password]", `correct horse battery ${name}`);
         await page.click("#login button");
         await person.syncs();
+        await page.waitForFunction(() => document.getElementById("crypto").textContent === "keys are published");
         return person;
     }
 
@@ -116,7 +117,7 @@ async function chat(alice, bob) {
     seen("encrypted messages both ways");
     await alice.page.fill("#composer [name=text]", "I am typing");
     await bob.page.waitForFunction(() => document.getElementById("typing").textContent.includes("is typing"));
-    await alice.page.waitForFunction(() => document.getElementById("members").textContent.includes("bob (online)"));
+    await alice.page.waitForFunction(() => /bob\S* \(online\)/.test(document.getElementById("members").textContent));
     await alice.say("have you seen this?");
     await bob.reads("have you seen this?");
     await bob.page.click("#timeline");

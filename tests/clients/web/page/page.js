@@ -69,6 +69,14 @@ async function start() {
     await client.startClient({ initialSyncLimit: 5, lazyLoadMembers: true, threadSupport: true });
     $("login").hidden = true;
     $("me").textContent = session.user_id;
+    // Who writes before this device has published its keys writes past it.
+    while (!(await hasPublished(session))) await new Promise((resolve) => setTimeout(resolve, 50));
+    $("crypto").textContent = "keys are published";
+}
+
+async function hasPublished({ user_id: user, device_id: device }) {
+    const devices = await client.getCrypto().getUserDeviceInfo([user], true);
+    return devices.get(user)?.has(device) ?? false;
 }
 
 function listen() {
