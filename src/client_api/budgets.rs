@@ -79,6 +79,12 @@ pub const INVITE: Cost = Cost::Of(Action::Invite);
 pub const PAGE: Cost = Cost::Read(1);
 /// All of something large at once.
 pub const LIST: Cost = Cost::Read(5);
+/// A report of a room, an event or a user.
+pub const REPORT: Cost = Cost::Of(Action::Report);
+/// Media, or a place for them.
+pub const UPLOAD: Cost = Cost::Of(Action::Upload);
+/// A search for users.
+pub const USER_DIRECTORY: Cost = Cost::Of(Action::UserDirectory);
 /// A search.
 pub const SEARCH: Cost = Cost::Of(Action::Search);
 /// Answers of `/sync` are paid for afterwards: one for each of as many bytes.

@@ -12,14 +12,15 @@ mod ranges;
 mod thumbnails;
 mod uploading;
 
+use crate::budgets::UPLOAD;
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
 pub fn routes() -> Routes {
     Routes::new()
-        .post("/_matrix/media/v3/upload", uploading::upload)
-        .post("/_matrix/media/v1/create", uploading::create)
-        .put("/_matrix/media/v3/upload/{serverName}/{mediaId}", uploading::upload_to)
+        .costly_post("/_matrix/media/v3/upload", UPLOAD, uploading::upload)
+        .costly_post("/_matrix/media/v1/create", UPLOAD, uploading::create)
+        .costly_put("/_matrix/media/v3/upload/{serverName}/{mediaId}", UPLOAD, uploading::upload_to)
         .get("/_matrix/client/v1/media/config", config::config)
         .get("/_matrix/client/v1/media/download/{serverName}/{mediaId}", downloading::download)
         .get("/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}", downloading::download_as)

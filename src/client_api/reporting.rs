@@ -5,6 +5,7 @@ use plop_moderation::reports::{Reports, Subject};
 use ruma::api::client::reporting::report_user;
 use ruma::api::client::room::{report_content, report_room};
 
+use crate::budgets::REPORT;
 use crate::error::ApiError;
 use crate::extract::{Ruma, Session};
 use crate::routes::Routes;
@@ -12,9 +13,9 @@ use crate::routes::Routes;
 /// The chapter's endpoints.
 pub fn routes() -> Routes {
     Routes::new()
-        .post("/_matrix/client/v3/rooms/{roomId}/report", room)
-        .post("/_matrix/client/v3/rooms/{roomId}/report/{eventId}", event)
-        .post("/_matrix/client/v3/users/{userId}/report", user)
+        .costly_post("/_matrix/client/v3/rooms/{roomId}/report", REPORT, room)
+        .costly_post("/_matrix/client/v3/rooms/{roomId}/report/{eventId}", REPORT, event)
+        .costly_post("/_matrix/client/v3/users/{userId}/report", REPORT, user)
 }
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/report` (client-server API, "Reporting Content"). Access token.
