@@ -4,8 +4,8 @@ use axum::extract::State;
 use plop_accounts::Accounts;
 use ruma::api::client::push::{delete_pushrule, get_pushrule, set_pushrule};
 use ruma::push::{
-    Action, NewConditionalPushRule, NewPatternedPushRule, NewPushRule, NewSimplePushRule, PushCondition,
-    RuleKind,
+    Action, AnyPushRule, NewConditionalPushRule, NewPatternedPushRule, NewPushRule, NewSimplePushRule,
+    PushCondition, RuleKind,
 };
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
@@ -36,6 +36,11 @@ pub async fn read(
     Path((kind, id)): Path<(RuleKind, String)>,
 ) -> Result<Ruma<get_pushrule::v3::Response>, ApiError> {
     let rule = accounts.push_rule(session.actor(), session.user()?, kind, &id).await?;
+    // ruma's conversion does not know the kind of MSC4306, which has the form of this one.
+    let rule = match rule {
+        AnyPushRule::PostContent(rule) => AnyPushRule::Override(rule),
+        other => other,
+    };
     Ok(Ruma(get_pushrule::v3::Response::new(rule.into())))
 }
 
