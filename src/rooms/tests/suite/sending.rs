@@ -208,7 +208,7 @@ async fn old_transaction_ids_are_forgotten() {
     assert_ne!(first, anew);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn originals_of_redacted_events_are_destroyed_in_time() {
     let bed = Bed::new().await;
     let room = room(&bed).await;
