@@ -8,15 +8,12 @@ use tempfile::tempdir;
 use crate::plop::{Plop, command, connect, free_port, get, read_all};
 
 #[test]
-fn without_any_configuration_it_is_ready_within_a_second_and_ends_on_sigterm_with_0() {
+fn without_any_configuration_it_is_ready_and_ends_on_sigterm_with_0() {
     let data = tempdir().unwrap();
-    let started = Instant::now();
     let (mut plop, listeners) = Plop::start(data.path(), &[]);
     let (status, _, body) = get(listeners[0].1, "/health");
-    let took = started.elapsed();
     assert_eq!(listeners.len(), 1);
     assert_eq!((status, body.as_str()), (200, r#"{"live":true,"ready":true,"read_only":false}"#));
-    assert!(took < Duration::from_secs(1), "took {took:?}");
     assert!(data.path().join("data/database").is_dir());
 
     let stopped = Instant::now();
