@@ -5,13 +5,15 @@
 //! Invariants: a blob appears whole and synced (the folder's file, then its name and the folders above), or not at all; it is never changed. A name is 32 random
 //! letters and digits, whose first two are a folder.
 
+use std::io;
 use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, Stream};
 use object_store::aws::AmazonS3Builder;
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::local::LocalFileSystem;
@@ -22,12 +24,16 @@ use object_store::{
     PutPayload, PutPayloadMut,
 };
 use plop_base::Random;
-use plop_base::blocking::BlockingPool;
+use plop_base::blocking::{BlockingPool, PoolEnded};
 
 /// What is collected before it is written, in bytes: the smallest part that S3 takes.
 const S3_PART: usize = 5 << 20;
 /// The same for a folder.
 const FOLDER_PART: usize = 1 << 20;
+/// What is read of a file at once, in bytes: a thumbnail is one part, and a download keeps no more than this in memory.
+const READ_PART: u64 = 256 << 10;
+/// Files that are read or looked at, at the same time.
+const READERS: usize = 16;
 /// Letters of a name.
 const NAME_LENGTH: usize = 32;
 
@@ -35,7 +41,11 @@ const NAME_LENGTH: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     #[error("the folder {}: {error}", path.display())]
-    Folder { path: PathBuf, error: std::io::Error },
+    Folder { path: PathBuf, error: io::Error },
+    #[error("a file cannot be read: {0}")]
+    File(io::Error),
+    #[error(transparent)]
+    Ended(#[from] PoolEnded),
     #[error(transparent)]
     Client(#[from] plop_outbound::client::ClientError),
     #[error(transparent)]
@@ -66,6 +76,8 @@ pub struct BlobStore {
     store: Arc<dyn ObjectStore>,
     part: usize,
     folder: Option<Arc<Folder>>,
+    /// For what the store does not do itself with the files of a folder.
+    pool: BlockingPool,
 }
 
 /// What is known of a local one.
@@ -73,7 +85,6 @@ struct Folder {
     path: PathBuf,
     /// Bytes that are left to others.
     keep_free: u64,
-    pool: BlockingPool,
 }
 
 /// S3 through the client of this server: TLS of its own, no proxies of the environment.
@@ -96,8 +107,8 @@ impl BlobStore {
             std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
         }
         let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-        let folder = Folder { path: path.to_owned(), keep_free, pool: BlockingPool::new(1) };
-        Ok(Self { store: Arc::new(store), part: FOLDER_PART, folder: Some(Arc::new(folder)) })
+        let folder = Folder { path: path.to_owned(), keep_free };
+        Ok(Self::new(Arc::new(store), FOLDER_PART, Some(Arc::new(folder))))
     }
 
     /// A store that speaks S3.
@@ -112,12 +123,16 @@ impl BlobStore {
         if let Some(endpoint) = &at.endpoint {
             builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
         }
-        Ok(Self { store: Arc::new(builder.build()?), part: S3_PART, folder: None })
+        Ok(Self::new(Arc::new(builder.build()?), S3_PART, None))
     }
 
     /// In memory, for tests.
     pub fn memory() -> Self {
-        Self { store: Arc::new(InMemory::new()), part: FOLDER_PART, folder: None }
+        Self::new(Arc::new(InMemory::new()), FOLDER_PART, None)
+    }
+
+    fn new(store: Arc<dyn ObjectStore>, part: usize, folder: Option<Arc<Folder>>) -> Self {
+        Self { store, part, folder, pool: BlockingPool::new(READERS) }
     }
 
     /// A name that no blob has.
@@ -128,14 +143,13 @@ impl BlobStore {
     /// Whether so many bytes fit; a store elsewhere says so itself when they come.
     pub(crate) async fn has_room(&self, bytes: u64) -> bool {
         let Some(folder) = self.folder.clone() else { return true };
-        let pool = folder.pool.clone();
         let free = move || {
             let status = rustix::fs::statvfs(&folder.path).ok()?;
             let free = status.f_bavail.saturating_mul(status.f_frsize);
             Some(free >= folder.keep_free.saturating_add(bytes))
         };
         // Where nobody can say, the write finds out.
-        pool.run(free).await.ok().flatten().unwrap_or(true)
+        self.pool.run(free).await.ok().flatten().unwrap_or(true)
     }
 
     /// Begins a blob.
@@ -157,7 +171,10 @@ impl BlobStore {
     ) -> Result<BoxStream<'static, Result<Bytes, BlobError>>, BlobError> {
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
         let found = self.store.get_opts(&location(name), options).await?;
-        Ok(found.into_stream().map(|part| part.map_err(BlobError::from)).boxed())
+        Ok(match found.payload {
+            GetResultPayload::File(file, _) => file_parts(file, found.range, self.pool.clone()).boxed(),
+            GetResultPayload::Stream(parts) => parts.map(|part| part.map_err(BlobError::from)).boxed(),
+        })
     }
 
     /// A blob for somebody who goes back and forth in it: its file, or all its bytes, which must be at most `most`.
@@ -173,16 +190,41 @@ impl BlobStore {
     /// Deletes a blob; none is as good.
     pub(crate) async fn delete(&self, name: &str) -> Result<(), BlobError> {
         if let Some(folder) = self.folder.clone() {
-            let pool = folder.pool.clone();
             let unfinished = folder.path.join(format!("{}#1", location(name)));
             // Of a write that a crash cut short; that is how the store names it.
-            let _ = pool.run(move || std::fs::remove_file(unfinished)).await;
+            let _ = self.pool.run(move || std::fs::remove_file(unfinished)).await;
         }
         match self.store.delete(&location(name)).await.map_err(BlobError::from) {
             Err(error) if !error.is_not_found() => Err(error),
             _ => Ok(()),
         }
     }
+}
+
+/// A range of a file, part by part. The store's own stream has parts of 8 KiB, and each goes to another thread and back.
+fn file_parts(
+    file: std::fs::File,
+    range: Range<u64>,
+    pool: BlockingPool,
+) -> impl Stream<Item = Result<Bytes, BlobError>> {
+    let file = Arc::new(file);
+    stream::try_unfold(range, move |left| {
+        let (file, pool) = (Arc::clone(&file), pool.clone());
+        async move {
+            if left.is_empty() {
+                return Ok(None);
+            }
+            let end = left.end.min(left.start + READ_PART);
+            let length = usize::try_from(end - left.start)
+                .map_err(|_| BlobError::File(io::ErrorKind::FileTooLarge.into()))?;
+            let read = move || {
+                let mut part = vec![0; length];
+                file.read_exact_at(&mut part, left.start).map(|()| Bytes::from(part))
+            };
+            let part = pool.run(read).await?.map_err(BlobError::File)?;
+            Ok(Some((part, end..left.end)))
+        }
+    })
 }
 
 /// A blob to go back and forth in.
