@@ -1,12 +1,11 @@
 //! Identity keys of devices: what is asked of them, and looking them up.
 //!
-//! Owns: the checks of an upload, which of the keys signs. Does not own: the batch ([`super::uploading`]).
+//! Owns: the checks of an upload. Does not own: the batch ([`super::uploading`]).
 
 use plop_accounts::schema::Devices;
 use plop_db::codec::Tail;
 use plop_db::{ReadError, Snapshot};
 use plop_state::json::Object;
-use plop_state::sign::VerifyKey;
 use ruma::UserId;
 
 use super::Owner;
@@ -24,7 +23,7 @@ pub fn checked(
     object: &Object,
     (user, device): &Owner,
     self_signing: Option<&CrossSigningKeyRow>,
-) -> Result<(DeviceKeysRow, VerifyKey), KeyRejected> {
+) -> Result<DeviceKeysRow, KeyRejected> {
     let published = Published::new(object)?;
     published.expect("user_id", user.as_str())?;
     published.expect("device_id", device.as_str())?;
@@ -41,13 +40,12 @@ pub fn checked(
     if published.has_signatures() && signature.is_none() {
         return Err(KeyRejected::InvalidSignature);
     }
-    let row = DeviceKeysRow {
+    Ok(DeviceKeysRow {
         signing_key: signing_key.to_owned(),
         signature: signature.map(ToOwned::to_owned),
         self_signature: self_signing.and_then(|signer| signature_by(&published, user, signer)),
         keys: Tail(published.text.as_str().into()),
-    };
-    Ok((row, key))
+    })
 }
 
 /// The signature of a user's cross-signing key, if it is there and verifies.

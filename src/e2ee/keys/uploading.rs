@@ -14,13 +14,11 @@ use plop_base::Actor;
 use plop_db::codec::Tail;
 use plop_db::{Batch, KeyRange, Position, Snapshot};
 use plop_state::json::Object;
-use plop_state::sign::VerifyKey;
 
 use super::counts::{Counting, KeyCount};
 use super::error::{KeyRejected, PublishError};
 use super::identity;
 use super::one_time::{self, NewKey};
-use super::published::verify_key;
 use super::{Keys, MAX_FALLBACK_KEYS, MAX_ONE_TIME_KEYS, Owner, own_device};
 use crate::schema::{
     ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysRow, FallbackKeyRow,
@@ -50,7 +48,9 @@ impl Keys {
         };
         let guard = self.lock_device(&owner.0, &owner.1).await;
         let mut uploading = Uploading::new(parts.db.snapshot(), owner).await?;
-        uploading.identity(upload.device_keys.as_ref()).await?;
+        if let Some(device_keys) = &upload.device_keys {
+            uploading.identity(device_keys).await?;
+        }
         uploading.one_time(upload.one_time_keys.as_ref()).await?;
         uploading.fallback(upload.fallback_keys.as_ref()).await?;
         let Uploading { inbox, mut batch, counting, .. } = uploading;
@@ -69,8 +69,6 @@ struct Uploading {
     inbox: Inbox,
     batch: Batch,
     counting: Counting,
-    /// Of the device, as it will be.
-    identity: Option<VerifyKey>,
     /// Whether the keys that are there were signed by another one.
     replaced: bool,
 }
@@ -80,24 +78,17 @@ impl Uploading {
         let device = snapshot.get::<Devices>(&owner).await?.ok_or(PublishError::NoDevice)?;
         let inbox = (owner.0.clone(), owner.1.clone(), device.since);
         let counting = Counting::of(&snapshot, &inbox).await?;
-        let (batch, identity) = (Batch::durable(), None);
-        Ok(Self { snapshot, owner, inbox, batch, counting, identity, replaced: false })
+        Ok(Self { snapshot, owner, inbox, batch: Batch::durable(), counting, replaced: false })
     }
 
-    /// Identity keys, or those that are there.
-    async fn identity(&mut self, object: Option<&Object>) -> Result<(), PublishError> {
+    async fn identity(&mut self, object: &Object) -> Result<(), PublishError> {
         let before = self.snapshot.get::<DeviceKeys>(&self.inbox).await?;
-        let Some(object) = object else {
-            self.identity = before.map(|row| verify_key(&row.signing_key)).transpose()?;
-            return Ok(());
-        };
         let cross_signing = self.cross_signing().await?;
         if cross_signing.iter().flatten().any(|key| key.public == self.owner.1.as_str()) {
             return Err(PublishError::NameClash);
         }
         let [_, self_signing, _] = &cross_signing;
-        let (mut row, key) = identity::checked(object, &self.owner, self_signing.as_ref())?;
-        self.identity = Some(key);
+        let mut row = identity::checked(object, &self.owner, self_signing.as_ref())?;
         if let Some(before) = &before {
             if before.keys == row.keys && row.self_signature.is_none() {
                 row.self_signature.clone_from(&before.self_signature);
@@ -229,7 +220,7 @@ impl Uploading {
     }
 
     fn checked(&self, keys: Option<&Object>) -> Result<Vec<NewKey>, PublishError> {
-        let keys = keys.map(|keys| one_time::checked(keys, &self.owner, self.identity.as_ref()));
+        let keys = keys.map(|keys| one_time::checked(keys, &self.owner));
         Ok(keys.transpose()?.unwrap_or_default())
     }
 

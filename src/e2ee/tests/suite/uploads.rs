@@ -92,7 +92,7 @@ async fn row_90_one_time_keys_that_are_none_are_never_stored() {
     let phone = actor(&alice, "PHONE");
     bed.keys.upload(&phone, &identity(key.device_keys(&alice, "PHONE"))).await.expect("published");
     let good = key.one_time_keys(&alice, "PHONE", 0..3);
-    let by_another = Signer::new(2).one_time_keys(&alice, "PHONE", 7..8);
+    let by_another = Signer::new(2).one_time_keys(&alice, "TABLET", 7..8);
     for (bad, expected) in [
         (by_another, KeyRejected::InvalidSignature),
         (json(r#"{"signed_curve25519:A":{"key":"x"}}"#), KeyRejected::InvalidSignature),
