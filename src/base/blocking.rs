@@ -7,7 +7,7 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Runs closures on threads of their own, so many at a time and no more. Clones share the bound.
 #[derive(Clone, Debug)]
@@ -26,16 +26,34 @@ impl BlockingPool {
         Self { turns: Arc::new(Semaphore::new(threads)) }
     }
 
+    /// Waits for a turn. Who gets what the work needs only then holds it for no longer than the work takes.
+    pub async fn turn(&self) -> Result<Turn, PoolEnded> {
+        self.turns.clone().acquire_owned().await.map(Turn).map_err(|_| PoolEnded)
+    }
+
     /// Waits for a turn and for the work. Work that has begun is finished, and keeps its turn, also if the caller stops waiting; a panic in
     /// it goes on in the caller.
-    #[expect(clippy::disallowed_methods, reason = "these are the bounded pools: a permit for each thread")]
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolEnded> {
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| PoolEnded)?;
+        self.turn().await?.run(work).await
+    }
+}
+
+/// The right to keep one thread of a pool.
+#[derive(Debug)]
+pub struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
+impl Turn {
+    /// Waits for the work, as [`BlockingPool::run`] does.
+    #[expect(clippy::disallowed_methods, reason = "these are the bounded pools: a permit for each thread")]
+    pub async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolEnded> {
         let work = move || {
-            let _turn = turn;
+            let _turn = self;
             work()
         };
         tokio::task::spawn_blocking(work).await.map_err(|error| match error.try_into_panic() {

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream, Stream};
 use object_store::aws::AmazonS3Builder;
@@ -21,12 +21,12 @@ use object_store::memory::InMemory;
 use object_store::path::Path as Location;
 use object_store::{
     ClientOptions, GetOptions, GetRange, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt as _,
-    PutPayload, PutPayloadMut,
+    PutPayload,
 };
 use plop_base::Random;
 use plop_base::blocking::{BlockingPool, PoolEnded};
 
-/// What is collected before it is written, in bytes: the smallest part that S3 takes.
+/// The size of a part, in bytes: the smallest that S3 takes.
 const S3_PART: usize = 5 << 20;
 /// The same for a folder.
 const FOLDER_PART: usize = 1 << 20;
@@ -158,7 +158,7 @@ impl BlobStore {
             store: Arc::clone(&self.store),
             location: location(name),
             part: self.part,
-            buffer: PutPayloadMut::new(),
+            buffer: BytesMut::new(),
             upload: None,
         }
     }
@@ -238,19 +238,26 @@ pub(crate) struct BlobWriter {
     store: Arc<dyn ObjectStore>,
     location: Location,
     part: usize,
-    buffer: PutPayloadMut,
+    /// Less than a part.
+    buffer: BytesMut,
     upload: Option<Box<dyn MultipartUpload>>,
 }
 
 impl BlobWriter {
     /// Takes more bytes; waits while they are written.
-    pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
-        self.buffer.push(bytes);
-        if self.buffer.content_length() < self.part {
-            return Ok(());
+    ///
+    /// They are copied: a body may come in chunks of one byte, and each would be kept with all that it was read with. All parts but the last are of one
+    /// size, which some stores that speak S3 insist on.
+    pub async fn write(&mut self, mut bytes: Bytes) -> Result<(), BlobError> {
+        while !bytes.is_empty() {
+            let fits = bytes.len().min(self.part - self.buffer.len());
+            self.buffer.extend_from_slice(&bytes.split_to(fits));
+            if self.buffer.len() == self.part {
+                let part = self.buffer.split().freeze();
+                self.put_part(part.into()).await?;
+            }
         }
-        let payload = std::mem::take(&mut self.buffer).freeze();
-        self.put_part(payload).await
+        Ok(())
     }
 
     async fn put_part(&mut self, payload: PutPayload) -> Result<(), BlobError> {
@@ -265,12 +272,13 @@ impl BlobWriter {
 
     /// The blob is there, whole and on disk.
     pub async fn finish(mut self) -> Result<(), BlobError> {
-        let rest = std::mem::take(&mut self.buffer).freeze();
-        if self.upload.is_some() && rest.content_length() > 0 {
-            self.put_part(rest).await?;
-        } else if self.upload.is_none() {
-            self.store.put(&self.location, rest).await?;
+        let rest = self.buffer.split().freeze();
+        if self.upload.is_none() {
+            self.store.put(&self.location, rest.into()).await?;
             return Ok(());
+        }
+        if !rest.is_empty() {
+            self.put_part(rest.into()).await?;
         }
         if let Some(upload) = &mut self.upload {
             upload.complete().await?;
@@ -291,4 +299,20 @@ impl BlobWriter {
 fn location(name: &str) -> Location {
     let (folder, rest) = name.split_at_checked(2).unwrap_or((name, ""));
     Location::from_iter([folder, rest])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bodies come in chunks of any size: each costs its bytes and nothing besides.
+    #[tokio::test]
+    async fn chunks_of_one_byte_cost_one_byte() {
+        let mut writer = BlobStore::memory().write("chunks");
+        let read_with = Bytes::from(vec![7; 64 << 10]);
+        for at in 0..10_000 {
+            writer.write(read_with.slice(at..=at)).await.expect("written");
+        }
+        assert!(writer.buffer.capacity() <= 2 * 10_000, "{}", writer.buffer.capacity());
+    }
 }

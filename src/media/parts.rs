@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::blobs::BlobStore;
 use crate::flights::Flights;
-use crate::schema::{MediaKey, Shape};
+use crate::schema::MediaKey;
 use crate::settings::Settings;
 
 /// Uploads at a time, of all users. With S3 each of them may hold 5 MiB, else 1 MiB.
@@ -52,7 +52,8 @@ pub(crate) struct Inner {
     /// Woken when a file that was waited for is there, by its id.
     arrivals: Vec<Notify>,
     pub decoders: BlockingPool,
-    pub thumbnails: Flights<(MediaKey, Shape)>,
+    /// By file: what is made of it, and its end.
+    pub thumbnails: Flights<MediaKey>,
     /// Those who wait for a thumbnail that is not made yet.
     pub waiting: Semaphore,
 }

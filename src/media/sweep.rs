@@ -5,6 +5,7 @@
 //! Invariants: a file goes with all that is made of it: first its rows, in one batch that lists the blobs as unplaced, then the blobs. A step takes a bounded page; what
 //! fails is found again by the next sweep.
 
+use plop_base::UnixMillis;
 use plop_db::{Batch, CommitError, Direction, KeyRange, ReadError};
 
 use crate::parts::Media;
@@ -16,6 +17,8 @@ use crate::uploading::{count, forget_pending, is_abandoned, signed};
 
 /// Rows that are looked at in one step.
 const STEP: usize = 256;
+/// What `unplaced_blobs` has of a blob that is about to be deleted: no upload began then.
+const GIVEN_UP: UnixMillis = UnixMillis(0);
 
 /// Why a sweep ended early.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +81,8 @@ impl Media {
 
     /// Deletes a file, unless it has changed.
     pub(crate) async fn delete(&self, key: &MediaKey, row: &MediaRow) -> Result<(), SweepError> {
+        // Nothing is made of it meanwhile.
+        let _turn = self.0.thumbnails.turn(key).await;
         let thumbnails = KeyRange::<Thumbnails>::prefix(key);
         // As many as there are shapes.
         let made = self.0.db.snapshot().scan(thumbnails.clone(), Direction::Forward, STEP).await?;
@@ -114,12 +119,25 @@ impl Media {
             let page = self.0.db.snapshot().scan(range.clone(), Direction::Forward, STEP).await?;
             let now = self.0.clock.now();
             for (blob, since) in &page.rows {
-                if is_abandoned(*since, now, self.0.settings.max_upload) {
+                if is_abandoned(*since, now, self.0.settings.max_upload) && self.give_up(blob, *since).await?
+                {
                     self.discard(blob).await;
                 }
             }
             let Some((last, _)) = page.rows.last().filter(|_| page.more) else { return Ok(()) };
             range = range.after(last);
+        }
+    }
+
+    /// From here on no batch places the blob: it would expect the row as it was. A wall clock that was set right makes the oldest of a blob that is being written.
+    async fn give_up(&self, blob: &String, since: UnixMillis) -> Result<bool, SweepError> {
+        let mut batch = Batch::relaxed();
+        batch.expect::<UnplacedBlobs>(blob, Some(&since));
+        batch.put::<UnplacedBlobs>(blob, &GIVEN_UP);
+        match self.0.db.commit(batch).await {
+            Ok(_) => Ok(true),
+            Err(CommitError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -17,9 +17,9 @@ use crate::blobs::{BlobError, BlobSource};
 use crate::parts::Media;
 use crate::pictures::{Fitted, PictureError, fit};
 use crate::reading::{BlobStream, Found, OpenError};
-use crate::schema::{MediaFiles, Shape, ThumbnailRow, Thumbnails, UnplacedBlobs};
+use crate::schema::{MediaFiles, Shape, ThumbnailRow, Thumbnails};
 use crate::shapes::{Wanted, shape};
-use crate::uploading::NotReceived;
+use crate::uploading::{NotReceived, Received};
 
 /// Largest file that is decoded, in bytes: decoders of some formats read all of it.
 const MAX_SOURCE_BYTES: u64 = 64 << 20;
@@ -84,7 +84,7 @@ impl Media {
             return Ok(thumbnail(found, &shape, row));
         }
         let _waits = self.0.waiting.try_acquire().map_err(|_| ThumbnailError::Busy)?;
-        let _turn = self.0.thumbnails.turn(&(found.key.clone(), shape.clone())).await;
+        let _turn = self.0.thumbnails.turn(&found.key).await;
         let row = match self.made(found, &shape).await? {
             Some(row) => row,
             None => self.make(found, &shape).await?,
@@ -106,31 +106,43 @@ impl Media {
         if found.row.size > MAX_SOURCE_BYTES {
             return Err(ThumbnailError::TooLarge);
         }
+        // Where the store is elsewhere, what is opened is in memory: not before there is a decoder for it.
+        let turn = self.0.decoders.turn().await?;
         let opened = self.0.blobs.open(&found.row.blob, MAX_SOURCE_BYTES).await.map_err(OpenError::from)?;
         let source = opened.ok_or(ThumbnailError::TooLarge)?;
         let (asked, most) = (shape.clone(), self.0.settings.max_pixels);
         let Fitted { bytes, format, width, height } =
-            self.0.decoders.run(move || decode(source, &asked, most)).await??;
-        let mut row = ThumbnailRow { blob: None, size: found.row.size, format, width, height };
-        if let Some(bytes) = bytes {
-            let body = stream::iter([Ok::<_, BlobError>(Bytes::from(bytes))]);
-            let received = self.receive(body, u64::MAX).await?;
-            row = ThumbnailRow { blob: Some(received.blob), size: received.size, ..row };
-        }
-        self.keep(found, shape, &row).await?;
+            turn.run(move || decode(source, &asked, most)).await??;
+        let received = match bytes {
+            Some(bytes) => {
+                let body = stream::iter([Ok::<_, BlobError>(Bytes::from(bytes))]);
+                Some(self.receive(body, u64::MAX).await?)
+            }
+            None => None,
+        };
+        let size = received.as_ref().map_or(found.row.size, |received| received.size);
+        let blob = received.as_ref().map(|received| received.blob.clone());
+        let row = ThumbnailRow { blob, size, format, width, height };
+        self.keep(found, shape, &row, received.as_ref()).await?;
         Ok(row)
     }
 
     /// Writes the row of a thumbnail, if its file is there still.
-    async fn keep(&self, found: &Found, shape: &Shape, row: &ThumbnailRow) -> Result<(), ThumbnailError> {
+    async fn keep(
+        &self,
+        found: &Found,
+        shape: &Shape,
+        row: &ThumbnailRow,
+        received: Option<&Received>,
+    ) -> Result<(), ThumbnailError> {
         let (server, id) = found.key.clone();
         for _ in 0..TRIES {
             let Some(file) = self.0.db.snapshot().get::<MediaFiles>(&found.key).await? else { break };
             let mut batch = Batch::durable();
             batch.expect::<MediaFiles>(&found.key, Some(&file));
             batch.put::<Thumbnails>(&(server.clone(), id.clone(), shape.clone()), row);
-            if let Some(blob) = &row.blob {
-                batch.delete::<UnplacedBlobs>(blob);
+            if let Some(received) = received {
+                received.place(&mut batch);
             }
             match self.0.db.commit(batch).await {
                 Ok(_) => return Ok(()),
@@ -138,8 +150,8 @@ impl Media {
                 Err(error) => return Err(NotReceived::from(error).into()),
             }
         }
-        if let Some(blob) = &row.blob {
-            self.discard(blob).await;
+        if let Some(received) = received {
+            self.discard(&received.blob).await;
         }
         Err(OpenError::NotFound.into())
     }

@@ -36,6 +36,8 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How slow it may be: so many bytes a second, counted from the beginning, and a minute more.
 const SLOWEST: u64 = 4 << 10;
 const GRACE: Duration = Duration::from_secs(60);
+/// After how many bytes of a file the room on the disk is looked at again.
+const LOOK_AGAIN: u64 = 4 << 20;
 
 /// What a client says of a file that it sends.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +100,16 @@ struct Place {
 pub(crate) struct Received {
     pub blob: String,
     pub size: u64,
+    /// Its row in `unplaced_blobs`.
+    since: UnixMillis,
+}
+
+impl Received {
+    /// Adds that the blob belongs to a row now. The batch is refused if the sweep has given the blob up meanwhile.
+    pub fn place(&self, batch: &mut Batch) {
+        batch.expect::<UnplacedBlobs>(&self.blob, Some(&self.since));
+        batch.delete::<UnplacedBlobs>(&self.blob);
+    }
 }
 
 /// Who may have files here. An account that is not seen by others uploads like any other: nobody gets to know the ids.
@@ -125,8 +137,12 @@ impl Media {
         let _place = self.admit(user, &upload).await?;
         let received = self.receive(body, self.0.settings.max_upload).await?;
         let id = self.0.random.token(ID_LENGTH);
-        let row = self.row(user, upload, &received);
-        self.place(user, &id, row, None).await.map(|()| id)
+        match self.place(user, &id, upload, &received, None).await {
+            Ok(()) => Ok(id),
+            // Nobody else has the id: the blob was given up.
+            Err(UploadError::Commit(CommitError::Conflict { .. })) => Err(NotReceived::TooSlow.into()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the file that was announced as `id`.
@@ -141,11 +157,10 @@ impl Media {
         let pending = self.announced(user, id).await?;
         let _place = self.admit(user, &upload).await?;
         let received = self.receive(body, self.0.settings.max_upload).await?;
-        let row = self.row(user, upload, &received);
-        match self.place(user, id, row, Some(&pending)).await {
-            // Somebody with the same account was faster, or it has expired meanwhile.
+        match self.place(user, id, upload, &received, Some(&pending)).await {
+            // Somebody with the same account was faster, or it has expired meanwhile; else the blob was given up.
             Err(UploadError::Commit(CommitError::Conflict { .. })) => {
-                Err(self.announced(user, id).await.err().unwrap_or(UploadError::NotPending))
+                Err(self.announced(user, id).await.err().unwrap_or(NotReceived::TooSlow.into()))
             }
             Err(error) => Err(error),
             Ok(()) => {
@@ -212,8 +227,10 @@ impl Media {
         most: u64,
     ) -> Result<Received, NotReceived> {
         let blob = BlobStore::name(&self.0.random);
-        let mut begun = Batch::relaxed();
-        begun.put::<UnplacedBlobs>(&blob, &self.0.clock.now());
+        let since = self.0.clock.now();
+        // Durable, as the blob is: also after a power cut there is no blob that nobody knows of.
+        let mut begun = Batch::durable();
+        begun.put::<UnplacedBlobs>(&blob, &since);
         self.0.db.commit(begun).await?;
         let mut writer = self.0.blobs.write(&blob);
         let received = match self.pour(body, &mut writer, most).await {
@@ -224,7 +241,7 @@ impl Media {
             }
         };
         match received {
-            Ok(size) => Ok(Received { blob, size }),
+            Ok(size) => Ok(Received { blob, size, since }),
             Err(error) => {
                 self.discard(&blob).await;
                 Err(error)
@@ -240,7 +257,7 @@ impl Media {
     ) -> Result<u64, NotReceived> {
         let clock = &self.0.clock;
         let begun = clock.monotonic();
-        let mut size: u64 = 0;
+        let (mut size, mut room_until): (u64, u64) = (0, LOOK_AGAIN);
         while let Some(part) = clock.timeout(IDLE, body.next()).await.ok_or(NotReceived::TooSlow)? {
             let part = part.map_err(|error| NotReceived::Broken(error.to_string()))?;
             size = size.saturating_add(part.len() as u64);
@@ -249,6 +266,13 @@ impl Media {
             }
             if clock.monotonic().saturating_sub(begun) > GRACE + Duration::from_secs(size / SLOWEST) {
                 return Err(NotReceived::TooSlow);
+            }
+            if size > room_until {
+                // Others upload as well, and not everybody says how much it will be.
+                if !self.0.blobs.has_room(0).await {
+                    return Err(NotReceived::Full);
+                }
+                room_until = size.saturating_add(LOOK_AGAIN);
             }
             writer.write(part).await?;
         }
@@ -290,14 +314,15 @@ impl Media {
         &self,
         user: &UserId,
         id: &str,
-        row: MediaRow,
+        upload: Upload,
+        received: &Received,
         pending: Option<&PendingRow>,
     ) -> Result<(), UploadError> {
         let guard = self.0.counting.lock(user.as_str()).await;
-        let blob = row.blob.clone();
+        let row = self.row(user, upload, received);
         let placed = match self.check_quota(user, row.size).await {
             Ok(()) => {
-                let mut batch = file_batch(&self.key(id), &row);
+                let mut batch = file_batch(&self.key(id), &row, received);
                 if let Some(pending) = pending {
                     batch.expect::<PendingMedia>(&id.to_owned(), Some(pending));
                     forget_pending(&mut batch, id, pending);
@@ -309,7 +334,7 @@ impl Media {
         match placed {
             // Nobody knows whether the row is there: the sweep looks.
             Ok(()) | Err(UploadError::Commit(CommitError::Unknown)) => {}
-            Err(_) => self.discard(&blob).await,
+            Err(_) => self.discard(&received.blob).await,
         }
         placed
     }
@@ -321,12 +346,12 @@ impl Media {
 }
 
 /// A batch that makes a file of a blob.
-pub(crate) fn file_batch(key: &MediaKey, row: &MediaRow) -> Batch {
+pub(crate) fn file_batch(key: &MediaKey, row: &MediaRow, received: &Received) -> Batch {
     let mut batch = Batch::durable();
     batch.expect::<MediaFiles>(key, None);
     batch.put::<MediaFiles>(key, row);
     batch.put::<MediaByAccess>(&(row.kind, row.accessed, key.0.clone(), key.1.clone()), &());
-    batch.delete::<UnplacedBlobs>(&row.blob);
+    received.place(&mut batch);
     if let Some(user) = &row.uploader {
         batch.put::<UploadsByUser>(&(user.clone(), row.created, key.1.clone()), &row.size);
         count(&mut batch, user, 1, signed(row.size));

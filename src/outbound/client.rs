@@ -23,6 +23,8 @@ use crate::resolver::{GuardedResolver, Lookup, NoOpenAddress, system};
 pub const MAX_URL_BYTES: usize = 4_096;
 /// Until a connection is there; the time limit of a request is usually longer.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a store that the administrator chose may say nothing.
+const SILENCE: Duration = Duration::from_secs(30);
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 /// Ports from 1024 on that speak something which a request could be abused for: names, files, mail, chat, X11, databases.
@@ -177,9 +179,14 @@ impl Client {
     }
 }
 
-/// A client for addresses that the administrator wrote into the configuration: it reaches any network, and follows no redirects.
+/// A client for addresses that the administrator wrote into the configuration: it reaches any network, and follows no redirects. It waits 30 s for the next
+/// bytes of an answer.
 pub fn trusted() -> Result<reqwest::Client, ClientError> {
-    builder()?.redirect(Policy::none()).build().map_err(|error| ClientError(error.to_string()))
+    builder()?
+        .redirect(Policy::none())
+        .read_timeout(SILENCE)
+        .build()
+        .map_err(|error| ClientError(error.to_string()))
 }
 
 fn builder() -> Result<reqwest::ClientBuilder, ClientError> {

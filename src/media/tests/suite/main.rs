@@ -2,6 +2,7 @@
 
 mod bed;
 mod pending;
+mod s3;
 mod schema;
 mod sweeping;
 mod thumbnails;

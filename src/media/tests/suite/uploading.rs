@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use plop_base::Actor;
+use plop_base::{Actor, Clock};
 use plop_bed::{id, user};
 use plop_media::{
     BlobStore, MAX_FILE_NAME_BYTES, NotReceived, OpenError, Quota, Settings, Upload, UploadError,
@@ -125,6 +125,26 @@ async fn row_113_half_a_file_is_no_file_and_what_is_left_of_it_is_swept() {
     bed.pass(Duration::from_secs(24 * 60 * 60)).await;
     bed.media.sweep().await.expect("swept");
     assert_eq!((files(folder.path()).len(), bed.unplaced().await), (0, 0));
+}
+
+/// The sweep goes by the wall clock, which may be set right while a file comes in: what it gives up is no file.
+#[tokio::test(start_paused = true)]
+async fn a_blob_that_the_sweep_gave_up_is_placed_no_more() {
+    // The blob appears when it is finished, after the sweep looked for it.
+    let blobs = BlobStore::memory();
+    let bed = Bed::with(blobs.clone(), Settings::default());
+    let mut tomorrow = bed.ground.clone();
+    tomorrow.clock = Clock::simulated(bed.ground.clock.now().plus(Duration::from_secs(24 * 60 * 60)));
+    let later = Bed::media(&tomorrow, blobs, Settings::default());
+    let sweeps = stream::once(async move {
+        later.sweep().await.expect("swept");
+        Ok(Bytes::from(vec![2; 10]))
+    });
+    let body = stream::iter([Ok::<_, String>(Bytes::from(vec![1; 2_000_000]))]).chain(sweeps);
+    let outcome = bed.media.upload(&user("alice"), Upload::default(), Box::pin(body)).await;
+    assert!(matches!(outcome, Err(UploadError::NotReceived(NotReceived::TooSlow))), "{outcome:?}");
+    assert_eq!(bed.unplaced().await, 0);
+    bed.check().await;
 }
 
 /// Row 113 of the hostile input: a full disk.
