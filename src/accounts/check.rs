@@ -6,10 +6,10 @@ use plop_db::{Keyspace, Reference, ReferenceCheck};
 use ruma::OwnedUserId;
 
 use crate::schema::{
-    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceListChanges,
-    DeviceLists, DeviceTokens, Devices, EmailAddresses, EmailOwners, Filters, LastSeen, ListedDevices,
-    Profiles, RefreshTokens, ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions,
-    TokenKind, Users,
+    AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DehydratedDevices,
+    DeviceListChanges, DeviceLists, DeviceTokens, Devices, EmailAddresses, EmailOwners, Filters, LastSeen,
+    ListedDevices, Profiles, RefreshTokens, ThreadSubscriptionChanges, ThreadSubscriptionTotals,
+    ThreadSubscriptions, TokenKind, Users,
 };
 
 /// The checks of this crate's rows.
@@ -49,6 +49,11 @@ fn devices() -> Vec<Box<dyn ReferenceCheck>> {
             name: "devices on lists",
             names: |key, _| vec![key.clone()],
             agrees: |(_, since), (_, device)| device.since == *since,
+        }),
+        Box::new(Reference::<DehydratedDevices, Devices> {
+            name: "dehydrated devices",
+            names: |user, row| vec![(user.clone(), row.device.clone())],
+            agrees: |(_, row), (_, device)| device.since == row.since,
         }),
         Box::new(Reference::<DeviceListChanges, DeviceLists> {
             name: "changes of device lists",

@@ -12,19 +12,22 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 use crate::device_lists::{change_device_list, unlist_devices};
 use crate::ended_devices::note_ended_device;
 use crate::rows::all_rows;
-use crate::schema::{DeviceRow, DeviceTokens, Devices, LastSeen};
+use crate::schema::{DehydratedDevices, DeviceRow, DeviceTokens, Devices, LastSeen};
 use crate::secrets::SecretHash;
 use crate::tokens::{forget, tokens_of};
 
-/// Most devices of one user. A program that logs in anew at each start makes one each time: the one that was not seen for longest goes. The
+/// Most devices of one user, besides a dehydrated one. A program that logs in anew at each start makes one each time: the one that was not seen for longest goes. The
 /// tokens that a device can have at most (some 160) are 8 kB in a batch that revokes them, so those of all devices are half of what it may
 /// hold.
 pub const MAX_DEVICES: usize = 500;
 
 /// Which devices go.
 pub(crate) enum Which<'a> {
+    /// The dehydrated one, too.
     All,
-    AllBut(&'a DeviceId),
+    /// Those that somebody logged in to.
+    Sessions,
+    SessionsBut(&'a DeviceId),
     These(&'a [OwnedDeviceId]),
 }
 
@@ -42,9 +45,12 @@ pub(crate) async fn delete_rows(
 ) -> Result<(Vec<OwnedDeviceId>, Vec<SecretHash>), ReadError> {
     let devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
     let present = devices.into_iter().map(|((_, id), row)| (id, row.since));
+    let dehydrated = snapshot.get::<DehydratedDevices>(user).await?.map(|row| row.device);
+    let is_session = |id: &OwnedDeviceId| dehydrated.as_ref() != Some(id);
     let gone: BTreeMap<OwnedDeviceId, Position> = match which {
         Which::All => present.collect(),
-        Which::AllBut(kept) => present.filter(|(id, _)| *id != *kept).collect(),
+        Which::Sessions => present.filter(|(id, _)| is_session(id)).collect(),
+        Which::SessionsBut(kept) => present.filter(|(id, _)| is_session(id) && *id != *kept).collect(),
         Which::These(ids) => {
             let ids: BTreeSet<_> = ids.iter().collect();
             present.filter(|(id, _)| ids.contains(id)).collect()
@@ -60,7 +66,11 @@ pub(crate) async fn make_room(
     batch: &mut Batch,
     (user, now): (&OwnedUserId, UnixMillis),
 ) -> Result<Vec<SecretHash>, ReadError> {
-    let devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
+    let mut devices = all_rows(snapshot, KeyRange::<Devices>::prefix(user)).await?;
+    let dehydrated = snapshot.get::<DehydratedDevices>(user).await?;
+    if let Some(dehydrated) = dehydrated {
+        devices.retain(|((_, id), _)| *id != dehydrated.device);
+    }
     let too_many = (devices.len() + 1).saturating_sub(MAX_DEVICES);
     if too_many == 0 {
         return Ok(Vec::new());
@@ -75,7 +85,8 @@ pub(crate) async fn make_room(
     delete_present(snapshot, batch, (user, now), &gone).await
 }
 
-async fn delete_present(
+/// Deletes devices that are there, named with the time at which they were made. Names their sessions. To be called under the user's guard.
+pub(crate) async fn delete_present(
     snapshot: &Snapshot,
     batch: &mut Batch,
     (user, now): (&OwnedUserId, UnixMillis),
@@ -90,6 +101,10 @@ async fn delete_present(
         batch.delete::<Devices>(&key);
         batch.delete::<LastSeen>(&key);
         note_ended_device(batch, now, key, *since);
+    }
+    let dehydrated = snapshot.get::<DehydratedDevices>(user).await?;
+    if dehydrated.is_some_and(|dehydrated| gone.contains_key(&dehydrated.device)) {
+        batch.delete::<DehydratedDevices>(user);
     }
     if unlist_devices(snapshot, batch, user, gone.keys()).await? {
         change_device_list(snapshot, batch, user).await?;

@@ -148,9 +148,9 @@ impl Accounts {
         self.delete_devices(actor, &[device]).await
     }
 
-    /// Ends all sessions of the actor and names the devices that are gone.
+    /// Ends all sessions of the actor and names the devices that are gone. A dehydrated device is there for the time without any.
     pub async fn logout_all(&self, actor: &Actor) -> Result<Vec<OwnedDeviceId>, DeviceError> {
-        Ok(self.remove_devices(own_account(actor)?, Which::All).await?)
+        Ok(self.remove_devices(own_account(actor)?, Which::Sessions).await?)
     }
 
     async fn remove_devices(

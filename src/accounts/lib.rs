@@ -1,6 +1,6 @@
 //! Rank 3: the users of this server.
 //!
-//! Owns: users and their passwords, devices and tokens, who may register and how often one may try, interactive authentication, and what
+//! Owns: users and their passwords, devices (a dehydrated one among them) and tokens, who may register and how often one may try, interactive authentication, and what
 //! users keep on the server: e-mail addresses, profile, account data, tags, push rules, filters, thread subscriptions. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
@@ -18,6 +18,7 @@ pub mod attempts;
 mod authority;
 pub mod check;
 pub mod deactivation;
+pub mod dehydrated;
 pub mod device_lists;
 mod device_rows;
 pub mod devices;

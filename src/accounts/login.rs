@@ -11,6 +11,7 @@ use ruma::{OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
 use crate::attempts::Limited;
+use crate::dehydrated::is_dehydrated;
 use crate::email_address::EmailAddress;
 use crate::error::StoreError;
 use crate::passwords::{Busy, Comparison, Password};
@@ -91,6 +92,9 @@ impl Accounts {
             return Err(LoginError::WrongCredentials);
         };
         may_log_in(&current)?;
+        if is_dehydrated(&snapshot, &user, device.id.as_deref()).await.map_err(StoreError::from)? {
+            return Err(DeviceRejected::Dehydrated.into());
+        }
         let mut batch = Batch::durable();
         batch.expect::<Users>(&user, Some(&current));
         if rehashed.is_some() {

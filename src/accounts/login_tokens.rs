@@ -9,11 +9,12 @@ use plop_db::Batch;
 
 use crate::accounts::{Accounts, LOGIN_TOKEN_LIFETIME, lock};
 use crate::authority::{Forbidden, own_account};
+use crate::dehydrated::is_dehydrated;
 use crate::error::StoreError;
 use crate::login::{LoginError, may_log_in};
 use crate::schema::Users;
 use crate::secrets::make_secret;
-use crate::sessions::{LoggedIn, NewDevice};
+use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
 
 impl Accounts {
     /// A token with which another device can log in, and how long it is valid. The edge asks for interactive authentication before.
@@ -38,6 +39,9 @@ impl Accounts {
             return Err(LoginError::WrongCredentials);
         };
         may_log_in(&row)?;
+        if is_dehydrated(&snapshot, &user, device.id.as_deref()).await.map_err(StoreError::from)? {
+            return Err(DeviceRejected::Dehydrated.into());
+        }
         let mut batch = Batch::durable();
         batch.expect::<Users>(&user, Some(&row));
         let added = self.add_session(&snapshot, &mut batch, &user, device).await.map_err(StoreError::from)?;

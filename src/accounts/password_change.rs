@@ -81,7 +81,7 @@ impl Accounts {
         }
         batch.put::<Users>(&user, &UserRow { password: Some(hash), ..row });
         let (gone, ended) = if logout_others {
-            let others = kept_device.as_deref().map_or(Which::All, Which::AllBut);
+            let others = kept_device.as_deref().map_or(Which::Sessions, Which::SessionsBut);
             let whose = (&user, parts.clock.now());
             delete_rows(&snapshot, &mut batch, whose, others).await.map_err(StoreError::from)?
         } else {

@@ -85,6 +85,10 @@ plop_db::keyspaces! {
     /// the keys (e2ee); read when the device changes; deleted with the device. Redactions do not touch it.
     pub ListedDevices = 147 "listed_devices" Point { (OwnedUserId, OwnedDeviceId) => Position }
 
+    /// The dehydrated device of a user (MSC3814), and what clients keep of it here. Written when one is made; read when one is asked for and when devices
+    /// of the user end or log in; deleted with the device. Redactions do not touch it. The device is in `devices`.
+    pub DehydratedDevices = 165 "dehydrated_devices" Point { OwnedUserId => DehydratedDeviceRow }
+
     /// Accounts that have ended and for which something may be kept still. Written when an account is deactivated; read by those who keep something for
     /// users (key backups), and deleted by them when that is gone. Redactions do not touch it.
     pub EndedAccounts = 169 "ended_accounts" Queue { OwnedUserId => () }
@@ -187,6 +191,17 @@ record! {
         pub created: UnixMillis,
         /// The newest generation of tokens that has been used. Tokens of this generation and the next one are valid.
         pub generation: u32,
+    }
+}
+
+record! {
+    /// Which device of a user is dehydrated.
+    pub struct DehydratedDeviceRow = 1 {
+        pub device: OwnedDeviceId,
+        /// When it was made, as in its row.
+        pub since: Position,
+        /// A JSON object.
+        pub data: Tail<String>,
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use plop_base::{Actor, UnixMillis};
 use plop_db::{Batch, Guard, KeyRange, ReadError, Snapshot};
-use ruma::{OwnedDeviceId, OwnedUserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 use tokio::sync::Semaphore;
 
 use crate::accounts::Accounts;
@@ -73,15 +73,23 @@ pub enum DeviceRejected {
     InvalidId,
     #[error("the display name is longer than {MAX_DEVICE_NAME_BYTES} bytes")]
     NameTooLong,
+    /// Nobody logs in to it.
+    #[error("this is the user's dehydrated device")]
+    Dehydrated,
 }
 
 impl NewDevice {
     pub(crate) fn check(&self) -> Result<(), DeviceRejected> {
-        let lengths = 1..=MAX_DEVICE_ID_BYTES;
-        if self.id.as_ref().is_some_and(|id| !lengths.contains(&id.as_str().len())) {
-            return Err(DeviceRejected::InvalidId);
-        }
+        self.id.as_deref().map_or(Ok(()), check_device_id)?;
         check_device_name(self.display_name.as_deref())
+    }
+}
+
+pub(crate) fn check_device_id(id: &DeviceId) -> Result<(), DeviceRejected> {
+    if (1..=MAX_DEVICE_ID_BYTES).contains(&id.as_str().len()) {
+        Ok(())
+    } else {
+        Err(DeviceRejected::InvalidId)
     }
 }
 

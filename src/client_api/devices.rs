@@ -1,9 +1,12 @@
-//! One's own devices (client-server API, "Device Management").
+//! One's own devices (client-server API, "Device Management"), and the one that nobody uses at present (MSC3814).
 
+mod dehydrated;
+mod dehydrated_events;
 mod deletion;
 mod listing;
 mod naming;
 
+use crate::budgets::PAGE;
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
@@ -14,4 +17,9 @@ pub fn routes() -> Routes {
         .put("/_matrix/client/v3/devices/{deviceId}", naming::rename)
         .delete("/_matrix/client/v3/devices/{deviceId}", deletion::one)
         .post("/_matrix/client/v3/delete_devices", deletion::several)
+        .put(dehydrated::PATH, dehydrated::upload)
+        .get(dehydrated::PATH, dehydrated::read)
+        .delete(dehydrated::PATH, dehydrated::delete)
+        .costly_get(dehydrated_events::PATH, PAGE, dehydrated_events::page)
+        .costly_post(dehydrated_events::PATH, PAGE, dehydrated_events::batch)
 }

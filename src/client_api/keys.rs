@@ -8,6 +8,8 @@ mod querying;
 mod signatures;
 mod uploading;
 
+pub use uploading::{take_object, take_upload};
+
 use crate::budgets::Cost;
 use crate::routes::Routes;
 

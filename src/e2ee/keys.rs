@@ -13,6 +13,7 @@
 mod claiming;
 mod counts;
 mod cross_signing;
+mod dehydrating;
 mod ended;
 mod error;
 mod identity;

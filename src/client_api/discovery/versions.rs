@@ -21,6 +21,8 @@ const FEATURES: &[&str] = &[
     "org.matrix.msc4155",
     // Sliding sync, as clients have it in use.
     "org.matrix.simplified_msc3575",
+    // Dehydrated devices.
+    "org.matrix.msc3814",
     // Filtering `/messages` by relation.
     "org.matrix.msc3874",
     // Thread subscriptions, and their changes.

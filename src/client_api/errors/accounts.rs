@@ -100,7 +100,7 @@ impl From<PasswordRejected> for ApiError {
 impl From<DeviceRejected> for ApiError {
     fn from(error: DeviceRejected) -> Self {
         match error {
-            DeviceRejected::InvalidId => Self::invalid_param(error),
+            DeviceRejected::InvalidId | DeviceRejected::Dehydrated => Self::invalid_param(error),
             DeviceRejected::NameTooLong => Self::too_large(error),
         }
     }

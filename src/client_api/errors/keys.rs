@@ -1,5 +1,6 @@
 //! Why keys are not published, claimed or told.
 
+use plop_accounts::dehydrated::DehydrationError;
 use plop_e2ee::keys::{ClaimError, KeyRejected, PublishError, QueryError};
 use ruma::api::error::ErrorKind;
 
@@ -23,10 +24,24 @@ impl From<PublishError> for ApiError {
             PublishError::Rejected(rejected) => rejected.into(),
             PublishError::KeyExists { .. } => Self::invalid_param(error),
             PublishError::TooManyKeys | PublishError::TooManySignatures => Self::too_many(error),
-            PublishError::NoMasterKey => Self::missing_param(error),
+            PublishError::NoMasterKey | PublishError::NoIdentityKeys => Self::missing_param(error),
+            PublishError::Dehydration(error) => error.into(),
             // The endpoint asks for it; nobody else needs any.
             PublishError::NeedsConsent => Self::forbidden(error),
             PublishError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DehydrationError> for ApiError {
+    fn from(error: DehydrationError) -> Self {
+        match error {
+            DehydrationError::Rejected(rejected) => rejected.into(),
+            DehydrationError::NoAlgorithm => Self::bad_request(ErrorKind::BadJson, error),
+            DehydrationError::TooLarge => Self::too_large(error),
+            DehydrationError::InUse => Self::invalid_param(error),
+            DehydrationError::NoAccount => Self::forbidden(error),
+            DehydrationError::Store(error) => error.into(),
         }
     }
 }

@@ -23,17 +23,22 @@ pub async fn upload(
     session: Session,
     Content(mut body): Content,
 ) -> Result<Json<Uploaded>, ApiError> {
-    let upload = Upload {
-        device_keys: take_object(&mut body, "device_keys")?,
-        one_time_keys: take_object(&mut body, "one_time_keys")?,
-        fallback_keys: take_object(&mut body, "fallback_keys")?,
-    };
+    let upload = take_upload(&mut body)?;
     let one_time_key_counts = keys.upload(session.actor(), &upload).await?;
     Ok(Json(Uploaded { one_time_key_counts }))
 }
 
+/// The keys of a device in a body.
+pub fn take_upload(body: &mut Object) -> Result<Upload, ApiError> {
+    Ok(Upload {
+        device_keys: take_object(body, "device_keys")?,
+        one_time_keys: take_object(body, "one_time_keys")?,
+        fallback_keys: take_object(body, "fallback_keys")?,
+    })
+}
+
 /// A member that is an object, if it is there; some clients send `null` for what they have not.
-fn take_object(body: &mut Object, member: &str) -> Result<Option<Object>, ApiError> {
+pub fn take_object(body: &mut Object, member: &str) -> Result<Option<Object>, ApiError> {
     match body.remove(member) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(object)) => Ok(Some(object)),

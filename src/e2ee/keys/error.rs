@@ -1,6 +1,7 @@
 //! Why keys are not published, claimed or told.
 
 use plop_accounts::StoreError;
+use plop_accounts::dehydrated::DehydrationError;
 use plop_db::{CommitError, ReadError};
 
 use super::{MAX_CLAIMS, MAX_FALLBACK_KEYS, MAX_ONE_TIME_KEYS, MAX_QUERIED, MAX_SIGNATURES};
@@ -28,6 +29,11 @@ pub enum PublishError {
     NoDevice,
     #[error(transparent)]
     Rejected(#[from] KeyRejected),
+    #[error(transparent)]
+    Dehydration(#[from] DehydrationError),
+    /// A dehydrated device is made with its keys.
+    #[error("there are no `device_keys`")]
+    NoIdentityKeys,
     /// Clients look for this text.
     #[error("One time key {id} already exists. Old key: {old}; new key: {new}")]
     KeyExists { id: String, old: String, new: String },

@@ -22,7 +22,7 @@ use super::one_time::{self, NewKey};
 use super::{Keys, MAX_FALLBACK_KEYS, MAX_ONE_TIME_KEYS, Owner, own_device};
 use crate::schema::{
     ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysRow, FallbackKeyRow,
-    FallbackKeys, Inbox, KeyUsage, OneTimeKeyId, OneTimeKeyOrder, OneTimeKeyRow, OneTimeKeys,
+    FallbackKeys, Inbox, KeyCountsRow, KeyUsage, OneTimeKeyId, OneTimeKeyOrder, OneTimeKeyRow, OneTimeKeys,
 };
 
 /// The body of a request.
@@ -47,23 +47,19 @@ impl Keys {
             None => None,
         };
         let guard = self.lock_device(&owner.0, &owner.1).await;
-        let mut uploading = Uploading::new(parts.db.snapshot(), owner).await?;
-        if let Some(device_keys) = &upload.device_keys {
-            uploading.identity(device_keys).await?;
-        }
-        uploading.one_time(upload.one_time_keys.as_ref()).await?;
-        uploading.fallback(upload.fallback_keys.as_ref()).await?;
-        let Uploading { inbox, mut batch, counting, .. } = uploading;
-        counting.put(&mut batch, &inbox);
+        let snapshot = parts.db.snapshot();
+        let device = snapshot.get::<Devices>(&owner).await?.ok_or(PublishError::NoDevice)?;
+        let uploading = Uploading::new(snapshot, owner, device.since, Batch::durable()).await?;
+        let (batch, counts) = uploading.finish(upload).await?;
         if !batch.is_empty() {
             parts.db.commit_under((list, guard), batch).await?;
         }
-        Ok(KeyCount::from(Some(counting.now)).one_time)
+        Ok(KeyCount::from(Some(counts)).one_time)
     }
 }
 
 /// An upload that becomes a batch.
-struct Uploading {
+pub(super) struct Uploading {
     snapshot: Snapshot,
     owner: Owner,
     inbox: Inbox,
@@ -74,11 +70,27 @@ struct Uploading {
 }
 
 impl Uploading {
-    async fn new(snapshot: Snapshot, owner: Owner) -> Result<Self, PublishError> {
-        let device = snapshot.get::<Devices>(&owner).await?.ok_or(PublishError::NoDevice)?;
-        let inbox = (owner.0.clone(), owner.1.clone(), device.since);
+    /// An upload of a device that was made at `since`, or is made in this batch. Under the device's guard, and that of its user where there are identity keys.
+    pub async fn new(
+        snapshot: Snapshot,
+        owner: Owner,
+        since: Position,
+        batch: Batch,
+    ) -> Result<Self, PublishError> {
+        let inbox = (owner.0.clone(), owner.1.clone(), since);
         let counting = Counting::of(&snapshot, &inbox).await?;
-        Ok(Self { snapshot, owner, inbox, batch: Batch::durable(), counting, replaced: false })
+        Ok(Self { snapshot, owner, inbox, batch, counting, replaced: false })
+    }
+
+    /// The batch with the keys in it, and what the device has then.
+    pub async fn finish(mut self, upload: &Upload) -> Result<(Batch, KeyCountsRow), PublishError> {
+        if let Some(device_keys) = &upload.device_keys {
+            self.identity(device_keys).await?;
+        }
+        self.one_time(upload.one_time_keys.as_ref()).await?;
+        self.fallback(upload.fallback_keys.as_ref()).await?;
+        self.counting.put(&mut self.batch, &self.inbox);
+        Ok((self.batch, self.counting.now))
     }
 
     async fn identity(&mut self, object: &Object) -> Result<(), PublishError> {

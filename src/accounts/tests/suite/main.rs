@@ -4,6 +4,7 @@ mod account_data;
 mod bed;
 mod check;
 mod deactivation;
+mod dehydrated;
 mod devices;
 mod login;
 mod member_updates;

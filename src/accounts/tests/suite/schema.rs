@@ -3,12 +3,13 @@
 use plop_accounts::email_address::EmailAddress;
 use plop_accounts::schema::{
     AcceptedTerms, AcceptedTermsRow, AccessTokenRow, AccessTokens, AccountData, AccountDataChanges,
-    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DeviceListChanges, DeviceLists,
-    DeviceRow, DeviceTokenRow, DeviceTokens, Devices, DirectoryUpdates, EmailAddressRow, EmailAddresses,
-    EmailOwners, EndedAccounts, EndedDevices, Filters, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1,
-    ListedDevices, MemberUpdates, Profiles, RefreshTokenRow, RefreshTokens, RegistrationTokenRow,
-    RegistrationTokens, ThreadSubscriptionChanges, ThreadSubscriptionRow, ThreadSubscriptionTotals,
-    ThreadSubscriptionTotalsRow, ThreadSubscriptions, ThreadWish, TokenKind, UserKind, UserRow, Users,
+    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DehydratedDeviceRow,
+    DehydratedDevices, DeviceListChanges, DeviceLists, DeviceRow, DeviceTokenRow, DeviceTokens, Devices,
+    DirectoryUpdates, EmailAddressRow, EmailAddresses, EmailOwners, EndedAccounts, EndedDevices, Filters,
+    KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow,
+    RefreshTokens, RegistrationTokenRow, RegistrationTokens, ThreadSubscriptionChanges,
+    ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions,
+    ThreadWish, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};
@@ -36,6 +37,7 @@ fn keyspaces_are_permanent() {
 145 device_lists Point
 146 device_list_changes Scan
 147 listed_devices Point
+165 dehydrated_devices Point
 169 ended_accounts Queue
 190 thread_subscriptions Scan
 191 thread_subscription_changes Scan
@@ -111,6 +113,9 @@ fn put_device(rows: &mut Batch) {
     rows.put::<DeviceLists>(&alice(), &position());
     rows.put::<DeviceListChanges>(&(position(), alice()), &());
     rows.put::<ListedDevices>(&(alice(), phone()), &position());
+    let dehydrated =
+        DehydratedDeviceRow { device: phone(), since: position(), data: Tail("{\"x\":1}".to_owned()) };
+    rows.put::<DehydratedDevices>(&alice(), &dehydrated);
 }
 
 #[test]

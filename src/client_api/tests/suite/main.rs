@@ -9,6 +9,7 @@ mod bodies;
 mod budgets;
 mod call;
 mod chat;
+mod dehydrated;
 mod delayed;
 mod disclosure;
 mod discovery;

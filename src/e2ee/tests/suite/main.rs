@@ -4,6 +4,7 @@ mod backup;
 mod bed;
 mod claims;
 mod cross_signing;
+mod dehydrated;
 mod keys_ended;
 mod limits;
 mod schema;
