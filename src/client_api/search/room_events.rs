@@ -11,6 +11,9 @@ use crate::answer::{JsonAnswer, RoomList};
 use crate::error::ApiError;
 use crate::extract::{Json, Query, Session};
 
+/// When the results take so many bytes, those that follow come without what stands around them.
+const MAX_BYTES_WITH_CONTEXT: usize = 4 << 20;
+
 /// `POST /_matrix/client/v3/search` (client-server API, "Server Side Search"). Access token.
 pub async fn search(
     State(rooms): State<Rooms>,
@@ -27,8 +30,12 @@ pub async fn search(
 
     let mut shown = Shown::new(&rooms, session.actor());
     let mut results = Vec::with_capacity(found.hits.len());
+    let mut bytes = 0;
     for hit in &found.hits {
-        results.push(shown.result(hit, criteria.event_context.as_ref()).await?);
+        let around = criteria.event_context.as_ref().filter(|_| bytes < MAX_BYTES_WITH_CONTEXT);
+        let result = shown.result(hit, around).await?;
+        bytes += result.len();
+        results.push(result);
     }
     let next = found.next.as_ref().map(ToString::to_string);
     let answer = JsonAnswer::within(&["search_categories", "room_events"])

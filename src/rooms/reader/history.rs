@@ -23,6 +23,9 @@ use crate::schema::{BackwardExtremities, History, Timeline};
 /// Events of a page at most, whatever was asked for.
 pub const MAX_PAGE_EVENTS: usize = 1000;
 
+/// Bytes of a page: an event above it is its last. Other text that is told with the events is a small multiple of theirs.
+pub const MAX_PAGE_BYTES: usize = 2 << 20;
+
 /// Events that one page looks at, seen or not.
 const MAX_EXAMINED: usize = 2000;
 
@@ -38,7 +41,7 @@ pub struct PageRequest {
     pub to: Option<HistoryToken>,
     /// Backward: newest first.
     pub direction: Direction,
-    /// Cut to [`MAX_PAGE_EVENTS`].
+    /// Cut to [`MAX_PAGE_EVENTS`], and to what [`MAX_PAGE_BYTES`] holds.
     pub limit: u64,
 }
 
@@ -61,6 +64,29 @@ impl HistoryPage {
     /// The token to go on with, if that makes sense.
     pub fn end(&self) -> Option<HistoryToken> {
         self.more.then_some(self.reached)
+    }
+}
+
+/// The place that is left on a page.
+pub(super) struct PageSpace {
+    pub events: usize,
+    bytes: usize,
+}
+
+impl PageSpace {
+    /// For as many events as asked for, at most `most`.
+    pub fn of(limit: u64, most: usize) -> Self {
+        Self { events: usize::try_from(limit).unwrap_or(usize::MAX).min(most), bytes: MAX_PAGE_BYTES }
+    }
+
+    pub fn is_left(&self) -> bool {
+        self.events > 0 && self.bytes > 0
+    }
+
+    /// Takes the place of a text.
+    pub fn take(&mut self, bytes: usize) {
+        self.events = self.events.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
@@ -121,7 +147,7 @@ impl RoomReader<'_> {
         request: PageRequest,
         wanted: impl Fn(&RoomEvent) -> bool,
     ) -> Result<HistoryPage, StoreFault> {
-        let limit = usize::try_from(request.limit).unwrap_or(usize::MAX).min(MAX_PAGE_EVENTS);
+        let mut space = PageSpace::of(request.limit, MAX_PAGE_EVENTS);
         let mut walk = self.walk(&request).await?;
         let missing = self.stop_at_gap(&mut walk).await?;
         let mut page = HistoryPage {
@@ -132,21 +158,22 @@ impl RoomReader<'_> {
             missing: Vec::new(),
         };
         let mut examined = 0;
-        while page.events.len() < limit && examined < MAX_EXAMINED {
+        while space.is_left() && examined < MAX_EXAMINED {
             // Most events are seen; where few are, the last ones wanted are not looked for one by one.
-            let chunk = (limit - page.events.len()).clamp(*CHUNK.start(), *CHUNK.end());
+            let chunk = space.events.clamp(*CHUNK.start(), *CHUNK.end());
             let rows = self.snapshot.scan(walk.rows(self), walk.direction, chunk).await?;
             let numbers: Vec<EventNumber> = rows.rows.iter().map(|(_, number)| *number).collect();
             let events = self.events_by_number(&numbers).await?;
             examined += events.len();
             let mut rest = rows.rows.len();
-            for (((_, place), _), event) in rows.rows.into_iter().zip(events) {
-                if page.events.len() == limit {
+            for (((_, at), _), event) in rows.rows.into_iter().zip(events) {
+                if !space.is_left() {
                     break;
                 }
                 rest -= 1;
-                walk.pass(place);
+                walk.pass(at);
                 if wanted(&event) && self.sees(&event).await? {
+                    space.take(event.pdu.canonical().len());
                     page.events.push(event);
                 }
             }

@@ -14,7 +14,7 @@ use plop_state_store::EventNumber;
 use ruma::{EventId, OwnedEventId};
 
 use super::access::{ReadRefusal, RoomReader};
-use super::history::{PageRequest, Walk};
+use super::history::{PageRequest, PageSpace, Walk};
 use super::token::HistoryToken;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
@@ -77,13 +77,14 @@ impl RoomReader<'_> {
     /// [`ReadRefusal::NoSuchEvent`].
     pub async fn relations(&mut self, request: &RelationsRequest<'_>) -> Result<RelationsPage, ReadRefusal> {
         let parent = self.event(request.parent).await?.pdu.event_id_owned().clone();
-        let limit = usize::try_from(request.page.limit).unwrap_or(usize::MAX).min(MAX_CHILDREN);
+        let mut space = PageSpace::of(request.page.limit, MAX_CHILDREN);
         let mut walk = self.walk(&request.page).await?;
         let (mut events, mut examined) = (Vec::new(), 0);
-        while events.len() < limit && examined < MAX_EXAMINED {
+        while space.is_left() && examined < MAX_EXAMINED {
             let (rows, more) = self.related_rows(&parent, request, &walk).await?;
             examined += rows.len();
-            let is_over = self.take_wanted(request, rows, &mut walk, (&mut events, limit)).await? && !more;
+            let is_over =
+                self.take_wanted(request, rows, &mut walk, (&mut events, &mut space)).await? && !more;
             if is_over {
                 return Ok(RelationsPage { events, next: None });
             }
@@ -148,14 +149,14 @@ impl RoomReader<'_> {
         request: &RelationsRequest<'_>,
         rows: Vec<Found>,
         walk: &mut Walk,
-        (events, limit): (&mut Vec<Arc<RoomEvent>>, usize),
+        (events, space): (&mut Vec<Arc<RoomEvent>>, &mut PageSpace),
     ) -> Result<bool, StoreFault> {
         let ignored = self.ignored().await?;
         let numbers = rows.iter().flat_map(|row| row.through.iter().chain([&row.event])).copied();
         let numbers: Vec<EventNumber> = numbers.collect();
         let mut loaded = self.events_by_number(&numbers).await?.into_iter();
         for row in rows {
-            if events.len() == limit {
+            if !space.is_left() {
                 return Ok(false);
             }
             walk.pass(row.place);
@@ -164,6 +165,7 @@ impl RoomReader<'_> {
             let is_ignored = event.pdu.state_key().is_none() && ignored.contains(event.pdu.sender());
             let is_wanted = between.iter().chain([&event]).all(|event| request.wants(event));
             if is_wanted && !is_ignored && self.sees(&event).await? {
+                space.take(event.pdu.canonical().len());
                 events.push(event);
             }
         }

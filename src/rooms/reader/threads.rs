@@ -14,6 +14,7 @@ use plop_state_store::EventNumber;
 use ruma::OwnedEventId;
 
 use super::access::{ReadRefusal, RoomReader};
+use super::history::PageSpace;
 use super::token::HistoryToken;
 use crate::event::RoomEvent;
 use crate::fault::StoreFault;
@@ -55,28 +56,31 @@ impl RoomReader<'_> {
         limit: u64,
     ) -> Result<ThreadsPage, ReadRefusal> {
         self.admitted()?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(MAX_THREADS);
+        let mut space = PageSpace::of(limit, MAX_THREADS);
         let room = self.view.number;
         let mut rest = KeyRange::<ThreadsByLatest>::prefix(&room);
         let mut reached = from;
         let (mut roots, mut examined) = (Vec::new(), 0);
-        while roots.len() < limit && examined < MAX_EXAMINED {
+        while space.is_left() && examined < MAX_EXAMINED {
             if let Some(reached) = reached {
                 rest = rest.before(&(room, reached.place()));
             }
-            let page = self.snapshot.scan(rest.clone(), Direction::Backward, CHUNK.min(limit)).await?;
+            let page = self.snapshot.scan(rest.clone(), Direction::Backward, CHUNK.min(space.events)).await?;
             examined += page.rows.len();
             let (places, ids): (Vec<_>, Vec<_>) =
                 page.rows.into_iter().map(|((_, place), root)| (place, root)).unzip();
             let shown = self.shown(&ids, include).await?;
             let mut is_over = !page.more;
             for (place, root) in places.into_iter().zip(shown) {
-                if roots.len() == limit {
+                if !space.is_left() {
                     is_over = false;
                     break;
                 }
                 reached = Some(HistoryToken::below(place));
-                roots.extend(root);
+                if let Some(root) = root {
+                    space.take(root.len());
+                    roots.push(root);
+                }
             }
             if is_over {
                 return Ok(ThreadsPage { roots, next: None });

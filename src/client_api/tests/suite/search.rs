@@ -76,6 +76,26 @@ async fn a_result_comes_with_what_stands_around_it() {
     assert_eq!(on["chunk"][0]["content"]["body"], "Message number 7");
 }
 
+/// What stands around each of many results would be the room many times over.
+#[tokio::test(start_paused = true)]
+async fn what_stands_around_results_is_bounded() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let room = bed.room(&alice, json!({ "preset": "private_chat" })).await;
+    let long = json!({ "msgtype": "m.text", "body": format!("word {}", "x ".repeat(30_000)) });
+    for number in 0..30 {
+        bed.send(&alice, &room, "m.room.message", &number.to_string(), long.clone()).await;
+    }
+    let around = json!({ "before_limit": 30, "after_limit": 30 });
+    let filter = json!({ "limit": 30, "rooms": [room] });
+    let criteria = json!({ "search_term": "word", "filter": filter, "event_context": around });
+    let found = search(&bed, &alice, criteria).await;
+    assert_eq!(ids(&found).len(), 30);
+    let results = found["results"].as_array().expect("a list");
+    let with_context = results.iter().filter(|result| result["context"].is_object()).count();
+    assert!((1..10).contains(&with_context), "{with_context}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn pages_follow_each_other_to_an_empty_one() {
     let bed = Bed::new().await;

@@ -3,7 +3,7 @@
 use plop_db::{Direction, Position};
 use plop_rooms::operation::{Operation, Placement};
 use plop_rooms::reader::access::RoomReader;
-use plop_rooms::reader::history::{HistoryPage, MAX_PAGE_EVENTS, PageRequest};
+use plop_rooms::reader::history::{HistoryPage, MAX_PAGE_BYTES, MAX_PAGE_EVENTS, PageRequest};
 use plop_rooms::reader::token::HistoryToken;
 use plop_rooms::schema::{BackwardExtremities, BackwardExtremitiesRow, Outcome, Timeline};
 use plop_state::builder::EventBuilder;
@@ -79,6 +79,27 @@ async fn huge_limits_are_cut_and_odd_places_are_harmless() {
     let future = Position::from_bytes([0xff; 12]);
     let now = reader.token_at(future).await.expect("a token");
     assert_eq!(page(&mut reader, Some(now), Direction::Backward, 100).await.events.len(), all.len());
+}
+
+/// Bodies are up to 64 KiB: a page of a thousand would be 64 MB, before what is told with each.
+#[tokio::test]
+async fn pages_are_bounded_by_bytes_too_and_lose_nothing() {
+    let bed = Bed::new().await;
+    let room = Room::new(&bed, RoomVersionId::V12).await;
+    for _ in 0..MAX_PAGE_BYTES / 60_000 + 10 {
+        room.say("alice", &"x".repeat(60_000)).await;
+    }
+    let all = ids(&room.events().await);
+    let alice = user("alice");
+    let mut reader = bed.rooms.reader(&alice, &room.id).await.expect("a reader");
+    let newest = page(&mut reader, None, Direction::Backward, 1_000).await;
+    let bytes: usize = newest.events.iter().map(|event| event.pdu.canonical().len()).sum();
+    assert!((MAX_PAGE_BYTES..MAX_PAGE_BYTES + 65_536).contains(&bytes), "{bytes}");
+    let older = page(&mut reader, newest.end(), Direction::Backward, 1_000).await;
+    assert_eq!(older.end(), None);
+    let mut shown = [ids(&newest.events), ids(&older.events)].concat();
+    shown.reverse();
+    assert_eq!(shown, all);
 }
 
 #[tokio::test]
