@@ -10,6 +10,7 @@ use plop_db::Position;
 use plop_state_store::{EventNumber, RoomNumber};
 use tantivy::directory::Directory;
 use tantivy::indexer::IndexWriterOptions;
+use tantivy::merge_policy::LogMergePolicy;
 use tantivy::query::Query;
 use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyError};
@@ -21,6 +22,8 @@ use crate::folder::{FolderError, Place};
 use crate::language::Language;
 use crate::progress::{Progress, Stamp};
 
+/// The part of a segment's events that may be deleted ones: with more it is written anew, and the words of those are gone from the disk.
+const MOST_DELETED: f32 = 0.1;
 /// Bytes of new documents in memory, before they go to files: the least that the library takes, and one thread.
 const WRITER_BYTES: usize = 16 << 20;
 
@@ -138,7 +141,11 @@ impl StoredIndex {
             .num_worker_threads(1)
             .num_merge_threads(1)
             .build();
-        self.index.writer_with_options(options)
+        let writer = self.index.writer_with_options(options)?;
+        let mut merging = LogMergePolicy::default();
+        merging.set_del_docs_ratio_before_merge(MOST_DELETED);
+        writer.set_merge_policy(Box::new(merging));
+        Ok(writer)
     }
 
     /// Writes changes, which are seen after the next commit.
