@@ -51,9 +51,9 @@ fn in_memory(domain: &Domain, tasks: &Tasks) {
         async move { sync.run().await }
     });
     let sync = domain.sync.clone();
-    tasks.spawn(TaskKind::Follower, "sync of presence", move || {
+    tasks.spawn(TaskKind::Follower, "sync of presence and device lists", move || {
         let sync = sync.clone();
-        async move { sync.run_presence().await }
+        async move { sync.run_gathering().await }
     });
 }
 

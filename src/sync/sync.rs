@@ -26,7 +26,7 @@ use crate::{to_device, wake};
 pub struct Syncing(Arc<Shared>);
 
 impl Syncing {
-    /// From here on changes are remembered. [`Syncing::run`] and [`Syncing::run_presence`] wake those who wait.
+    /// From here on changes are remembered. [`Syncing::run`] and [`Syncing::run_gathering`] wake those who wait.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Shared::new(parts)))
     }
@@ -42,9 +42,9 @@ impl Syncing {
         Ok(())
     }
 
-    /// Wakes those whom a presence concerns, until the process stops: for a background task.
-    pub async fn run_presence(&self) -> Result<(), TaskError> {
-        wake::run_presence(&self.0).await;
+    /// Wakes those whom somebody's presence or device list concerns, until the process stops: for a background task.
+    pub async fn run_gathering(&self) -> Result<(), TaskError> {
+        wake::run_gathering(&self.0).await;
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 //! Owns: following what the store publishes and what comes and goes in memory. Does not own: what is new (those who wake look), who waits.
 //!
 //! Invariants: the cost of a publication follows the smaller of a room's local members and those who wait. When news was missed, everybody looks.
-//! Nothing is read to wake for a publication, but the rooms of a user whose device list changed, if they are not in memory; no room is loaded for anything: who waits for a room that is not in memory is found by their
-//! own rooms, which are. Presence, of which there is much and which is never urgent, wakes together every [`PRESENCE_EVERY`], by a task of its own.
+//! Nothing is read to wake for a publication, and no room is loaded for anything: who waits for a room that is not in memory is found by their own rooms,
+//! which are. What concerns all who share a room with somebody (presence, device lists) is gathered, and wakes together by a task of its own, which may read.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,7 +25,10 @@ use crate::turns::take_turns;
 /// How long changes of presence are gathered.
 pub const PRESENCE_EVERY: Duration = Duration::from_secs(2);
 
-/// Users whose presence changed and who are gathered, at most. Beyond it everybody looks.
+/// How long changes of device lists are gathered.
+const DEVICE_LISTS_EVERY: Duration = Duration::from_millis(100);
+
+/// Users who are gathered, at most. Beyond it everybody looks.
 const MAX_GATHERED: usize = 10_000;
 
 /// Users who are looked at before others get a turn.
@@ -41,10 +44,7 @@ pub async fn run(shared: &Shared) {
     loop {
         tokio::select! {
             publication = publications.recv() => match publication {
-                Ok(publication) => {
-                    let lists = published(shared, &publication);
-                    device_lists_changed(shared, &lists).await;
-                }
+                Ok(publication) => published(shared, &publication),
                 Err(RecvError::Lagged(_)) => shared.waiters.wake_where(|_| true),
                 Err(RecvError::Closed) => return,
             },
@@ -58,29 +58,47 @@ pub async fn run(shared: &Shared) {
     }
 }
 
-/// Follows presence until the process stops.
-pub async fn run_presence(shared: &Shared) {
-    let Parts { tasks, presence, clock, .. } = &shared.parts;
+/// Follows presence and device lists until the process stops.
+pub async fn run_gathering(shared: &Shared) {
+    let Parts { db, tasks, presence, clock, .. } = &shared.parts;
+    let mut publications = db.subscribe();
     let mut presence = presence.subscribe();
-    let mut gathered = Gathered::default();
+    let (mut present, mut lists) = (Gathered::default(), Gathered::default());
     shared.waiters.wake_where(|_| true);
     loop {
-        let until_due = gathered.due.map(|due| due.saturating_sub(clock.monotonic()));
+        let due = [present.due, lists.due].into_iter().flatten().min();
+        let until_due = due.map(|due| due.saturating_sub(clock.monotonic()));
         tokio::select! {
             user = presence.recv() => match user {
-                Ok(user) => gathered.add(Some(user), clock.monotonic()),
-                Err(RecvError::Lagged(_)) => gathered.add(None, clock.monotonic()),
+                Ok(user) => present.add(Some(user), clock.monotonic().saturating_add(PRESENCE_EVERY)),
+                Err(RecvError::Lagged(_)) => present.add(None, clock.monotonic().saturating_add(PRESENCE_EVERY)),
                 Err(RecvError::Closed) => return,
             },
+            publication = publications.recv() => {
+                let due = clock.monotonic().saturating_add(DEVICE_LISTS_EVERY);
+                match publication {
+                    Ok(publication) => for notice in &publication.notices {
+                        if let Some(user) = notice.subject::<DeviceListChanges>() {
+                            lists.add(Some(user), due);
+                        }
+                    },
+                    Err(RecvError::Lagged(_)) => lists.add(None, due),
+                    Err(RecvError::Closed) => return,
+                }
+            },
             () = clock.sleep(until_due.unwrap_or_default()), if until_due.is_some() => {
-                presence_changed(shared, std::mem::take(&mut gathered)).await;
+                for gathered in [&mut present, &mut lists] {
+                    if gathered.due.is_some_and(|due| due <= clock.monotonic()) {
+                        wake_sharing(shared, std::mem::take(gathered)).await;
+                    }
+                }
             }
             _ = tasks.shutdown_requested() => return,
         }
     }
 }
 
-/// Users whose presence changed.
+/// Users with news for all who share a room with them.
 #[derive(Default)]
 struct Gathered {
     users: BTreeSet<OwnedUserId>,
@@ -91,8 +109,9 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, user: Option<OwnedUserId>, now: Duration) {
-        self.due.get_or_insert(now.saturating_add(PRESENCE_EVERY));
+    /// Adds a user, or all. The first one says when.
+    fn add(&mut self, user: Option<OwnedUserId>, due: Duration) {
+        self.due.get_or_insert(due);
         match user {
             Some(user) if self.users.len() < MAX_GATHERED => {
                 self.users.insert(user);
@@ -102,13 +121,12 @@ impl Gathered {
     }
 }
 
-/// Wakes those whom news concern; names the users whose device lists changed, too.
-fn published(shared: &Shared, publication: &Publication) -> BTreeSet<OwnedUserId> {
-    let mut lists = BTreeSet::new();
+/// Wakes those whom news concern.
+fn published(shared: &Shared, publication: &Publication) {
     // Whether somebody looks or not: the store keeps only so much for those who are behind.
     drop(shared.changes.now());
     if shared.waiters.is_empty() {
-        return lists;
+        return;
     }
     let mut rooms: BTreeSet<RoomNumber> = BTreeSet::new();
     for notice in &publication.notices {
@@ -117,22 +135,13 @@ fn published(shared: &Shared, publication: &Publication) -> BTreeSet<OwnedUserId
         } else if let Some(user) = user_of(notice) {
             shared.waiters.wake(&user);
         } else if let Some(user) = notice.subject::<DeviceListChanges>() {
-            lists.insert(user);
+            // Others hear of it a moment later: see [`run_gathering`].
+            shared.waiters.wake(&user);
         } else {
             rooms.extend(notice.subject::<Timeline>().or_else(|| notice.subject::<ReceiptChanges>()));
         }
     }
     rooms.into_iter().for_each(|room| wake_room(shared, room));
-    lists
-}
-
-/// Wakes those who are in a room with somebody whose device list changed, and that user.
-async fn device_lists_changed(shared: &Shared, changed: &BTreeSet<OwnedUserId>) {
-    if changed.is_empty() || shared.waiters.is_empty() {
-        return;
-    }
-    changed.iter().for_each(|user| shared.waiters.wake(user));
-    wake_sharing(shared, changed).await;
 }
 
 /// Wakes the members of a room.
@@ -155,16 +164,15 @@ fn may_be_in(shared: &Shared, user: &UserId, rooms: &BTreeSet<RoomNumber>) -> bo
     shared.memberships.cached(user).is_none_or(|cached| cached.is_in_one_of(rooms))
 }
 
-async fn presence_changed(shared: &Shared, changed: Gathered) {
-    if changed.everybody {
+/// Wakes those who are in a room with one of these users.
+async fn wake_sharing(shared: &Shared, news: Gathered) {
+    if news.everybody {
         return shared.waiters.wake_where(|_| true);
     }
-    wake_sharing(shared, &changed.users).await;
-}
-
-/// Wakes those who are in a room with one of these users.
-async fn wake_sharing(shared: &Shared, users: &BTreeSet<OwnedUserId>) {
-    match rooms_of(shared, users).await {
+    if shared.waiters.is_empty() {
+        return;
+    }
+    match rooms_of(shared, &news.users).await {
         Ok(rooms) => {
             for (index, user) in shared.waiters.users().iter().enumerate() {
                 take_turns(index, USERS_AT_ONCE).await;

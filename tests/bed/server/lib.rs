@@ -97,7 +97,7 @@ impl Server {
         let follower = sync.clone();
         tasks.spawn(TaskKind::Follower, "sync of presence", move || {
             let follower = follower.clone();
-            async move { follower.run_presence().await }
+            async move { follower.run_gathering().await }
         });
         let key_backups = KeyBackups::new(db.clone());
         let media = Media::new(plop_media::Parts {
