@@ -48,6 +48,8 @@ pub(crate) struct Parts {
     pub user_guards: Guards,
     /// One for each registration token.
     pub token_guards: Guards,
+    /// One for each push key.
+    pub pusher_guards: Guards,
     /// Valid sessions by the hash of their token. Written under the user's guard only, so that it never holds what was revoked.
     pub sessions: Cache<SecretHash, Arc<Session>>,
     pub uia: Mutex<Expiring<UiaSession>>,
@@ -75,6 +77,7 @@ impl Accounts {
             limits: AttemptLimits::new(),
             user_guards: Guards::default(),
             token_guards: Guards::default(),
+            pusher_guards: Guards::default(),
             uia: Mutex::new(Expiring::new(UIA_LIFETIME, MOST_UIA_SESSIONS)),
             nonces: Mutex::new(Expiring::new(NONCE_LIFETIME, MOST_NONCES)),
             login_tokens: Mutex::new(Expiring::new(LOGIN_TOKEN_LIFETIME, MOST_LOGIN_TOKENS)),

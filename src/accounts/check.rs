@@ -8,13 +8,13 @@ use ruma::OwnedUserId;
 use crate::schema::{
     AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DehydratedDevices,
     DeviceListChanges, DeviceLists, DeviceTokens, Devices, EmailAddresses, EmailOwners, Filters, LastSeen,
-    ListedDevices, Profiles, RefreshTokens, ThreadSubscriptionChanges, ThreadSubscriptionTotals,
-    ThreadSubscriptions, TokenKind, Users,
+    ListedDevices, Profiles, PusherOwners, Pushers, RefreshTokens, ThreadSubscriptionChanges,
+    ThreadSubscriptionTotals, ThreadSubscriptions, TokenKind, Users,
 };
 
 /// The checks of this crate's rows.
 pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
-    [owners(), devices(), tokens(), email_addresses(), account_data(), thread_subscriptions()]
+    [owners(), devices(), tokens(), email_addresses(), pushers(), account_data(), thread_subscriptions()]
         .into_iter()
         .flatten()
         .collect()
@@ -29,6 +29,7 @@ fn owners() -> Vec<Box<dyn ReferenceCheck>> {
         owned::<AccountDataTotals>("totals of users", |user, _| vec![user.clone()]),
         owned::<Filters>("filters of users", |(user, _), _| vec![user.clone()]),
         owned::<EmailAddresses>("e-mail addresses of users", |(user, _), _| vec![user.clone()]),
+        owned::<Pushers>("pushers of users", |(user, ..), _| vec![user.clone()]),
         owned::<AcceptedTerms>("terms that users accepted", |(user, _), _| vec![user.clone()]),
         owned::<ThreadSubscriptions>("threads of users", |(user, ..), _| vec![user.clone()]),
         owned::<ThreadSubscriptionTotals>("totals of users", |user, _| vec![user.clone()]),
@@ -115,6 +116,23 @@ fn email_addresses() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<EmailOwners, EmailAddresses>::exists(
             "owners of e-mail addresses",
             |address, user| vec![(user.clone(), address.clone())],
+        )),
+    ]
+}
+
+/// Pushers and the owners of their push keys lead to each other; a device that is woken is there.
+fn pushers() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<Pushers, Devices>::exists("devices of pushers", |(user, ..), row| {
+            row.device.iter().map(|device| (user.clone(), device.clone())).collect()
+        })),
+        Box::new(Reference::<Pushers, PusherOwners>::exists(
+            "owners of pushers",
+            |(user, app, push_key), _| vec![(app.clone(), push_key.clone(), user.clone())],
+        )),
+        Box::new(Reference::<PusherOwners, Pushers>::exists(
+            "owners of pushers",
+            |(app, push_key, user), ()| vec![(user.clone(), app.clone(), push_key.clone())],
         )),
     ]
 }

@@ -1,6 +1,6 @@
 //! The end of an account (client-server API, "Account deactivation").
 //!
-//! What a user had on the server goes in one batch: devices, tokens, e-mail addresses, profile, account data, filters, thread subscriptions. What stays is the name, so that
+//! What a user had on the server goes in one batch: devices, tokens, e-mail addresses, profile, account data, filters, thread subscriptions, pushers. What stays is the name, so that
 //! nobody else gets it; the password's hash, so that only its owner is told that the account is deactivated; and whether erasure
 //! was asked for, by which readers of rooms go. Rooms are left afterwards ([`crate::member_updates`]).
 
@@ -15,6 +15,7 @@ use crate::directory_updates::note_directory_update;
 use crate::ended_accounts::note_ended_account;
 use crate::error::StoreError;
 use crate::member_updates::note_member_update;
+use crate::pushers::delete_pushers;
 use crate::schema::{
     AcceptedTerms, AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, Filters, Profiles,
     ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, UserRow, Users,
@@ -58,6 +59,8 @@ impl Accounts {
         batch.delete_range(KeyRange::<ThreadSubscriptionChanges>::prefix(&user));
         batch.delete::<ThreadSubscriptionTotals>(&user);
         delete_addresses(&snapshot, &mut batch, &user).await.map_err(StoreError::from)?;
+        let pushers = delete_pushers(&snapshot, &mut batch, &user, |_| true).await;
+        pushers.map_err(StoreError::from)?;
         note_member_update(&mut batch, &user);
         note_ended_account(&mut batch, &user);
         note_directory_update(&mut batch, &user);

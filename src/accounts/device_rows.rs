@@ -1,7 +1,7 @@
 //! The rows of a user's devices: how many there may be, and how they go.
 //!
-//! Invariants: a user has at most [`MAX_DEVICES`], so what is done to all of them is one batch that fits; a device goes with its tokens and its
-//! sighting, in one batch, which puts it on the list of those that ended, and tells those who had it on theirs.
+//! Invariants: a user has at most [`MAX_DEVICES`], so what is done to all of them is one batch that fits; a device goes with its tokens, its
+//! sighting and its pushers, in one batch, which puts it on the list of those that ended, and tells those who had it on theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 
 use crate::device_lists::{change_device_list, unlist_devices};
 use crate::ended_devices::note_ended_device;
+use crate::pushers::delete_pushers;
 use crate::rows::all_rows;
 use crate::schema::{DehydratedDevices, DeviceRow, DeviceTokens, Devices, LastSeen};
 use crate::secrets::SecretHash;
@@ -105,6 +106,10 @@ pub(crate) async fn delete_present(
     let dehydrated = snapshot.get::<DehydratedDevices>(user).await?;
     if dehydrated.is_some_and(|dehydrated| gone.contains_key(&dehydrated.device)) {
         batch.delete::<DehydratedDevices>(user);
+    }
+    let goes = |device: &Option<OwnedDeviceId>| device.as_ref().is_some_and(|id| gone.contains_key(id));
+    if !gone.is_empty() {
+        delete_pushers(snapshot, batch, user, |row| goes(&row.device)).await?;
     }
     if unlist_devices(snapshot, batch, user, gone.keys()).await? {
         change_device_list(snapshot, batch, user).await?;

@@ -1,14 +1,14 @@
 //! Rank 3: the users of this server.
 //!
 //! Owns: users and their passwords, devices (a dehydrated one among them) and tokens, who may register and how often one may try, interactive authentication, and what
-//! users keep on the server: e-mail addresses, profile, account data, tags, push rules, filters, thread subscriptions. Everything is reached through one handle, [`Accounts`];
+//! users keep on the server: e-mail addresses, profile, account data, tags, push rules, filters, thread subscriptions, pushers. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
 //! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices and users elsewhere (it follows
-//! them: [`ended_devices`], [`ended_accounts`]), keys, pushers, the words of mails and how they are sent ([`mailer::Mailer`]), HTTP.
+//! them: [`ended_devices`], [`ended_accounts`]), keys, what is pushed, the words of mails and how they are sent ([`mailer::Mailer`]), HTTP.
 //!
 //! Invariants: the only writer of its keyspaces ([`schema`]). Operations that write one user's rows run one after the other, under
-//! that user's guard, which is never held over a password hash and is taken before that of a registration token; preconditions of
+//! that user's guard, which is never held over a password hash and is taken before that of a registration token, after that of a push key; preconditions of
 //! the batches are the fence behind it. Secrets are stored as hashes only: passwords by argon2id, tokens by BLAKE3. What may be
 //! forgotten by a restart (interactive authentication sessions, proofs of e-mail addresses, nonces, login tokens, limits) lives in memory, in bounded numbers.
 
@@ -44,6 +44,7 @@ pub mod passwords;
 mod policies;
 pub mod profile;
 pub mod push_rules;
+pub mod pushers;
 pub mod refresh;
 pub mod registration;
 pub mod registration_tokens;

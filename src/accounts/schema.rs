@@ -123,6 +123,15 @@ plop_db::keyspaces! {
     /// Whose an e-mail address is: the reverse of `email_addresses`, written and deleted together with it. Read by logins, by password resets and before an
     /// address is given to somebody. Redactions do not touch it.
     pub EmailOwners = 195 "email_owners" Point { EmailAddress => OwnedUserId }
+
+    /// Where a user's devices want to be woken: the user, the app, its push key. Written by `POST /pushers/set`; read by who sends, and by requests for them;
+    /// deleted by the user, with the device, with the account, and when another user claims the push key. Redactions do not touch it. The device of a
+    /// row exists. `pusher_owners` has the same.
+    pub Pushers = 196 "pushers" Scan { (OwnedUserId, String, String) => PusherRow }
+
+    /// Who has a push key: the app, the push key, the user. Written and deleted together with `pushers`; read when somebody claims the push key. Redactions
+    /// do not touch it.
+    pub PusherOwners = 197 "pusher_owners" Scan { (String, String, OwnedUserId) => () }
 }
 
 tags! {
@@ -286,6 +295,26 @@ record! {
         /// When the link of the mail to it was followed.
         pub validated: UnixMillis,
         pub added: UnixMillis,
+    }
+}
+
+record! {
+    /// A pusher that sends to a push gateway.
+    pub struct PusherRow = 1 {
+        /// When it was made: of what came before it nothing is sent.
+        pub since: Position,
+        /// The device that is woken; `None` where an application service has none.
+        pub device: Option<OwnedDeviceId>,
+        /// When it was set last.
+        pub set: UnixMillis,
+        /// Whether anything is sent (MSC3881).
+        pub enabled: bool,
+        pub app_display_name: String,
+        pub device_display_name: String,
+        pub profile_tag: Option<String>,
+        pub lang: String,
+        /// A JSON object with the gateway's `url`.
+        pub data: Tail<String>,
     }
 }
 

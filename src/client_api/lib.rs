@@ -31,6 +31,7 @@ mod parts;
 mod presence;
 mod profile;
 mod push_rules;
+mod pushers;
 mod registration;
 mod reporting;
 mod room_keys;
@@ -65,6 +66,7 @@ pub fn table() -> Routes {
         .and(profile::routes())
         .and(account_data::routes())
         .and(push_rules::routes())
+        .and(pushers::routes())
         .and(presence::routes())
         .and(syncing::routes())
         .and(rooms::routes())

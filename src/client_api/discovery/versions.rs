@@ -15,6 +15,8 @@ const VERSIONS: [&str; 19] = [
 
 /// What is served and in no released version of the specification.
 const FEATURES: &[&str] = &[
+    // Pushers that are switched off and on.
+    "org.matrix.msc3881",
     // Delayed events.
     "org.matrix.msc4140",
     // Invite filtering.

@@ -6,6 +6,7 @@ use plop_accounts::account_data::AccountDataError;
 use plop_accounts::filters::FilterError;
 use plop_accounts::profile::ProfileError;
 use plop_accounts::push_rules::PushRuleError;
+use plop_accounts::pushers::PusherError;
 use plop_accounts::tags::TagError;
 use plop_accounts::thread_subscriptions::ThreadSubscriptionError;
 use plop_ephemeral::{self as ephemeral, PresenceError};
@@ -92,6 +93,23 @@ impl From<EditError> for ApiError {
             }
             EditError::PatternTooLong => Self::too_large(error),
             EditError::TooMany => Self::too_many(error),
+        }
+    }
+}
+
+impl From<PusherError> for ApiError {
+    fn from(error: PusherError) -> Self {
+        match error {
+            PusherError::InvalidApp | PusherError::InvalidPushKey | PusherError::InvalidUrl => {
+                Self::invalid_param(error)
+            }
+            PusherError::NoUrl => Self::missing_param(error),
+            PusherError::TextTooLong | PusherError::DataTooLarge => Self::too_large(error),
+            PusherError::TooMany => Self::too_many(error),
+            PusherError::NoDevice => Self::unknown_token(false, error),
+            PusherError::NoAccount => Self::not_found(error),
+            PusherError::Forbidden(error) => error.into(),
+            PusherError::Store(error) => error.into(),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use plop_accounts::account_data::Subject;
 use plop_accounts::check::reference_checks;
 use plop_accounts::schema::{
-    AccessTokens, AccountData, AccountDataChanges, DeviceTokens, Devices, RefreshTokens, Users,
+    AccessTokens, AccountData, AccountDataChanges, DeviceTokens, Devices, PusherOwners, Pushers,
+    RefreshTokens, Users,
 };
 use plop_db::{Batch, Db, Direction, KeyRange, Keyspace};
 use serde_json::json;
@@ -30,6 +31,7 @@ async fn lived() -> Bed {
             accounts.set_account_data(&actor, &subject, &content).await.expect("account data");
         }
         accounts.add_filter(&actor, &user, &crate::bed::json("{}")).await.expect("a filter");
+        accounts.set_pusher(&actor, crate::pushers::pusher(name)).await.expect("a pusher");
         match name {
             "bob" => drop(accounts.logout_all(&actor).await.expect("a logout")),
             "carol" => accounts.deactivate(&actor, true).await.expect("the end"),
@@ -71,9 +73,13 @@ async fn a_missing_row_is_missed() {
         "account data of users",
         "totals of users",
         "filters of users",
+        "pushers of users",
     ];
     assert_eq!(problems_without_first::<Users>().await, of_users);
-    assert_eq!(problems_without_first::<Devices>().await, ["devices last seen", "tokens of devices"]);
+    let of_devices = ["devices last seen", "tokens of devices", "devices of pushers"];
+    assert_eq!(problems_without_first::<Devices>().await, of_devices);
+    assert_eq!(problems_without_first::<Pushers>().await, ["owners of pushers"]);
+    assert_eq!(problems_without_first::<PusherOwners>().await, ["owners of pushers"]);
     assert_eq!(problems_without_first::<AccessTokens>().await, ["tokens of devices"]);
     assert_eq!(problems_without_first::<RefreshTokens>().await, ["tokens of devices"]);
     assert_eq!(problems_without_first::<AccountData>().await, ["changes of account data"]);
@@ -92,5 +98,5 @@ async fn what_a_deactivated_user_still_has_is_found() {
     let mut batch = Batch::durable();
     batch.put::<Users>(&id("alice"), &row);
     bed.db.commit(batch).await.expect("committed");
-    assert_eq!(problems(&bed.db).await.len(), 5);
+    assert_eq!(problems(&bed.db).await.len(), 6);
 }

@@ -11,6 +11,7 @@ mod member_updates;
 mod moderation;
 mod profiles;
 mod push_rules;
+mod pushers;
 mod refresh;
 mod registration;
 mod schema;

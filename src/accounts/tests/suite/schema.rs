@@ -6,10 +6,10 @@ use plop_accounts::schema::{
     AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DehydratedDeviceRow,
     DehydratedDevices, DeviceListChanges, DeviceLists, DeviceRow, DeviceTokenRow, DeviceTokens, Devices,
     DirectoryUpdates, EmailAddressRow, EmailAddresses, EmailOwners, EndedAccounts, EndedDevices, Filters,
-    KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, RefreshTokenRow,
-    RefreshTokens, RegistrationTokenRow, RegistrationTokens, ThreadSubscriptionChanges,
-    ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions,
-    ThreadWish, TokenKind, UserKind, UserRow, Users,
+    KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, PusherOwners,
+    PusherRow, Pushers, RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens,
+    ThreadSubscriptionChanges, ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow,
+    ThreadSubscriptions, ThreadWish, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};
@@ -45,6 +45,8 @@ fn keyspaces_are_permanent() {
 193 accepted_terms Scan
 194 email_addresses Scan
 195 email_owners Point
+196 pushers Scan
+197 pusher_owners Scan
 220 directory_updates Queue
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
@@ -71,6 +73,7 @@ fn stored_rows_keep_their_bytes() {
     put_user(&mut rows);
     put_device(&mut rows);
     put_tokens(&mut rows);
+    put_pushers(&mut rows);
     put_account_data(&mut rows);
     put_thread_subscriptions(&mut rows);
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
@@ -141,6 +144,24 @@ fn put_tokens(rows: &mut Batch) {
     rows.put::<RegistrationTokens>(&"once".to_owned(), &once);
     let any = RegistrationTokenRow { uses_allowed: None, used: 300, expires: None, made_at_start: true };
     rows.put::<RegistrationTokens>(&"any".to_owned(), &any);
+}
+
+fn put_pushers(rows: &mut Batch) {
+    for (device, profile_tag) in [(Some(phone()), Some("work".to_owned())), (None, None)] {
+        let row = PusherRow {
+            since: position(),
+            device,
+            set: NOW,
+            enabled: true,
+            app_display_name: "App".to_owned(),
+            device_display_name: "Phone".to_owned(),
+            profile_tag,
+            lang: "en".to_owned(),
+            data: Tail(r#"{"url":"https://p/_matrix/push/v1/notify"}"#.to_owned()),
+        };
+        rows.put::<Pushers>(&(alice(), "org.app".to_owned(), "key".to_owned()), &row);
+    }
+    rows.put::<PusherOwners>(&("org.app".to_owned(), "key".to_owned(), alice()), &());
 }
 
 fn put_account_data(rows: &mut Batch) {

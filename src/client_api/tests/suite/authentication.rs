@@ -134,6 +134,8 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("PUT", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled", Asks::Session),
     ("GET", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions", Asks::Session),
     ("PUT", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions", Asks::Session),
+    ("GET", "/_matrix/client/v3/pushers", Asks::Session),
+    ("POST", "/_matrix/client/v3/pushers/set", Asks::Session),
     ("GET", "/_matrix/client/v3/presence/{userId}/status", Asks::Session),
     ("PUT", "/_matrix/client/v3/presence/{userId}/status", Asks::ActiveSession),
     ("GET", "/_matrix/client/v3/sync", Asks::Session),

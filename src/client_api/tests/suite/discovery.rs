@@ -14,6 +14,7 @@ async fn versions_are_for_everyone() {
     let announced = [
         "org.matrix.msc3814",
         "org.matrix.msc3874",
+        "org.matrix.msc3881",
         "org.matrix.msc4140",
         "org.matrix.msc4155",
         "org.matrix.msc4306",

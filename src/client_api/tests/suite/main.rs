@@ -22,6 +22,7 @@ mod notifications;
 mod presence;
 mod profile;
 mod push_rules;
+mod pushers;
 mod registration;
 mod reporting;
 mod room_keys;
