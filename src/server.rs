@@ -109,6 +109,7 @@ impl Process<'_> {
             health: Health::new(tasks.clone(), db.state()),
             metrics,
             client: plop_client_api::router(domain.client_api(config, &clock)),
+            federation: plop_federation_inbound::router(domain.accounts.clone()),
             layers: Layers::new(config, &clock, &random),
         };
         let acceptor = Acceptor::new(config, &clock, &tasks);

@@ -8,16 +8,26 @@ use ruma::OwnedUserId;
 use crate::schema::{
     AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DehydratedDevices,
     DeviceListChanges, DeviceLists, DeviceTokens, Devices, EmailAddresses, EmailOwners, Filters, LastSeen,
-    ListedDevices, Profiles, PusherOwners, Pushers, RefreshTokens, ThreadSubscriptionChanges,
-    ThreadSubscriptionTotals, ThreadSubscriptions, TokenKind, Users,
+    ListedDevices, OpenIdTokenEnds, OpenIdTokens, OpenIdTokensOfUser, Profiles, PusherOwners, Pushers,
+    RefreshTokens, ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, TokenKind,
+    Users,
 };
 
 /// The checks of this crate's rows.
 pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
-    [owners(), devices(), tokens(), email_addresses(), pushers(), account_data(), thread_subscriptions()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        owners(),
+        devices(),
+        tokens(),
+        email_addresses(),
+        pushers(),
+        openid_tokens(),
+        account_data(),
+        thread_subscriptions(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What an account has goes with it.
@@ -134,6 +144,24 @@ fn pushers() -> Vec<Box<dyn ReferenceCheck>> {
             "owners of pushers",
             |(app, push_key, user), ()| vec![(user.clone(), app.clone(), push_key.clone())],
         )),
+    ]
+}
+
+/// OpenID tokens by their end and by their user lead to those by their hash, and back.
+fn openid_tokens() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![
+        Box::new(Reference::<OpenIdTokens, OpenIdTokensOfUser>::exists("tokens of users", |token, row| {
+            vec![(row.user.clone(), row.expires, *token)]
+        })),
+        Box::new(Reference::<OpenIdTokensOfUser, OpenIdTokenEnds>::exists(
+            "ends of tokens",
+            |(_, expires, token), ()| vec![(*expires, *token)],
+        )),
+        Box::new(Reference::<OpenIdTokenEnds, OpenIdTokens> {
+            name: "tokens with an end",
+            names: |(_, token), _| vec![*token],
+            agrees: |((expires, _), user), (_, row)| row.user == *user && row.expires == *expires,
+        }),
     ]
 }
 

@@ -15,6 +15,7 @@ use crate::directory_updates::note_directory_update;
 use crate::ended_accounts::note_ended_account;
 use crate::error::StoreError;
 use crate::member_updates::note_member_update;
+use crate::openid::delete_openid_tokens;
 use crate::pushers::delete_pushers;
 use crate::schema::{
     AcceptedTerms, AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, Filters, Profiles,
@@ -59,6 +60,7 @@ impl Accounts {
         batch.delete_range(KeyRange::<ThreadSubscriptionChanges>::prefix(&user));
         batch.delete::<ThreadSubscriptionTotals>(&user);
         delete_addresses(&snapshot, &mut batch, &user).await.map_err(StoreError::from)?;
+        delete_openid_tokens(&snapshot, &mut batch, &user).await.map_err(StoreError::from)?;
         let pushers = delete_pushers(&snapshot, &mut batch, &user, |_| true).await;
         pushers.map_err(StoreError::from)?;
         note_member_update(&mut batch, &user);

@@ -1,7 +1,7 @@
 //! Rank 3: the users of this server.
 //!
 //! Owns: users and their passwords, devices (a dehydrated one among them) and tokens, who may register and how often one may try, interactive authentication, and what
-//! users keep on the server: e-mail addresses, profile, account data, tags, push rules, filters, thread subscriptions, pushers. Everything is reached through one handle, [`Accounts`];
+//! users keep on the server: e-mail addresses, OpenID tokens, profile, account data, tags, push rules, filters, thread subscriptions, pushers. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
 //! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices and users elsewhere (it follows
@@ -37,6 +37,7 @@ pub mod login_tokens;
 pub mod mailer;
 pub mod member_updates;
 pub mod moderation;
+pub mod openid;
 pub mod parameters;
 pub mod password_change;
 pub mod password_reset;

@@ -132,6 +132,16 @@ plop_db::keyspaces! {
     /// Who has a push key: the app, the push key, the user. Written and deleted together with `pushers`; read when somebody claims the push key. Redactions
     /// do not touch it.
     pub PusherOwners = 197 "pusher_owners" Scan { (String, String, OwnedUserId) => () }
+
+    /// OpenID tokens by their hash. Written by requests for one; read by the services that users show them to; deleted when they have ended, by newer
+    /// ones of the user when there are too many, and with the account. Redactions do not touch it.
+    pub OpenIdTokens = 198 "openid_tokens" Point { SecretHash => OpenIdTokenRow }
+
+    /// The same by their end, for who sweeps: written and deleted together with `openid_tokens`.
+    pub OpenIdTokenEnds = 199 "openid_token_ends" Queue { (UnixMillis, SecretHash) => OwnedUserId }
+
+    /// The same by their user, those that end first first: written and deleted together with `openid_tokens`.
+    pub OpenIdTokensOfUser = 270 "openid_tokens_of_user" Scan { (OwnedUserId, UnixMillis, SecretHash) => () }
 }
 
 tags! {
@@ -315,6 +325,14 @@ record! {
         pub lang: String,
         /// A JSON object with the gateway's `url`.
         pub data: Tail<String>,
+    }
+}
+
+record! {
+    /// Whose an OpenID token is.
+    pub struct OpenIdTokenRow = 1 {
+        pub user: OwnedUserId,
+        pub expires: UnixMillis,
     }
 }
 

@@ -1,7 +1,8 @@
-//! One's own account: who one is, the password, e-mail addresses, the end (client-server API, "Account management").
+//! One's own account: who one is and how others learn it, the password, e-mail addresses, the end (client-server API, "Account management").
 
 mod deactivation;
 pub mod email_link;
+mod openid;
 mod password;
 mod request_token;
 mod threepids;
@@ -15,6 +16,7 @@ pub fn routes() -> Routes {
         .get("/_matrix/client/v3/account/whoami", whoami::whoami)
         .post("/_matrix/client/v3/account/password", password::change)
         .post("/_matrix/client/v3/account/deactivate", deactivation::deactivate)
+        .post("/_matrix/client/v3/user/{userId}/openid/request_token", openid::request_token)
         .get("/_matrix/client/v3/account/3pid", threepids::list)
         .post("/_matrix/client/v3/account/3pid/add", threepids::add)
         .post("/_matrix/client/v3/account/3pid/bind", threepids::bind)

@@ -42,6 +42,7 @@ pub struct Routers {
     pub health: Health,
     pub metrics: Metrics,
     pub client: Router,
+    pub federation: Router,
     pub layers: Layers,
 }
 
@@ -51,7 +52,7 @@ impl Routers {
         let routes = apis.iter().fold(Router::new(), |routes, api| {
             routes.merge(match api {
                 ListenerApi::Client => self.client.clone().merge(self.health.routes()),
-                ListenerApi::Federation => Router::new(),
+                ListenerApi::Federation => self.federation.clone(),
                 ListenerApi::Metrics => self.health.routes().merge(self.metrics.routes()),
             })
         });

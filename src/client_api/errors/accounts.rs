@@ -6,6 +6,7 @@ use plop_accounts::deactivation::DeactivationError;
 use plop_accounts::devices::DeviceError;
 use plop_accounts::login::LoginError;
 use plop_accounts::moderation::ModerationError;
+use plop_accounts::openid::OpenIdError;
 use plop_accounts::password_change::PasswordChangeError;
 use plop_accounts::passwords::PasswordRejected;
 use plop_accounts::refresh::RefreshError;
@@ -152,6 +153,17 @@ impl From<ModerationError> for ApiError {
             ModerationError::NoAccount => Self::not_found(error),
             ModerationError::Forbidden(error) => error.into(),
             ModerationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OpenIdError> for ApiError {
+    fn from(error: OpenIdError) -> Self {
+        match error {
+            OpenIdError::NoAccount => Self::not_found(error),
+            OpenIdError::UnknownToken => Self::unknown_token(false, error),
+            OpenIdError::Forbidden(error) => error.into(),
+            OpenIdError::Store(error) => error.into(),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use plop_accounts::account_data::Subject;
 use plop_accounts::check::reference_checks;
 use plop_accounts::schema::{
-    AccessTokens, AccountData, AccountDataChanges, DeviceTokens, Devices, PusherOwners, Pushers,
-    RefreshTokens, Users,
+    AccessTokens, AccountData, AccountDataChanges, DeviceTokens, Devices, OpenIdTokenEnds, OpenIdTokens,
+    OpenIdTokensOfUser, PusherOwners, Pushers, RefreshTokens, Users,
 };
 use plop_db::{Batch, Db, Direction, KeyRange, Keyspace};
 use serde_json::json;
@@ -32,6 +32,7 @@ async fn lived() -> Bed {
         }
         accounts.add_filter(&actor, &user, &crate::bed::json("{}")).await.expect("a filter");
         accounts.set_pusher(&actor, crate::pushers::pusher(name)).await.expect("a pusher");
+        accounts.make_openid_token(&actor, &user).await.expect("a token");
         match name {
             "bob" => drop(accounts.logout_all(&actor).await.expect("a logout")),
             "carol" => accounts.deactivate(&actor, true).await.expect("the end"),
@@ -84,6 +85,9 @@ async fn a_missing_row_is_missed() {
     assert_eq!(problems_without_first::<RefreshTokens>().await, ["tokens of devices"]);
     assert_eq!(problems_without_first::<AccountData>().await, ["changes of account data"]);
     assert_eq!(problems_without_first::<AccountDataChanges>().await, ["changes of account data"]);
+    assert_eq!(problems_without_first::<OpenIdTokens>().await, ["tokens with an end"]);
+    assert_eq!(problems_without_first::<OpenIdTokenEnds>().await, ["ends of tokens"]);
+    assert_eq!(problems_without_first::<OpenIdTokensOfUser>().await, ["tokens of users"]);
     // A token of either kind.
     let listed = problems_without_first::<DeviceTokens>().await;
     assert!(listed == ["access tokens"] || listed == ["refresh tokens"], "{listed:?}");

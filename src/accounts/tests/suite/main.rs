@@ -9,6 +9,7 @@ mod devices;
 mod login;
 mod member_updates;
 mod moderation;
+mod openid;
 mod profiles;
 mod push_rules;
 mod pushers;

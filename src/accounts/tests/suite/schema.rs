@@ -6,10 +6,11 @@ use plop_accounts::schema::{
     AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DehydratedDeviceRow,
     DehydratedDevices, DeviceListChanges, DeviceLists, DeviceRow, DeviceTokenRow, DeviceTokens, Devices,
     DirectoryUpdates, EmailAddressRow, EmailAddresses, EmailOwners, EndedAccounts, EndedDevices, Filters,
-    KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, Profiles, PusherOwners,
-    PusherRow, Pushers, RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens,
-    ThreadSubscriptionChanges, ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow,
-    ThreadSubscriptions, ThreadWish, TokenKind, UserKind, UserRow, Users,
+    KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, OpenIdTokenEnds,
+    OpenIdTokenRow, OpenIdTokens, OpenIdTokensOfUser, Profiles, PusherOwners, PusherRow, Pushers,
+    RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, ThreadSubscriptionChanges,
+    ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions,
+    ThreadWish, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};
@@ -47,7 +48,10 @@ fn keyspaces_are_permanent() {
 195 email_owners Point
 196 pushers Scan
 197 pusher_owners Scan
+198 openid_tokens Point
+199 openid_token_ends Queue
 220 directory_updates Queue
+270 openid_tokens_of_user Scan
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -139,6 +143,9 @@ fn put_tokens(rows: &mut Batch) {
     for kind in [TokenKind::Access, TokenKind::Refresh] {
         rows.put::<DeviceTokens>(&(alice(), phone(), hash), &DeviceTokenRow { kind, generation: 1 });
     }
+    rows.put::<OpenIdTokens>(&hash, &OpenIdTokenRow { user: alice(), expires: NOW });
+    rows.put::<OpenIdTokenEnds>(&(NOW, hash), &alice());
+    rows.put::<OpenIdTokensOfUser>(&(alice(), NOW, hash), &());
     let once =
         RegistrationTokenRow { uses_allowed: Some(1), used: 0, expires: Some(NOW), made_at_start: false };
     rows.put::<RegistrationTokens>(&"once".to_owned(), &once);

@@ -73,6 +73,7 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v3/account/whoami", Asks::Session),
     ("POST", "/_matrix/client/v3/account/password", Asks::Session),
     ("POST", "/_matrix/client/v3/account/deactivate", Asks::Session),
+    ("POST", "/_matrix/client/v3/user/{userId}/openid/request_token", Asks::Session),
     ("GET", "/_matrix/client/v3/account/3pid", Asks::Session),
     ("POST", "/_matrix/client/v3/account/3pid/add", Asks::ActiveSession),
     ("POST", "/_matrix/client/v3/account/3pid/bind", Asks::ActiveSession),

@@ -1,0 +1,3 @@
+//! The server-server API, through its router.
+
+mod openid;
