@@ -9,6 +9,7 @@
 //! - the stop is the start backwards: listeners, connections, tasks, database.
 
 mod accept;
+mod calls;
 mod client_address;
 pub mod database;
 mod domain;
@@ -25,6 +26,7 @@ mod places;
 mod responses;
 mod router;
 mod signals;
+mod support;
 mod tls;
 mod work;
 

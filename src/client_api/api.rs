@@ -19,9 +19,12 @@ use plop_rooms::Rooms;
 use plop_search::Search;
 use plop_sync::Syncing;
 use plop_unread::Unread;
-use ruma::RoomVersionId;
+use ruma::{OwnedUserId, RoomVersionId};
+use serde::Serialize;
 
 use crate::budgets::Budgets;
+use crate::calls::transports::Transports;
+use crate::calls::turn::Turn;
 use crate::extract::Bodies;
 
 /// The parts below. A handler takes those that it needs: `State(rooms): State<Rooms>`.
@@ -45,6 +48,9 @@ pub struct Api {
     pub clock: Clock,
     pub bodies: Bodies,
     pub budgets: Budgets,
+    /// Servers that relay calls, if there are any.
+    pub turn: Option<Arc<Turn>>,
+    pub transports: Transports,
     pub settings: Arc<Settings>,
 }
 
@@ -55,6 +61,21 @@ pub struct Settings {
     pub default_room_version: RoomVersionId,
     /// Where clients reach this API, for `/.well-known/matrix/client`; without it that is not there.
     pub public_url: Option<String>,
+    /// Whom one turns to, for `/.well-known/matrix/support`.
+    pub contacts: Vec<Contact>,
+    /// A page with help.
+    pub support_page: Option<String>,
     /// Whether files can be had with an access token only.
     pub freeze_media: bool,
+}
+
+/// A way to reach somebody in charge; at least one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Contact {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matrix_id: Option<OwnedUserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_address: Option<String>,
+    /// For what: "m.role.admin", "m.role.security".
+    pub role: &'static str,
 }

@@ -1,4 +1,5 @@
-//! What a client asks before anything else (client-server API, "API Versions", "Well-known URIs", "Capabilities negotiation").
+//! What a client asks before anything else (client-server API, "API Versions", "Well-known URIs", "Capabilities negotiation",
+//! "Server administration").
 //!
 //! Invariant: only what is true is advertised.
 
@@ -13,5 +14,6 @@ pub fn routes() -> Routes {
     Routes::new()
         .get("/_matrix/client/versions", versions::versions)
         .get("/.well-known/matrix/client", well_known::client)
+        .get("/.well-known/matrix/support", well_known::support)
         .get("/_matrix/client/v3/capabilities", capabilities::capabilities)
 }

@@ -16,6 +16,7 @@ mod administration;
 mod answer;
 pub mod api;
 pub mod budgets;
+mod calls;
 mod delayed;
 mod devices;
 mod discovery;
@@ -48,8 +49,10 @@ use axum::Router;
 
 pub use account::email_link::EMAIL_LINK_PATH;
 pub use actions::{Action, ActionRates};
-pub use api::{Api, Settings};
+pub use api::{Api, Contact, Settings};
 pub use budgets::{BudgetLimits, Budgets};
+pub use calls::transports::{Transport, Transports};
+pub use calls::turn::{Turn, TurnAccess};
 pub use error::ApiError;
 pub use extract::{Bodies, BodyLimits, ClientAddress};
 pub use kept::Kept;
@@ -73,6 +76,7 @@ pub fn table() -> Routes {
         .and(events::routes())
         .and(threads::routes())
         .and(delayed::routes())
+        .and(calls::routes())
         .and(reporting::routes())
         .and(ephemeral::routes())
         .and(to_device::routes())

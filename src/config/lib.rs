@@ -26,8 +26,8 @@ use std::net::SocketAddr;
 pub use problems::{Problem, Problems};
 pub use secret::Secret;
 use sections::{
-    Caches, Database, EmailAtRegistration, Limits, Listener, Logging, Mail, Media, Passwords, Registration,
-    Rooms, Search, Server, UserDirectory,
+    Caches, Calls, Database, EmailAtRegistration, Limits, Listener, Logging, Mail, Media, Passwords,
+    Registration, Rooms, Search, Server, Support, UserDirectory,
 };
 
 schema::config! {
@@ -66,6 +66,11 @@ schema::config! {
         pub limits: Limits = Limits::default(),
         /// Files that users upload.
         pub media: Media = Media::default(),
+        /// What clients need for calls besides rooms.
+        pub calls: Calls = Calls::default(),
+        /// Whom users, and admins of other servers, turn to: told to everybody at `/.well-known/matrix/support`. Nothing is told of
+        /// what is not set.
+        pub support: Support = Support::default(),
     }
 }
 
@@ -117,6 +122,8 @@ impl Config {
         self.passwords.validate(&mut problems);
         self.media.validate(&mut problems);
         self.limits.validate(&mut problems);
+        self.calls.validate(&mut problems);
+        self.support.validate(&mut problems);
         problems
     }
 }

@@ -1,6 +1,7 @@
 //! The keys, one file for each section.
 
 mod caches;
+mod calls;
 mod database;
 mod limits;
 mod listener;
@@ -12,6 +13,7 @@ mod registration;
 mod rooms;
 mod search;
 mod server;
+mod support;
 mod user_directory;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ use std::path::PathBuf;
 use ruma::{OwnedServerName, RoomVersionId};
 
 pub use caches::Caches;
+pub use calls::Calls;
 pub use database::{Database, Durability};
 pub use limits::{Limits, Often};
 pub use listener::Listener;
@@ -33,6 +36,7 @@ pub use registration::{EmailAtRegistration, Policy, PolicyText, Registration, Re
 pub use rooms::Rooms;
 pub use search::{Search, SearchLanguage};
 pub use server::{IpNetwork, ProxyHeader, Server};
+pub use support::Support;
 pub use user_directory::UserDirectory;
 
 use crate::schema::Setting;

@@ -357,3 +357,39 @@ fn a_rate_is_so_much_at_once_and_in_an_hour() {
         assert!(load("", &[("PLOP_LIMITS__SENDS", wrong)]).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn calls_and_support_name_what_can_be_reached() {
+    let text = r#"
+        [calls]
+        turn_uris = ["turn:turn.example.org?transport=udp", "stun:stun.example.org", "turn:"]
+        turn_user = "relay"
+        livekit_urls = ["https://calls.example.org", "calls.example.org"]
+        [support]
+        page = "example.org"
+        admin_matrix_id = "admin"
+        security_email = "security"
+    "#;
+    let problems = load(text, &[]).unwrap_err();
+    let expected = [
+        "calls.turn_uris",
+        "calls.turn_uris",
+        "calls.turn_user",
+        "calls.livekit_urls",
+        "support.page",
+        "support.admin_matrix_id",
+        "support.security_email",
+    ];
+    assert_eq!(keys(&problems), expected);
+    let both = [
+        ("PLOP_CALLS__TURN_SECRET", "a"),
+        ("PLOP_CALLS__TURN_USER", "b"),
+        ("PLOP_CALLS__TURN_PASSWORD", "c"),
+    ];
+    assert_eq!(keys(&load("", &both).unwrap_err()), ["calls.turn_secret"]);
+    assert_eq!(keys(&load("", &[("PLOP_CALLS__TURN_SECRET", "")]).unwrap_err()), ["calls.turn_secret"]);
+    let alone = [("PLOP_CALLS__TURN_URIS", r#"["turn:turn.example.org"]"#)];
+    assert_eq!(keys(&load("", &alone).unwrap_err()), ["calls.turn_uris"]);
+    let whole = [alone.as_slice(), &[("PLOP_CALLS__TURN_SECRET", "a")]].concat();
+    assert!(load("", &whole).is_ok());
+}

@@ -27,7 +27,7 @@ use plop_state_store::StateStore;
 use plop_sync::Syncing;
 use plop_unread::Unread;
 
-use super::{limits, mail, media, parameters};
+use super::{calls, limits, mail, media, parameters, support};
 
 /// What is remembered of users with push rules of their own.
 const UNREAD_CACHE_BYTES: u64 = 8 << 20;
@@ -167,9 +167,13 @@ impl Domain {
             clock: clock.clone(),
             bodies: Bodies::new(limits::bodies(&config.limits), clock),
             budgets: Budgets::new(limits::budgets(&config.limits), clock),
+            turn: calls::turn(&config.calls).map(Arc::new),
+            transports: calls::transports(&config.calls),
             settings: Arc::new(Settings {
                 default_room_version: config.server.default_room_version.clone(),
                 public_url: config.server.public_url.clone(),
+                contacts: support::contacts(&config.support),
+                support_page: config.support.page.clone(),
                 freeze_media: config.media.freeze_unauthenticated,
             }),
         }

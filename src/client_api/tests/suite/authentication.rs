@@ -58,7 +58,10 @@ fn expected(asks: Asks) -> [Outcome; 6] {
 const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/versions", Asks::Nothing),
     ("GET", "/.well-known/matrix/client", Asks::Nothing),
+    ("GET", "/.well-known/matrix/support", Asks::Nothing),
     ("GET", "/_matrix/client/v3/capabilities", Asks::Session),
+    ("GET", "/_matrix/client/v3/voip/turnServer", Asks::Session),
+    ("GET", "/_matrix/client/unstable/org.matrix.msc4143/rtc/transports", Asks::Session),
     ("GET", "/_matrix/client/v3/login", Asks::Nothing),
     ("POST", "/_matrix/client/v3/login", Asks::Nothing),
     ("POST", "/_matrix/client/v1/login/get_token", Asks::Session),

@@ -12,7 +12,7 @@ use plop_base::{Actor, Clock};
 pub use plop_bed::PASSWORD;
 use plop_bed::{Ground, account, parameters};
 use plop_bed_server::{Server, keyspaces};
-use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings};
+use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings, Transports, Turn};
 use plop_db::Db;
 use plop_media::BlobStore;
 use plop_rooms::upkeep::Upkeep;
@@ -45,6 +45,8 @@ pub struct Choices {
     pub bodies: BodyLimits,
     /// Nobody is limited without.
     pub budgets: Option<BudgetLimits>,
+    pub turn: Option<Arc<Turn>>,
+    pub transports: Transports,
     pub media: plop_media::Settings,
     pub blobs: BlobStore,
 }
@@ -77,10 +79,14 @@ impl Bed {
             settings: Settings {
                 default_room_version: RoomVersionId::V12,
                 public_url: None,
+                contacts: Vec::new(),
+                support_page: None,
                 freeze_media: true,
             },
             bodies: BodyLimits { user: MOST_BYTES, stranger: STRANGER_BYTES, all: 1 << 28 },
             budgets: None,
+            turn: None,
+            transports: Transports::default(),
             media: plop_media::Settings::default(),
             blobs: BlobStore::memory(),
         };
@@ -118,6 +124,8 @@ impl Bed {
             clock: clock.clone(),
             bodies: Bodies::new(choices.bodies, &clock),
             budgets: Budgets::new(choices.budgets, &clock),
+            turn: choices.turn.clone(),
+            transports: choices.transports.clone(),
             settings: Arc::new(choices.settings.clone()),
         };
         let router = plop_client_api::router(api.clone());

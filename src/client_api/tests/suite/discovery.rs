@@ -1,5 +1,6 @@
 //! What a client asks before it knows anything: versions, addresses, capabilities.
 
+use plop_client_api::Contact;
 use serde_json::json;
 
 use crate::bed::Bed;
@@ -33,6 +34,33 @@ async fn a_client_discovers_the_public_address_if_there_is_one() {
     let bed = Bed::with(|choices| choices.settings.public_url = Some(url.to_owned())).await;
     let body = bed.get("/.well-known/matrix/client").await.ok();
     assert_eq!(body, json!({ "m.homeserver": { "base_url": url } }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_learns_whom_to_turn_to_if_that_is_named() {
+    const SUPPORT: &str = "/.well-known/matrix/support";
+    let silent = Bed::new().await;
+    silent.get(SUPPORT).await.refused(404, "M_NOT_FOUND");
+    let contact = |role, matrix_id: Option<&str>, email_address: Option<&str>| Contact {
+        role,
+        matrix_id: matrix_id.map(|id| id.try_into().expect("a user")),
+        email_address: email_address.map(ToOwned::to_owned),
+    };
+    let bed = Bed::with(|choices| {
+        choices.settings.contacts = vec![
+            contact("m.role.admin", Some("@admin:other.example"), None),
+            contact("m.role.security", None, Some("security@plop.example")),
+        ];
+    })
+    .await;
+    let contacts = json!([
+        { "role": "m.role.admin", "matrix_id": "@admin:other.example" },
+        { "role": "m.role.security", "email_address": "security@plop.example" },
+    ]);
+    assert_eq!(bed.get(SUPPORT).await.ok(), json!({ "contacts": contacts }));
+    let page = "https://plop.example/help";
+    let bed = Bed::with(|choices| choices.settings.support_page = Some(page.to_owned())).await;
+    assert_eq!(bed.get(SUPPORT).await.ok(), json!({ "support_page": page }));
 }
 
 #[tokio::test(start_paused = true)]

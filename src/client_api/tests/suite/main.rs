@@ -8,6 +8,7 @@ mod bed;
 mod bodies;
 mod budgets;
 mod call;
+mod calls;
 mod chat;
 mod dehydrated;
 mod delayed;

@@ -36,7 +36,19 @@ const fn delayed(path: &'static str) -> Exception {
     Exception { method: "PUT", path, status: 200, place: "", what: "lacks \"event_id\"", _reason: DELAYED }
 }
 
+const NO_TURN: &str = "without TURN servers there is nothing to tell, as Synapse answers and clients know it";
+
+/// A member that is not there where there are no TURN servers.
+const fn no_turn(what: &'static str) -> Exception {
+    let path = "/_matrix/client/v3/voip/turnServer";
+    Exception { method: "GET", path, status: 200, place: "", what, _reason: NO_TURN }
+}
+
 const EXCEPTIONS: &[Exception] = &[
+    no_turn("lacks \"username\""),
+    no_turn("lacks \"password\""),
+    no_turn("lacks \"uris\""),
+    no_turn("lacks \"ttl\""),
     delayed("/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}"),
     delayed("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}"),
     null(DEVICES, "/devices/*/display_name", NIO),
