@@ -60,6 +60,7 @@ pub mod thread_subscriptions;
 pub mod threepids;
 mod tokens;
 pub mod uia;
+pub mod uia_fallback;
 mod uia_session;
 pub mod username;
 mod validation_session;

@@ -124,8 +124,17 @@ pub enum UiaError {
     Store(#[from] StoreError),
 }
 
+/// What a stage is proven for.
+pub(crate) struct Proving<'a> {
+    pub binding: &'a Binding,
+    /// `None` on a page that stands in for the client: it has no body to bind the session to.
+    pub body: Option<&'a [u8; 32]>,
+    pub flows: &'a [Vec<Stage>],
+    pub from: IpAddr,
+}
+
 /// Why a proof proves nothing.
-enum NotProven {
+pub(crate) enum NotProven {
     Failure(Failure),
     Error(UiaError),
 }
@@ -153,15 +162,17 @@ impl Accounts {
         let body = body_hash(request.body);
         let Submission { session, proof } = auth.unwrap_or_default();
         let id = match session {
-            None => self.new_session(&binding),
+            None => self.new_session(&binding, request.flows),
             Some(id) if self.session_serves(&id, &binding, &body) => id,
             Some(_) => {
-                let id = self.new_session(&binding);
+                let id = self.new_session(&binding, request.flows);
                 return Err(self.challenge(id, request, Some(Failure::UnknownSession)));
             }
         };
         if let Some(proof) = proof {
-            match self.prove(request, &binding, &body, &id, proof).await {
+            let proving =
+                Proving { binding: &binding, body: Some(&body), flows: request.flows, from: request.from };
+            match self.prove(&id, &proving, proof).await {
                 Ok(()) => {}
                 Err(NotProven::Failure(failure)) => return Err(self.challenge(id, request, Some(failure))),
                 Err(NotProven::Error(error)) => return Err(error),
@@ -177,17 +188,21 @@ impl Accounts {
         }
     }
 
-    fn new_session(&self, binding: &Binding) -> String {
+    fn new_session(&self, binding: &Binding, flows: &[Vec<Stage>]) -> String {
         let parts = self.parts();
         let id = make_secret(&parts.random);
-        lock(&parts.uia).insert(parts.clock.monotonic(), &id, UiaSession::new(binding.clone()));
+        lock(&parts.uia).insert(
+            parts.clock.monotonic(),
+            &id,
+            UiaSession::new(binding.clone(), flows.to_vec()),
+        );
         id
     }
 
     fn session_serves(&self, id: &str, binding: &Binding, body: &[u8; 32]) -> bool {
         let parts = self.parts();
         let mut sessions = lock(&parts.uia);
-        sessions.get(parts.clock.monotonic(), id).is_some_and(|session| session.serves(binding, body))
+        sessions.get(parts.clock.monotonic(), id).is_some_and(|session| session.serves(binding, Some(body)))
     }
 
     /// Takes the session out if it is complete, so that of two requests one is authorised.
@@ -202,7 +217,7 @@ impl Accounts {
         let now = parts.clock.monotonic();
         let mut sessions = lock(&parts.uia);
         let session = sessions.get(now, id)?;
-        if !session.serves(binding, body) || !session.completes(flows) {
+        if !session.serves(binding, Some(body)) || !session.completes(flows) {
             return None;
         }
         sessions.take(now, id)
@@ -224,16 +239,9 @@ impl Accounts {
     }
 
     /// Proves a stage and notes it in the session.
-    async fn prove(
-        &self,
-        request: &UiaRequest<'_>,
-        binding: &Binding,
-        body: &[u8; 32],
-        id: &str,
-        proof: Proof,
-    ) -> Result<(), NotProven> {
-        let parts = self.parts();
-        let expected = |stage: &Stage| request.flows.iter().any(|flow| flow.contains(stage));
+    pub(crate) async fn prove(&self, id: &str, proving: &Proving<'_>, proof: Proof) -> Result<(), NotProven> {
+        let (parts, binding) = (self.parts(), proving.binding);
+        let expected = |stage: &Stage| proving.flows.iter().any(|flow| flow.contains(stage));
         let stage = proof.stage().filter(expected).ok_or(Failure::UnexpectedStage)?;
         if self.has_completed(id, stage) {
             return Ok(());
@@ -245,31 +253,31 @@ impl Accounts {
                 if binding.user.is_none() || named != binding.user {
                     return Err(Failure::WrongCredentials.into());
                 }
-                match self.prove_password(&user, password, request.from).await {
+                match self.prove_password(&user, password, proving.from).await {
                     Ok(_) => Held::default(),
                     Err(error) => return Err(login_failure(error)),
                 }
             }
             Proof::RegistrationToken(token) => {
-                self.count_registration(request.from)?;
+                self.count_registration(proving.from)?;
                 // Held until the session holds its use.
                 let _guard = parts.token_guards.lock(&token).await;
                 if !self.registration_token_has_use(&token).await? {
                     return Err(Failure::InvalidRegistrationToken.into());
                 }
                 let held = Held { registration_token: Some(token), ..Held::default() };
-                return self.complete(id, binding, body, (stage, held));
+                return self.complete(id, proving, (stage, held));
             }
             Proof::EmailIdentity { sid, client_secret } => {
                 let purpose = binding.operation.email_purpose().ok_or(Failure::UnexpectedStage)?;
                 let Ok(address) = self.take_validated(purpose, &sid, &client_secret) else {
-                    self.bind_body(id, binding, body);
+                    self.bind_body(id, proving);
                     return Err(Failure::EmailNotValidated.into());
                 };
                 Held { address: Some(address), ..Held::default() }
             }
         };
-        self.complete(id, binding, body, (stage, held))
+        self.complete(id, proving, (stage, held))
     }
 
     fn has_completed(&self, id: &str, stage: Stage) -> bool {
@@ -281,28 +289,28 @@ impl Accounts {
     fn complete(
         &self,
         id: &str,
-        binding: &Binding,
-        body: &[u8; 32],
+        proving: &Proving<'_>,
         (stage, held): (Stage, Held),
     ) -> Result<(), NotProven> {
         let parts = self.parts();
         let mut sessions = lock(&parts.uia);
         let found = sessions.get(parts.clock.monotonic(), id);
         // It may have ended, been used, or been bound to another body meanwhile.
-        let session = found.filter(|session| session.serves(binding, body)).ok_or(Failure::UnknownSession)?;
-        session.body = Some(*body);
+        let served = found.filter(|session| session.serves(proving.binding, proving.body));
+        let session = served.ok_or(Failure::UnknownSession)?;
+        session.body = proving.body.copied().or(session.body);
         session.completed.insert(stage);
         session.held.and(held);
         Ok(())
     }
 
     /// Binds a session to its request although nothing is proven yet: its client asks again and again whether the link of the mail was followed.
-    fn bind_body(&self, id: &str, binding: &Binding, body: &[u8; 32]) {
+    fn bind_body(&self, id: &str, proving: &Proving<'_>) {
         let parts = self.parts();
         let mut sessions = lock(&parts.uia);
         let found = sessions.get(parts.clock.monotonic(), id);
-        if let Some(session) = found.filter(|session| session.serves(binding, body)) {
-            session.body = Some(*body);
+        if let Some(session) = found.filter(|session| session.serves(proving.binding, proving.body)) {
+            session.body = proving.body.copied().or(session.body);
         }
     }
 

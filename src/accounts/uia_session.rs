@@ -1,7 +1,7 @@
 //! Sessions of interactive authentication: what has been proven so far, and for which request.
 //!
 //! Invariants: a session belongs to one user, device and operation from its start and to one body from the first proof on (one that is
-//! to be completed elsewhere, too); no other request can use its proofs. (Until then the body may differ: clients ask for the flows with an empty request first.)
+//! to be completed elsewhere, too; one on a page of ours comes with no body, and the next request brings it); no other request can use its proofs. (Until then the body may differ: clients ask for the flows with an empty request first.)
 
 use std::collections::BTreeSet;
 
@@ -95,16 +95,19 @@ pub(crate) struct UiaSession {
     pub body: Option<[u8; 32]>,
     pub completed: BTreeSet<Stage>,
     pub held: Held,
+    /// The flows that were offered when it began.
+    pub flows: Vec<Vec<Stage>>,
 }
 
 impl UiaSession {
-    pub fn new(binding: Binding) -> Self {
-        Self { binding, body: None, completed: BTreeSet::new(), held: Held::default() }
+    pub fn new(binding: Binding, flows: Vec<Vec<Stage>>) -> Self {
+        Self { binding, body: None, completed: BTreeSet::new(), held: Held::default(), flows }
     }
 
-    /// Whether the session can be used for this request.
-    pub fn serves(&self, binding: &Binding, body: &[u8; 32]) -> bool {
-        self.binding == *binding && self.body.is_none_or(|bound| bound == *body)
+    /// Whether the session can be used for this request, or for a page that knows no body.
+    pub fn serves(&self, binding: &Binding, body: Option<&[u8; 32]>) -> bool {
+        let same_body = self.body.is_none_or(|bound| body.is_none_or(|body| *body == bound));
+        self.binding == *binding && same_body
     }
 
     /// Whether all stages of a flow are completed.

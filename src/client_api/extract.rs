@@ -1,6 +1,6 @@
 //! What handlers take from a request.
 //!
-//! Owns: the extractors: typed requests and responses ([`Ruma`], [`Json`]), contents of events ([`Content`]), who asks ([`Session`] and its
+//! Owns: the extractors: typed requests and responses ([`Ruma`], [`Json`]), forms of pages ([`Form`]), contents of events ([`Content`]), who asks ([`Session`] and its
 //! like) and whether that is a sign of somebody being there ([`Acting`]), from where ([`ClientAddress`]), and interactive authentication
 //! ([`Interactive`]). Does not own: what any endpoint does with them.
 //!
@@ -11,6 +11,7 @@ pub mod bodies;
 mod body;
 pub mod client_address;
 pub mod content;
+pub mod form;
 pub mod interactive;
 pub mod json;
 pub mod path;
@@ -23,6 +24,7 @@ pub use acting::Acting;
 pub use bodies::{Bodies, BodyLimits};
 pub use client_address::ClientAddress;
 pub use content::{Addition, Content};
+pub use form::Form;
 pub use interactive::Interactive;
 pub use json::{Json, JsonText};
 pub use path::Path;

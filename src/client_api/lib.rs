@@ -25,9 +25,11 @@ pub mod error;
 mod errors;
 mod events;
 pub mod extract;
+mod fallback;
 pub mod kept;
 mod keys;
 mod media;
+mod page;
 mod parts;
 mod presence;
 mod profile;
@@ -63,6 +65,7 @@ pub fn table() -> Routes {
     discovery::routes()
         .and(session::routes())
         .and(registration::routes())
+        .and(fallback::routes())
         .and(account::routes())
         .and(administration::routes())
         .and(devices::routes())

@@ -1,19 +1,19 @@
 //! The page behind the link of a mail that proves an e-mail address.
 //!
-//! Owns: the page. Does not own: the proof ([`plop_accounts::email_validation`]).
+//! Owns: the page. Does not own: its frame and headers ([`crate::page`]), the proof ([`plop_accounts::email_validation`]).
 //!
-//! Invariants: to look at the page changes nothing (programs that look at mails follow links); its button does. Nobody else's page can have it in a frame,
-//! it loads nothing, and its address, which is a secret, is told to nobody.
+//! Invariants: to look at the page changes nothing (programs that look at mails follow links); its button does.
 
 use axum::extract::State;
-use axum::response::{Html, IntoResponse, Redirect, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::StatusCode;
 use plop_accounts::Accounts;
 use plop_accounts::email_validation::{EmailPurpose, Link, LinkError};
 use serde::Deserialize;
 
 use crate::error::ApiError;
 use crate::extract::Query;
+use crate::page::{Page, escaped, with_headers};
 
 /// The path of the link, behind the address that clients reach this API at.
 pub const EMAIL_LINK_PATH: &str = "/_matrix/client/unstable/plop/email/submit_token";
@@ -42,7 +42,7 @@ pub async fn confirm(
     Query(token): Query<Token>,
 ) -> Result<Response, ApiError> {
     Ok(match accounts.confirm_email(&token.sid, &token.token) {
-        Ok(Link { next_link: Some(next), .. }) => with_headers(Redirect::to(&next).into_response()),
+        Ok(Link { next_link: Some(next), .. }) => with_headers(Redirect::to(&next).into_response(), ""),
         Ok(_) => page(
             StatusCode::OK,
             "Your e-mail address is confirmed. Go back to the app and continue there.",
@@ -83,29 +83,7 @@ fn refusal(error: LinkError) -> Response {
 
 fn page(status: StatusCode, text: &str, asks: bool) -> Response {
     // Without an action the form goes to the page's own address.
-    let button = if asks { "<form method=\"post\"><button>Confirm</button></form>\n" } else { "" };
-    let html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>E-mail address</title>\n</head>\n\
-         <body>\n<p>{text}</p>\n{button}</body>\n</html>\n"
-    );
-    with_headers((status, Html(html)).into_response())
-}
-
-fn with_headers(mut response: Response) -> Response {
-    let headers: [(HeaderName, &str); 4] = [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-    ];
-    for (name, value) in headers {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// As the text of an element.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let button = if asks { "\n<form method=\"post\"><button>Confirm</button></form>" } else { "" };
+    let content = &format!("<p>{text}</p>{button}");
+    Page { status, title: "E-mail address", content, script: None, may: "" }.response()
 }

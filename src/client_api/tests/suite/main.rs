@@ -17,6 +17,7 @@ mod discovery;
 mod email;
 mod ephemeral;
 mod events;
+mod fallback;
 mod keys;
 mod media;
 mod notifications;

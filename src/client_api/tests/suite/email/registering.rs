@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Post, REGISTER, TO_REGISTER, TO_RESET, asking, proof};
 use crate::bed::{PASSWORD, User};
+use crate::fallback::{Shown, path};
 
 fn register(name: &str, session: &Value, mut auth: Value) -> Value {
     auth["session"] = session.clone();
@@ -88,4 +89,30 @@ async fn b8_122_a_proof_registers_one_account_and_only_of_its_own_kind() {
     let sid = post.prove(TO_RESET, "alice@example.com", "reset").await;
     let third = register("carol", &json!(null), proof(&sid, "reset"));
     assert_eq!(post.bed.post(REGISTER).json(&third).await.challenged()["errcode"], "M_UNAUTHORIZED");
+}
+
+/// A client that does not know the stage leads to a page, which asks for the mail itself.
+#[tokio::test(start_paused = true)]
+async fn an_address_is_proven_on_a_page() {
+    let post = required().await;
+    let challenge = post.bed.post(REGISTER).json(&json!({ "username": "alice" })).await.challenged();
+    let session = challenge["session"].as_str().expect("text");
+    let page = path("m.login.email.identity", session);
+    assert!(Shown::of(post.bed.get(&page)).await.text.contains("name=\"address\""));
+    let wrong = Shown::of(post.bed.post(&page).text("address=nobody")).await;
+    assert!(wrong.status == 400 && wrong.text.contains("name=\"address\""), "{}", wrong.text);
+    let sent = Shown::of(post.bed.post(&page).text("address=alice%40example.com")).await;
+    let (_, sid) = sent.text.split_once("value=\"").expect("a hidden field");
+    let sid = sid.split('"').next().expect("an id");
+    let mail = post.mail();
+    let confirmed = format!("sid={sid}");
+    let early = Shown::of(post.bed.post(&page).text(confirmed.clone())).await;
+    assert!(early.status == 400 && early.text.contains("was not confirmed"), "{}", early.text);
+    let hostile = Shown::of(post.bed.post(&page).text("sid=%22%3E%3Cscript%3E")).await;
+    assert!(hostile.text.contains("value=\"&quot;&gt;&lt;script&gt;\""), "{}", hostile.text);
+    post.follow(&mail).await;
+    assert!(Shown::of(post.bed.post(&page).text(confirmed)).await.is_done());
+    let body = json!({ "username": "alice", "password": PASSWORD, "auth": { "session": session } });
+    let alice = user(&post.bed.post(REGISTER).json(&body).await.ok());
+    assert_eq!(post.addresses(&alice).await, ["alice@example.com"]);
 }
