@@ -117,14 +117,24 @@ impl Accounts {
         sessions: Vec<SecretHash>,
         guard: &Guard,
     ) -> Result<(), CommitError> {
-        let (parts, guard) = (Arc::clone(&self.0), Arc::clone(guard));
+        self.commit_ending_under(batch, sessions, Arc::clone(guard)).await
+    }
+
+    /// The same under further guards besides that of the user.
+    pub(crate) async fn commit_ending_under(
+        &self,
+        batch: Batch,
+        sessions: Vec<SecretHash>,
+        guards: impl Send + 'static,
+    ) -> Result<(), CommitError> {
+        let parts = Arc::clone(&self.0);
         let forget = move |_: &Committed| {
             for session in &sessions {
                 if let Some((_, session)) = parts.sessions.remove(session) {
                     session.until_changed.close();
                 }
             }
-            drop(guard);
+            drop(guards);
         };
         self.0.db.submit(batch, forget).await?.await.map(drop)
     }

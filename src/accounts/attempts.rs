@@ -32,6 +32,8 @@ enum Bucket {
     LoginEveryone,
     RegistrationAddress(Network),
     RegistrationEveryone,
+    GuestAddress(Network),
+    GuestEveryone,
     MailAddress(EmailAddress),
     MailNetwork(Network),
     MailEveryone,
@@ -76,6 +78,12 @@ impl AttemptLimits {
     ) -> Result<(), Limited> {
         let address = (Bucket::RegistrationAddress(Network::of(from)), limits.address);
         self.take(now, &[address, (Bucket::RegistrationEveryone, limits.everyone)])
+    }
+
+    /// One new guest.
+    pub fn guest(&self, now: Duration, limits: &RegistrationLimits, from: IpAddr) -> Result<(), Limited> {
+        let address = (Bucket::GuestAddress(Network::of(from)), limits.address);
+        self.take(now, &[address, (Bucket::GuestEveryone, limits.everyone)])
     }
 
     /// One mail.

@@ -7,10 +7,10 @@ use ruma::OwnedUserId;
 
 use crate::schema::{
     AcceptedTerms, AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DehydratedDevices,
-    DeviceListChanges, DeviceLists, DeviceTokens, Devices, EmailAddresses, EmailOwners, Filters, LastSeen,
-    ListedDevices, OpenIdTokenEnds, OpenIdTokens, OpenIdTokensOfUser, Profiles, PusherOwners, Pushers,
-    RefreshTokens, ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, TokenKind,
-    Users,
+    DeviceListChanges, DeviceLists, DeviceTokens, Devices, EmailAddresses, EmailOwners, Filters, Guests,
+    LastSeen, ListedDevices, OpenIdTokenEnds, OpenIdTokens, OpenIdTokensOfUser, Profiles, PusherOwners,
+    Pushers, RefreshTokens, ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions,
+    TokenKind, Users,
 };
 
 /// The checks of this crate's rows.
@@ -40,6 +40,8 @@ fn owners() -> Vec<Box<dyn ReferenceCheck>> {
         owned::<Filters>("filters of users", |(user, _), _| vec![user.clone()]),
         owned::<EmailAddresses>("e-mail addresses of users", |(user, _), _| vec![user.clone()]),
         owned::<Pushers>("pushers of users", |(user, ..), _| vec![user.clone()]),
+        // One of the list may have become a full account, or have ended.
+        Box::new(Reference::<Guests, Users>::exists("guests", |(_, user), ()| vec![user.clone()])),
         owned::<AcceptedTerms>("terms that users accepted", |(user, _), _| vec![user.clone()]),
         owned::<ThreadSubscriptions>("threads of users", |(user, ..), _| vec![user.clone()]),
         owned::<ThreadSubscriptionTotals>("totals of users", |user, _| vec![user.clone()]),

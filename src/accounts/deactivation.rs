@@ -19,7 +19,7 @@ use crate::openid::delete_openid_tokens;
 use crate::pushers::delete_pushers;
 use crate::schema::{
     AcceptedTerms, AccountData, AccountDataChanges, AccountDataTotals, DeactivationRow, Filters, Profiles,
-    ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, UserRow, Users,
+    ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, UserKind, UserRow, Users,
 };
 use crate::threepids::delete_addresses;
 
@@ -38,10 +38,21 @@ pub enum DeactivationError {
 impl Accounts {
     /// Deactivates the actor's account, for ever. The edge asks for interactive authentication before.
     pub async fn deactivate(&self, actor: &Actor, erase: bool) -> Result<(), DeactivationError> {
-        let user = own_account(actor)?.to_owned();
+        self.end_account(own_account(actor)?, erase, None).await
+    }
+
+    /// Ends an account, if it is of this kind.
+    pub(crate) async fn end_account(
+        &self,
+        user: &UserId,
+        erase: bool,
+        kind: Option<UserKind>,
+    ) -> Result<(), DeactivationError> {
+        let user = user.to_owned();
         let guard = self.parts().user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
+        let row = row.filter(|row| kind.is_none_or(|kind| row.kind == kind));
         let row = row.ok_or(DeactivationError::NoAccount)?;
         let now = self.parts().clock.now();
         let mut batch = Batch::durable();

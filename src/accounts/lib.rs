@@ -1,7 +1,7 @@
 //! Rank 3: the users of this server.
 //!
-//! Owns: users and their passwords, devices (a dehydrated one among them) and tokens, who may register and how often one may try, interactive authentication, and what
-//! users keep on the server: e-mail addresses, OpenID tokens, profile, account data, tags, push rules, filters, thread subscriptions, pushers. Everything is reached through one handle, [`Accounts`];
+//! Owns: users and their passwords, guests, devices (a dehydrated one among them) and tokens, who may register and how often one may try, interactive
+//! authentication, and what users keep on the server: e-mail addresses, OpenID tokens, profile, account data, tags, push rules, filters, thread subscriptions, pushers. Everything is reached through one handle, [`Accounts`];
 //! each file adds the operations of its subject to it.
 //!
 //! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices and users elsewhere (it follows
@@ -30,6 +30,7 @@ pub mod ended_devices;
 mod error;
 mod expiring;
 pub mod filters;
+pub mod guests;
 pub mod ignored_users;
 pub mod invite_permission;
 pub mod login;

@@ -28,6 +28,7 @@ pub struct Parameters {
     pub refresh_token_lifetime: Option<Duration>,
     pub login_limits: LoginLimits,
     pub registration_limits: RegistrationLimits,
+    pub guests: GuestParameters,
     pub mail_limits: MailLimits,
     /// `None`: no mails are sent, and accounts have no e-mail addresses.
     pub email: Option<EmailParameters>,
@@ -62,6 +63,17 @@ pub struct LoginLimits {
 pub struct RegistrationLimits {
     pub address: Rate,
     pub everyone: Rate,
+}
+
+/// Accounts of guests.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestParameters {
+    /// Whether new ones are made.
+    pub are_admitted: bool,
+    /// How often.
+    pub limits: RegistrationLimits,
+    /// One that was not used for so long ends.
+    pub lifetime: Duration,
 }
 
 /// How often mails may be asked for.
@@ -139,6 +151,11 @@ impl Default for Parameters {
             },
             // A registration is three attempts: the flows, the token, the account.
             registration_limits: RegistrationLimits { address: rate(30, 10), everyone: rate(300, 1) },
+            guests: GuestParameters {
+                are_admitted: false,
+                limits: RegistrationLimits { address: rate(10, 60), everyone: rate(100, 3) },
+                lifetime: Duration::from_secs(30 * 24 * 60 * 60),
+            },
             mail_limits: MailLimits { address: rate(3, 600), network: rate(10, 60), everyone: rate(100, 3) },
             email: None,
             last_seen_interval: Duration::from_secs(5 * 60),

@@ -76,6 +76,9 @@ pub enum ProfileError {
     Forbidden(#[from] Forbidden),
     #[error("there is no such user")]
     NoUser,
+    /// A field other than the display name.
+    #[error("guests may only change their display name")]
+    Guest,
     #[error("the account is suspended")]
     Suspended,
     #[error("not a valid name of a profile field")]
@@ -141,6 +144,10 @@ impl Accounts {
         value: Option<String>,
     ) -> Result<(), ProfileError> {
         acting_for(actor, user)?;
+        // Client-server API, "Guest access".
+        if actor.is_guest() && field != DISPLAY_NAME {
+            return Err(ProfileError::Guest);
+        }
         let user = user.to_owned();
         let guard = self.parts().user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();

@@ -9,7 +9,7 @@
 use std::net::IpAddr;
 
 use plop_base::Actor;
-use plop_db::{Batch, CommitError, Keyspace as _};
+use plop_db::{Batch, CommitError, KeyRange, Keyspace as _, Snapshot};
 use ruma::OwnedUserId;
 
 use crate::accounts::Accounts;
@@ -21,10 +21,14 @@ use crate::parameters::{EmailAtRegistration, RegistrationMode};
 use crate::passwords::{Busy, Password, PasswordRejected};
 use crate::profile::{MAX_DISPLAY_NAME_BYTES, put_display_name};
 use crate::registration_tokens::has_use;
-use crate::schema::{EmailOwners, RegistrationTokenRow, RegistrationTokens, UserKind, UserRow, Users};
+use crate::schema::{
+    DeviceTokens, EmailOwners, Guests, RegistrationTokenRow, RegistrationTokens, UserKind, UserRow, Users,
+};
+use crate::secrets::SecretHash;
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
 use crate::terms::put_accepted;
 use crate::threepids::put_address;
+use crate::tokens::tokens_of;
 use crate::uia::Authorized;
 use crate::uia_session::{Held, Stage, UiaOperation};
 use crate::username::{UsernameError, new_user_id};
@@ -57,6 +61,11 @@ pub struct Registered {
 pub enum RegisterError {
     #[error("registration is closed")]
     Closed,
+    #[error("there are no guest accounts here")]
+    NoGuests,
+    /// Of a guest's account that is to become a full one.
+    #[error("this is not the access token and the user name of a guest")]
+    NotThatGuest,
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
     #[error(transparent)]
@@ -85,13 +94,33 @@ pub enum RegisterError {
 
 /// What the account may do from the start, and what it costs.
 #[derive(Default)]
-struct Grant {
+pub(crate) struct Grant {
+    status: Status,
     admin: bool,
     registration_token: Option<String>,
     /// The documents were accepted.
     terms: bool,
     /// An e-mail address that was proven.
     address: Option<ValidatedAddress>,
+}
+
+impl Grant {
+    /// Of a new account of a guest.
+    pub fn of_guest() -> Self {
+        Self { status: Status::Guest, ..Self::default() }
+    }
+}
+
+/// What becomes of a name.
+#[derive(Default)]
+pub(crate) enum Status {
+    /// A new account.
+    #[default]
+    User,
+    /// A new one of a guest.
+    Guest,
+    /// The guest of this name becomes a user.
+    FormerGuest(OwnedUserId),
 }
 
 impl Accounts {
@@ -139,13 +168,22 @@ impl Accounts {
         authorized: Authorized,
         account: NewAccount,
     ) -> Result<Registered, RegisterError> {
+        self.register_as(authorized, account, Status::User).await
+    }
+
+    pub(crate) async fn register_as(
+        &self,
+        authorized: Authorized,
+        account: NewAccount,
+        status: Status,
+    ) -> Result<Registered, RegisterError> {
         self.registration_flows()?;
         if authorized.operation != UiaOperation::Register {
             return Err(Forbidden.into());
         }
         let terms = authorized.completed.contains(&Stage::Terms);
         let Held { registration_token, address } = authorized.held;
-        self.add_account(account, Grant { admin: false, registration_token, terms, address }).await
+        self.add_account(account, Grant { status, admin: false, registration_token, terms, address }).await
     }
 
     /// Makes an account on behalf of whoever manages the server.
@@ -159,19 +197,18 @@ impl Accounts {
         self.add_account(account, Grant { admin, ..Grant::default() }).await
     }
 
-    async fn add_account(&self, account: NewAccount, grant: Grant) -> Result<Registered, RegisterError> {
+    pub(crate) async fn add_account(
+        &self,
+        account: NewAccount,
+        grant: Grant,
+    ) -> Result<Registered, RegisterError> {
         let parts = self.parts();
+        account.check()?;
         let NewAccount { username, password, display_name, device } = account;
-        if let Some(device) = &device {
-            device.check()?;
-        }
-        if let Some(password) = &password {
-            password.check()?;
-        }
-        if display_name.as_ref().is_some_and(|name| name.len() > MAX_DISPLAY_NAME_BYTES) {
-            return Err(RegisterError::DisplayNameTooLong);
-        }
-        let user = self.free_user_id(username.as_deref()).await?;
+        let user = match &grant.status {
+            Status::User | Status::Guest => self.free_user_id(username.as_deref()).await?,
+            Status::FormerGuest(user) => user.clone(),
+        };
         let password = match password {
             Some(password) => Some(parts.hasher.hash(password).await?),
             None => None,
@@ -185,8 +222,8 @@ impl Accounts {
         };
         let snapshot = self.snapshot();
         let mut batch = Batch::durable();
-        batch.expect::<Users>(&user, None);
-        batch.put::<Users>(&user, &self.new_row(password, grant.admin));
+        let row = self.new_row(password, grant.admin);
+        let mut ended = put_user(&snapshot, &mut batch, (&user, row), &grant.status).await?;
         if grant.terms {
             put_accepted(&mut batch, &user, &parts.parameters.terms, parts.clock.now());
         }
@@ -204,15 +241,16 @@ impl Accounts {
             let used = row.used.saturating_add(1);
             batch.put::<RegistrationTokens>(&token, &RegistrationTokenRow { used, ..row });
         }
-        note_directory_update(&mut batch, &user);
         let login = match device {
             Some(device) => {
                 let added = self.add_session(&snapshot, &mut batch, &user, device).await;
-                Some(added.map_err(StoreError::from)?.0)
+                let (login, replaced) = added.map_err(StoreError::from)?;
+                ended.extend(replaced);
+                Some(login)
             }
             None => None,
         };
-        parts.db.commit_under((user_guard, token_guard), batch).await.map_err(refusal)?;
+        self.commit_ending_under(batch, ended, (user_guard, token_guard)).await.map_err(refusal)?;
         Ok(Registered { user, login })
     }
 
@@ -242,6 +280,55 @@ impl Accounts {
         match self.snapshot().get::<Users>(&user).await.map_err(StoreError::from)? {
             None => Ok(user),
             Some(_) => Err(RegisterError::InUse),
+        }
+    }
+}
+
+impl NewAccount {
+    fn check(&self) -> Result<(), RegisterError> {
+        if let Some(device) = &self.device {
+            device.check()?;
+        }
+        if let Some(password) = &self.password {
+            password.check()?;
+        }
+        if self.display_name.as_ref().is_some_and(|name| name.len() > MAX_DISPLAY_NAME_BYTES) {
+            return Err(RegisterError::DisplayNameTooLong);
+        }
+        Ok(())
+    }
+}
+
+/// Writes a user. Names the sessions that may do something else from then on: those that a former guest has.
+async fn put_user(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    (user, new): (&OwnedUserId, UserRow),
+    status: &Status,
+) -> Result<Vec<SecretHash>, RegisterError> {
+    match status {
+        Status::User => {
+            batch.expect::<Users>(user, None);
+            batch.put::<Users>(user, &new);
+            note_directory_update(batch, user);
+            Ok(Vec::new())
+        }
+        Status::Guest => {
+            batch.expect::<Users>(user, None);
+            batch.put::<Guests>(&(new.created, user.clone()), &());
+            batch.put::<Users>(user, &UserRow { kind: UserKind::Guest, ..new });
+            Ok(Vec::new())
+        }
+        Status::FormerGuest(_) => {
+            let row = snapshot.get::<Users>(user).await.map_err(StoreError::from)?;
+            let is_guest = |row: &UserRow| row.kind == UserKind::Guest && row.deactivated.is_none();
+            let Some(row) = row.filter(is_guest) else { return Err(RegisterError::NotThatGuest) };
+            batch.expect::<Users>(user, Some(&row));
+            let (kind, password) = (UserKind::Regular, new.password);
+            batch.put::<Users>(user, &UserRow { kind, password, ..row });
+            note_directory_update(batch, user);
+            let tokens = tokens_of(snapshot, KeyRange::<DeviceTokens>::prefix(user)).await;
+            Ok(tokens.map_err(StoreError::from)?.into_iter().map(|((_, _, token), _)| token).collect())
         }
     }
 }

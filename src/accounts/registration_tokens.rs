@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use plop_base::{Actor, UnixMillis};
-use plop_db::{Batch, Direction, KeyRange, ReadError};
+use plop_db::{Batch, KeyRange, Pages, ReadError};
 
 use crate::accounts::{Accounts, lock};
 use crate::attempts::Limited;
@@ -16,8 +16,11 @@ use crate::authority::{Forbidden, managing_accounts};
 use crate::error::StoreError;
 use crate::parameters::RegistrationMode;
 use crate::rows::all_rows;
-use crate::schema::{RegistrationTokenRow, RegistrationTokens, Users};
+use crate::schema::{RegistrationTokenRow, RegistrationTokens, UserKind, Users};
 use crate::secrets::make_secret;
+
+/// Users looked at in one page, for one who is no guest.
+const PAGE: usize = 1_000;
 
 /// Longest token (client-server API, "Token-authenticated registration").
 pub const MAX_REGISTRATION_TOKEN_BYTES: usize = 64;
@@ -80,9 +83,12 @@ impl Accounts {
     /// once there is one. To be called before requests are taken.
     pub async fn first_registration_token(&self) -> Result<Option<String>, StoreError> {
         let snapshot = self.snapshot();
-        let users = snapshot.scan(KeyRange::<Users>::all(), Direction::Forward, 1).await?;
-        if !users.rows.is_empty() {
-            return Ok(None);
+        // Guests are no users of this kind.
+        let mut pages = Pages::new(KeyRange::<Users>::all(), PAGE);
+        while let Some(page) = pages.next(&snapshot).await? {
+            if page.iter().any(|(_, row)| row.kind == UserKind::Regular) {
+                return Ok(None);
+            }
         }
         for (token, row) in self.registration_tokens().await? {
             if row.made_at_start {

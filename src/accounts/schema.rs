@@ -120,6 +120,11 @@ plop_db::keyspaces! {
     /// the account. Redactions do not touch it. `email_owners` has the same.
     pub EmailAddresses = 194 "email_addresses" Scan { (OwnedUserId, EmailAddress) => EmailAddressRow }
 
+    /// The accounts of guests, by when they were made or last looked at: the one that was unused for longest is the first. Written with the account; read by
+    /// the sweep that ends guests nobody uses, which moves the row to when the guest was last seen, and deletes it with the account, or when that is no
+    /// guest's any more. Redactions do not touch it.
+    pub Guests = 280 "guests" Queue { (UnixMillis, OwnedUserId) => () }
+
     /// Whose an e-mail address is: the reverse of `email_addresses`, written and deleted together with it. Read by logins, by password resets and before an
     /// address is given to somebody. Redactions do not touch it.
     pub EmailOwners = 195 "email_owners" Point { EmailAddress => OwnedUserId }
@@ -161,7 +166,7 @@ tags! {
     pub enum UserKind {
         /// Everything.
         Regular = 1,
-        /// What guest access allows (client-server API, "Guest access"). None are made at present.
+        /// What guest access allows (client-server API, "Guest access").
         Guest = 2,
     }
 }

@@ -52,6 +52,19 @@ impl Actor {
         }
     }
 
+    /// Whether it is a guest.
+    pub fn is_guest(&self) -> bool {
+        match self {
+            Self::Guest { .. } => true,
+            Self::User { .. }
+            | Self::AppService { .. }
+            | Self::AdminAs { .. }
+            | Self::ShadowBanned { .. }
+            | Self::Server
+            | Self::ServerAs { .. } => false,
+        }
+    }
+
     /// Whether what the actor does reaches other users.
     pub fn reaches_others(&self) -> bool {
         match self {

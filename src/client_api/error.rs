@@ -109,6 +109,11 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, ErrorKind::UserSuspended, "The account is suspended.")
     }
 
+    /// Client-server API, "Guest access".
+    pub fn guest_access_forbidden(message: impl Display) -> Self {
+        Self::new(StatusCode::FORBIDDEN, ErrorKind::GuestAccessForbidden, message)
+    }
+
     /// The same answer whatever is asked for, so that nobody learns from it what there is.
     pub fn not_admin() -> Self {
         Self::forbidden("The user is not an administrator of this server.")

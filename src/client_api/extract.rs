@@ -1,7 +1,7 @@
 //! What handlers take from a request.
 //!
 //! Owns: the extractors: typed requests and responses ([`Ruma`], [`Json`]), forms of pages ([`Form`]), contents of events ([`Content`]), who asks ([`Session`] and its
-//! like) and whether that is a sign of somebody being there ([`Acting`]), from where ([`ClientAddress`]), and interactive authentication
+//! like, [`OrGuest`]) and whether that is a sign of somebody being there ([`Acting`]), from where ([`ClientAddress`]), and interactive authentication
 //! ([`Interactive`]). Does not own: what any endpoint does with them.
 //!
 //! Invariant: the token is looked at before the body is read, so that a stranger cannot make the server read a large one.
@@ -14,6 +14,7 @@ pub mod content;
 pub mod form;
 pub mod interactive;
 pub mod json;
+pub mod or_guest;
 pub mod path;
 pub mod query;
 pub mod ruma;
@@ -27,6 +28,7 @@ pub use content::{Addition, Content};
 pub use form::Form;
 pub use interactive::Interactive;
 pub use json::{Json, JsonText};
+pub use or_guest::OrGuest;
 pub use path::Path;
 pub use query::Query;
 pub use ruma::Ruma;

@@ -6,7 +6,7 @@
 //! done again. One call does a bounded number of users at a time.
 
 use plop_accounts::profile::member_profiles;
-use plop_accounts::schema::{DirectoryUpdates, Users};
+use plop_accounts::schema::{DirectoryUpdates, UserKind, UserRow, Users};
 use plop_db::{Batch, CommitError, Direction, KeyRange, ReadError, Snapshot, changed_stream};
 use plop_rooms::schema::{Members, Membership, UserRooms};
 use ruma::OwnedUserId;
@@ -108,7 +108,7 @@ impl Directory {
         for ((user, account), profile) in users.iter().zip(accounts).zip(profiles) {
             let names = if !self.is_local(user) {
                 names_in_rooms(snapshot, user).await?
-            } else if account.is_some_and(|account| account.deactivated.is_none()) {
+            } else if account.as_ref().is_some_and(is_listed) {
                 Some(profile.displayname.into_iter().collect())
             } else {
                 None
@@ -117,6 +117,11 @@ impl Directory {
         }
         Ok(entries)
     }
+}
+
+/// Whether others find a user of this server: not one whose account has ended, nor a guest.
+fn is_listed(account: &UserRow) -> bool {
+    account.deactivated.is_none() && account.kind == UserKind::Regular
 }
 
 /// The names that a user has in rooms; `None` for one who is in none.

@@ -5,9 +5,9 @@
 use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
-    Annotations, Arrivals, Edits, EventNumbers, EventTimes, Events, Heads, History, IndirectRelations,
-    Members, Membership, Mentions, OpenRooms, Outcome, PartialServers, Projecting, Related, Relations,
-    RoomIds, RoomRecords, ThreadTotals, ThreadsByLatest, Timeline, UserRooms,
+    Annotations, Arrivals, ClosedToGuests, Edits, EventNumbers, EventTimes, Events, Heads, History,
+    IndirectRelations, Members, Membership, Mentions, OpenRooms, Outcome, PartialServers, Projecting,
+    Related, Relations, RoomIds, RoomRecords, ThreadTotals, ThreadsByLatest, Timeline, UserRooms,
 };
 
 /// The checks of this crate's rows.
@@ -29,6 +29,9 @@ fn rooms() -> Vec<Box<dyn ReferenceCheck>> {
             agrees: |(number, _), (_, found)| found == number,
         }),
         Box::new(Reference::<OpenRooms, RoomRecords>::exists("open rooms", |room, ()| vec![*room])),
+        Box::new(Reference::<ClosedToGuests, RoomRecords>::exists("rooms without guests", |room, _| {
+            vec![*room]
+        })),
         Box::new(Reference::<Members, UserRooms> {
             name: "members of rooms",
             names: |(room, user), _| vec![(user.clone(), *room)],

@@ -15,6 +15,7 @@ mod event;
 mod event_store;
 mod fault;
 mod founding;
+pub mod guests;
 mod history_place;
 pub mod identity;
 pub mod ingest;

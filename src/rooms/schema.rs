@@ -190,6 +190,9 @@ plop_db::keyspaces! {
     /// Threads in the order of their latest events: one row for each, at the place of that event. Written with the event; read by `/threads`; deleted with
     /// the room, and with the thread's last event. A redaction of the latest event moves it back to the one before.
     pub ThreadsByLatest = 185 "threads_by_latest" Scan { (RoomNumber, HistoryPlace) => OwnedEventId }
+    /// Rooms that admit guests no more and may still have some of this server. Written with the event that changes that; read by what lets them leave, and
+    /// deleted when they have, unless there was another such event meanwhile: the value is the place of the last one. Redactions do not touch it.
+    pub ClosedToGuests = 281 "closed_to_guests" Queue { RoomNumber => Position } stream ()
     /// The rooms whose members everybody may find: everybody may join them or look into them, by the current state. Written and deleted with the event
     /// that changes that; read by the user directory; deleted with the room. Redactions do not touch it.
     pub OpenRooms = 221 "open_rooms" Point { RoomNumber => () }

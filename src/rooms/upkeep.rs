@@ -19,7 +19,7 @@ use plop_accounts::schema::MemberUpdates;
 use plop_base::Actor;
 use plop_db::{CommitError, ReadError, changed_stream};
 use plop_state::json::Object;
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 
 use crate::fault::StoreFault;
 use crate::ops::refusal::Refusal;
@@ -132,14 +132,23 @@ impl Upkeep {
         } else {
             self.rooms.refresh_profile(actor, &room).await
         };
-        match outcome {
-            // Who has left or been banned meanwhile is where they should be.
-            Ok(_) | Err(Refusal::NotInRoom | Refusal::Banned) => Ok(()),
-            Err(Refusal::Store(StoreFault::Commit(error))) => Err(error.into()),
-            Err(refusal) => {
-                tracing::warn!(%room, user = ?actor.user_id(), %refusal, "a member event did not follow its account");
-                Ok(())
-            }
+        followed(outcome, actor, &room)
+    }
+}
+
+/// Whether there is more to do for a member whose event was to follow.
+pub(crate) fn followed(
+    outcome: Result<OwnedEventId, Refusal>,
+    actor: &Actor,
+    room: &RoomId,
+) -> Result<(), UpkeepError> {
+    match outcome {
+        // Who has left or been banned meanwhile is where they should be.
+        Ok(_) | Err(Refusal::NotInRoom | Refusal::Banned) => Ok(()),
+        Err(Refusal::Store(StoreFault::Commit(error))) => Err(error.into()),
+        Err(refusal) => {
+            tracing::warn!(%room, user = ?actor.user_id(), %refusal, "a member event did not follow its account");
+            Ok(())
         }
     }
 }

@@ -7,7 +7,9 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use plop_accounts::Parameters;
-use plop_accounts::parameters::{LoginLimits, MailLimits, RegistrationLimits, RegistrationMode};
+use plop_accounts::parameters::{
+    GuestParameters, LoginLimits, MailLimits, RegistrationLimits, RegistrationMode,
+};
 use plop_accounts::passwords::PasswordCost;
 use plop_accounts::terms::{Policy, PolicyText};
 use plop_config::{Config, sections};
@@ -86,6 +88,14 @@ pub fn accounts(config: &Config) -> Parameters {
         registration_limits: RegistrationLimits {
             address: rate(limits.registrations_from_address),
             everyone: rate(limits.registrations_of_all),
+        },
+        guests: GuestParameters {
+            are_admitted: config.registration.guests,
+            limits: RegistrationLimits {
+                address: rate(limits.guests_from_address),
+                everyone: rate(limits.guests_of_all),
+            },
+            lifetime: days(config.registration.guest_idle_days.get()),
         },
         mail_limits: MailLimits {
             address: rate(limits.mails_to_address),

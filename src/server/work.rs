@@ -64,6 +64,11 @@ fn follow(domain: &Domain, tasks: &Tasks) {
         let upkeep = upkeep.clone();
         until_stopped(async move { upkeep.run().await }, stopping.clone())
     });
+    let (rooms, stopping) = (domain.rooms.clone(), tasks.clone());
+    tasks.spawn(TaskKind::Follower, "guests leave", move || {
+        let rooms = rooms.clone();
+        until_stopped(async move { rooms.run_dismissing_guests().await }, stopping.clone())
+    });
     let (directory, stopping) = (domain.directory.clone(), tasks.clone());
     tasks.spawn(TaskKind::Follower, "user directory", move || {
         let directory = directory.clone();
@@ -87,6 +92,11 @@ fn sweep(domain: &Domain, tasks: &Tasks, clock: &Clock, every: Duration) {
     tasks.spawn(TaskKind::Maintenance, "forgetting key backups", move || {
         let backups = backups.clone();
         again_and_again(pause.clone(), every, async move || backups.sweep().await)
+    });
+    let (accounts, pause) = (domain.accounts.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "ending idle guests", move || {
+        let accounts = accounts.clone();
+        again_and_again(pause.clone(), every, async move || accounts.sweep_guests().await)
     });
     let (delayed, pause) = (domain.delayed.clone(), clock.clone());
     tasks.spawn(TaskKind::Maintenance, "forgetting delayed events", move || {

@@ -7,7 +7,7 @@ use ruma::api::client::device::get_device;
 use serde::Serialize;
 
 use crate::error::ApiError;
-use crate::extract::{Json, Ruma, Session};
+use crate::extract::{Json, OrGuest, Ruma, Session};
 
 /// A device. What is not known is `null`, as Synapse answers: the specification lets it be left out, but clients (matrix-nio) ask for every key.
 /// ruma's type does one for some and the other for others.
@@ -25,16 +25,19 @@ pub struct Devices {
     devices: Vec<Device>,
 }
 
-/// `GET /_matrix/client/v3/devices` (client-server API, "Device Management"). For users.
-pub async fn all(State(accounts): State<Accounts>, session: Session) -> Result<Json<Devices>, ApiError> {
+/// `GET /_matrix/client/v3/devices` (client-server API, "Device Management"). For users and guests.
+pub async fn all(
+    State(accounts): State<Accounts>,
+    session: OrGuest<Session>,
+) -> Result<Json<Devices>, ApiError> {
     let devices = accounts.devices(session.actor()).await?;
     Ok(Json(Devices { devices: devices.into_iter().map(Device::from).collect() }))
 }
 
-/// `GET /_matrix/client/v3/devices/{deviceId}` (client-server API, "Device Management"). For users.
+/// `GET /_matrix/client/v3/devices/{deviceId}` (client-server API, "Device Management"). For users and guests.
 pub async fn one(
     State(accounts): State<Accounts>,
-    session: Session,
+    session: OrGuest<Session>,
     Ruma(request): Ruma<get_device::v3::Request>,
 ) -> Result<Json<Device>, ApiError> {
     let device = accounts.device(session.actor(), &request.device_id).await?;

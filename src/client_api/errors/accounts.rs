@@ -64,7 +64,10 @@ impl From<RefreshError> for ApiError {
 impl From<RegisterError> for ApiError {
     fn from(error: RegisterError) -> Self {
         match error {
-            RegisterError::Closed | RegisterError::TokenSpent => Self::forbidden(error),
+            RegisterError::Closed
+            | RegisterError::NoGuests
+            | RegisterError::NotThatGuest
+            | RegisterError::TokenSpent => Self::forbidden(error),
             RegisterError::DisplayNameTooLong => Self::too_large(error),
             RegisterError::InUse => Self::bad_request(ErrorKind::UserInUse, error),
             RegisterError::AddressInUse => Self::bad_request(ErrorKind::ThreepidInUse, error),

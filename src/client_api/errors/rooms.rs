@@ -19,7 +19,7 @@ impl From<Refusal> for ApiError {
             Refusal::Event(error) => error.into(),
             Refusal::Store(fault) => fault.into(),
             Refusal::NoSuchEvent | Refusal::NoSuchAlias => Self::not_found(refusal),
-            Refusal::Guest => Self::new(StatusCode::FORBIDDEN, ErrorKind::GuestAccessForbidden, refusal),
+            Refusal::Guest => Self::guest_access_forbidden(refusal),
             Refusal::InviteBlocked(_) => Self::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, refusal),
             // Clients know from other servers that it is no lack of power.
             Refusal::Banned | Refusal::TargetNotBanned(_) => {
@@ -55,7 +55,7 @@ impl From<CreateError> for ApiError {
         match error {
             CreateError::Event(error) => error.into(),
             CreateError::Store(fault) => fault.into(),
-            CreateError::Guest => Self::new(StatusCode::FORBIDDEN, ErrorKind::GuestAccessForbidden, error),
+            CreateError::Guest => Self::guest_access_forbidden(error),
             CreateError::InviteBlocked(_) => {
                 Self::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, error)
             }

@@ -19,6 +19,7 @@ impl From<ProfileError> for ApiError {
     fn from(error: ProfileError) -> Self {
         match error {
             ProfileError::NoUser => Self::not_found(error),
+            ProfileError::Guest => Self::guest_access_forbidden(error),
             ProfileError::Suspended => Self::user_suspended(),
             ProfileError::InvalidField => Self::invalid_param(error),
             ProfileError::FieldNameTooLong => Self::bad_request(ErrorKind::KeyTooLarge, error),

@@ -14,12 +14,12 @@ use ruma::api::client::context::get_context::v3::Request;
 use super::senders::members_of_senders;
 use crate::answer::{JsonAnswer, Listed, RoomList};
 use crate::error::ApiError;
-use crate::extract::{Ruma, Session};
+use crate::extract::{OrGuest, Ruma, Session};
 
-/// `GET /_matrix/client/v3/rooms/{roomId}/context/{eventId}` (client-server API, "Event context"). Access token.
+/// `GET /_matrix/client/v3/rooms/{roomId}/context/{eventId}` (client-server API, "Event context"). Access token, a guest's, too.
 pub async fn context(
     State(rooms): State<Rooms>,
-    session: Session,
+    session: OrGuest<Session>,
     Ruma(request): Ruma<Request>,
 ) -> Result<Response, ApiError> {
     let filter = EventFilter::of_room_events(&request.filter)?;

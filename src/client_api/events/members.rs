@@ -11,12 +11,12 @@ use ruma::events::room::member::MembershipState;
 use super::places::place;
 use crate::answer::{Listed, RoomList};
 use crate::error::ApiError;
-use crate::extract::{Ruma, Session};
+use crate::extract::{OrGuest, Ruma, Session};
 
-/// `GET /_matrix/client/v3/rooms/{roomId}/members` (client-server API, "Getting events for a room"). Access token.
+/// `GET /_matrix/client/v3/rooms/{roomId}/members` (client-server API, "Getting events for a room"). Access token, a guest's, too.
 pub async fn members(
     State(rooms): State<Rooms>,
-    session: Session,
+    session: OrGuest<Session>,
     Ruma(request): Ruma<get_member_events::v3::Request>,
 ) -> Result<Response, ApiError> {
     let filter = MemberFilter {

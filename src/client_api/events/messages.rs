@@ -15,7 +15,7 @@ use super::places::place;
 use super::senders::members_of_senders;
 use crate::answer::JsonAnswer;
 use crate::error::ApiError;
-use crate::extract::{Path, Query, Session};
+use crate::extract::{OrGuest, Path, Query, Session};
 
 /// Events without a limit in the request.
 const DEFAULT_LIMIT: u64 = 10;
@@ -43,10 +43,10 @@ struct Filter {
     not_rel_types: Vec<String>,
 }
 
-/// `GET /_matrix/client/v3/rooms/{roomId}/messages` (client-server API, "Getting events for a room"). Access token.
+/// `GET /_matrix/client/v3/rooms/{roomId}/messages` (client-server API, "Getting events for a room"). Access token, a guest's, too.
 pub async fn messages(
     State(rooms): State<Rooms>,
-    session: Session,
+    session: OrGuest<Session>,
     Path(room): Path<OwnedRoomId>,
     Query(page): Query<Page>,
 ) -> Result<JsonAnswer, ApiError> {

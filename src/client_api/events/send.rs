@@ -10,14 +10,14 @@ use ruma::api::client::message::send_message_event::v3::Response as Sent;
 
 use crate::delayed::scheduling::{Former, schedule_former};
 use crate::error::ApiError;
-use crate::extract::{Acting, ActiveSession, Content, Path, Ruma, SendOptions};
+use crate::extract::{Acting, ActiveSession, Content, OrGuest, Path, Ruma, SendOptions};
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}` (client-server API, "Sending events to a room"). Access token of an account that is
-/// not suspended.
+/// not suspended; guests, too.
 pub async fn send(
     State(rooms): State<Rooms>,
     State(delayed): State<Delayed>,
-    session: Acting<ActiveSession>,
+    session: Acting<OrGuest<ActiveSession>>,
     options: SendOptions,
     Path((room, kind, transaction)): Path<(OwnedRoomId, String, String)>,
     content: Result<Content, ApiError>,

@@ -19,7 +19,7 @@ use crate::answer::{Listed, RoomList};
 use crate::budgets::Budgets;
 use crate::delayed::scheduling::{Former, schedule_former};
 use crate::error::ApiError;
-use crate::extract::{ActiveSession, Content, JsonText, Path, Query, Ruma, SendOptions, Session};
+use crate::extract::{ActiveSession, Content, JsonText, OrGuest, Path, Query, Ruma, SendOptions, Session};
 
 /// Which entry of a state. "When an empty string, the trailing slash on this endpoint is optional."
 #[derive(Deserialize)]
@@ -32,12 +32,12 @@ pub struct Entry {
 }
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}` (client-server API, "Sending events to a room"). Access token of an account that is
-/// not suspended.
+/// not suspended; guests, too.
 pub async fn set(
     State(rooms): State<Rooms>,
     State(delayed): State<Delayed>,
     State(budgets): State<Budgets>,
-    session: ActiveSession,
+    session: OrGuest<ActiveSession>,
     options: SendOptions,
     Path(entry): Path<Entry>,
     Content(content): Content,
@@ -70,10 +70,10 @@ pub struct Form {
     format: StateEventFormat,
 }
 
-/// `GET /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}` (client-server API, "Getting events for a room"). Access token.
+/// `GET /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}` (client-server API, "Getting events for a room"). Access token, a guest's, too.
 pub async fn get(
     State(rooms): State<Rooms>,
-    session: Session,
+    session: OrGuest<Session>,
     Path(entry): Path<Entry>,
     Query(form): Query<Form>,
 ) -> Result<JsonText, ApiError> {
@@ -90,10 +90,10 @@ pub async fn get(
     }
 }
 
-/// `GET /_matrix/client/v3/rooms/{roomId}/state` (client-server API, "Getting events for a room"). Access token.
+/// `GET /_matrix/client/v3/rooms/{roomId}/state` (client-server API, "Getting events for a room"). Access token, a guest's, too.
 pub async fn list(
     State(rooms): State<Rooms>,
-    session: Session,
+    session: OrGuest<Session>,
     Ruma(request): Ruma<get_state_events::v3::Request>,
 ) -> Result<Response, ApiError> {
     let reader = rooms.reader(session.actor(), &request.room_id).await?;

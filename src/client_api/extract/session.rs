@@ -1,10 +1,10 @@
 //! Who asks: access tokens (client-server API, "Using access tokens").
 //!
-//! Owns: finding the token in a request, and what an account that is locked, suspended or out of its budget may still do. Does not own: whose a
-//! token is ([`plop_accounts`]).
+//! Owns: finding the token in a request, and what an account that is a guest's, locked, suspended or out of its budget may still do. Does not own: whose a
+//! token is ([`plop_accounts`]), which endpoints let guests in ([`super::or_guest`]).
 //!
 //! Invariants: a request with no token, an empty one, or more than one is refused alike; a handler that takes none of these extractors is open
-//! to everyone.
+//! to everyone; a guest gets past none of them, whichever it is, unless the request is marked as one for guests ([`GuestsAdmitted`]).
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -22,6 +22,10 @@ use super::body::Known;
 use super::client_address::ClientAddress;
 use crate::budgets::{Budgets, Cost};
 use crate::error::ApiError;
+
+/// Marks requests to endpoints that let guests in: an extension. Whoever looks for the session once more finds it, too.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestsAdmitted;
 
 /// A session of an account in whatever standing: for logging out.
 pub struct AnySession(Arc<sessions::Session>);
@@ -144,6 +148,9 @@ where
         let user_agent = parts.headers.get(USER_AGENT).and_then(|name| name.to_str().ok());
         let sighting = Sighting { address: from.0, user_agent };
         let session = Accounts::from_ref(state).authenticate(&token, Some(sighting)).await?;
+        if session.actor.is_guest() && parts.extensions.get::<GuestsAdmitted>().is_none() {
+            return Err(ApiError::guest_access_forbidden("Guests may not do this."));
+        }
         parts.extensions.insert(Known);
         Ok(Self(session))
     }

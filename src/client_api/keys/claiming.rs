@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::elsewhere::failures;
 use crate::budgets::{Budgets, Cost};
 use crate::error::ApiError;
-use crate::extract::{Json, JsonText, Session};
+use crate::extract::{Json, JsonText, OrGuest, Session};
 
 /// So many keys cost as much as a request.
 const KEYS_OF_ONE_WRITE: usize = 50;
@@ -21,11 +21,11 @@ pub struct Request {
     one_time_keys: Claims,
 }
 
-/// `POST /_matrix/client/v3/keys/claim` (client-server API, "One-time and fallback keys"). For users.
+/// `POST /_matrix/client/v3/keys/claim` (client-server API, "One-time and fallback keys"). For users and guests.
 pub async fn claim(
     State(keys): State<Keys>,
     State(budgets): State<Budgets>,
-    session: Session,
+    session: OrGuest<Session>,
     Json(request): Json<Request>,
 ) -> Result<JsonText, ApiError> {
     let count: usize = request.one_time_keys.values().map(BTreeMap::len).sum();

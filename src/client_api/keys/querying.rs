@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::elsewhere::failures;
 use crate::budgets::{Budgets, Cost};
 use crate::error::ApiError;
-use crate::extract::{Json, JsonText, Session};
+use crate::extract::{Json, JsonText, OrGuest, Session};
 
 /// So many users cost as much as a request.
 const USERS_OF_ONE_READ: usize = 50;
@@ -22,11 +22,11 @@ pub struct Request {
     device_keys: Wanted,
 }
 
-/// `POST /_matrix/client/v3/keys/query` (client-server API, "Tracking the device list for a user"). For users.
+/// `POST /_matrix/client/v3/keys/query` (client-server API, "Tracking the device list for a user"). For users and guests.
 pub async fn query(
     State(keys): State<Keys>,
     State(budgets): State<Budgets>,
-    session: Session,
+    session: OrGuest<Session>,
     Json(request): Json<Request>,
 ) -> Result<JsonText, ApiError> {
     let besides = u32::try_from(request.device_keys.len() / USERS_OF_ONE_READ).unwrap_or(u32::MAX);

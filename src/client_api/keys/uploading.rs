@@ -9,7 +9,7 @@ use ruma::api::error::ErrorKind;
 use serde::Serialize;
 
 use crate::error::ApiError;
-use crate::extract::{Content, Json, Session};
+use crate::extract::{Content, Json, OrGuest, Session};
 
 /// The answer.
 #[derive(Serialize)]
@@ -17,10 +17,10 @@ pub struct Uploaded {
     one_time_key_counts: BTreeMap<String, u64>,
 }
 
-/// `POST /_matrix/client/v3/keys/upload` (client-server API, "Uploading keys"). For users, from their devices.
+/// `POST /_matrix/client/v3/keys/upload` (client-server API, "Uploading keys"). For users and guests, from their devices.
 pub async fn upload(
     State(keys): State<Keys>,
-    session: Session,
+    session: OrGuest<Session>,
     Content(mut body): Content,
 ) -> Result<Json<Uploaded>, ApiError> {
     let upload = take_upload(&mut body)?;

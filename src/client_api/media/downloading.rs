@@ -17,7 +17,7 @@ use super::headers::{Shown, file_headers};
 use super::ranges::{Asked, asked};
 use crate::api::Settings;
 use crate::error::ApiError;
-use crate::extract::{Path, Query, Session};
+use crate::extract::{OrGuest, Path, Query, Session};
 
 /// How long a file that is announced is waited for, where the client says nothing, in milliseconds (`timeout_ms`).
 pub const DEFAULT_WAIT: u64 = 20_000;
@@ -34,10 +34,10 @@ impl Waiting {
     }
 }
 
-/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}` (client-server API, "Content repository"). For users.
+/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}` (client-server API, "Content repository"). For users and guests.
 pub async fn download(
     State(media): State<Media>,
-    _: Session,
+    _: OrGuest<Session>,
     Path((server, id)): Path<(OwnedServerName, String)>,
     Query(waiting): Query<Waiting>,
     headers: HeaderMap,
@@ -47,10 +47,10 @@ pub async fn download(
     answer(&media, &found, &id, name.as_deref(), &headers).await
 }
 
-/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}` (client-server API, "Content repository"). For users.
+/// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}` (client-server API, "Content repository"). For users and guests.
 pub async fn download_as(
     State(media): State<Media>,
-    _: Session,
+    _: OrGuest<Session>,
     Path((server, id, name)): Path<(OwnedServerName, String, String)>,
     Query(waiting): Query<Waiting>,
     headers: HeaderMap,

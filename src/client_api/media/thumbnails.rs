@@ -19,7 +19,7 @@ use super::headers::{Shown, file_headers};
 use super::ranges::{Asked, asked};
 use crate::api::Settings;
 use crate::error::ApiError;
-use crate::extract::{Path, Query, Session};
+use crate::extract::{OrGuest, Path, Query, Session};
 
 /// What the query asks for.
 #[derive(Deserialize)]
@@ -41,10 +41,10 @@ enum Fitting {
     Scale,
 }
 
-/// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}` (client-server API, "Content repository"). For users.
+/// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}` (client-server API, "Content repository"). For users and guests.
 pub async fn thumbnail(
     State(media): State<Media>,
-    _: Session,
+    _: OrGuest<Session>,
     Path((server, id)): Path<(OwnedServerName, String)>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,

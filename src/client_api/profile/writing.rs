@@ -11,15 +11,15 @@ use ruma::api::client::profile::{delete_profile_field, set_profile_field};
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
-use crate::extract::{ActiveSession, Json, Path, Ruma};
+use crate::extract::{ActiveSession, Json, OrGuest, Path, Ruma};
 
-/// `PUT /_matrix/client/v3/profile/{userId}/{keyName}` (client-server API, "Profiles"). For active users.
+/// `PUT /_matrix/client/v3/profile/{userId}/{keyName}` (client-server API, "Profiles"). For active users; guests change their display name.
 ///
 /// ruma's type of the request does not tell a field that is missing from one that is wrong.
 pub async fn set(
     State(accounts): State<Accounts>,
     State(presence): State<Arc<Presence>>,
-    session: ActiveSession,
+    session: OrGuest<ActiveSession>,
     Path((user, name)): Path<(OwnedUserId, String)>,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Ruma<set_profile_field::v3::Response>, ApiError> {
@@ -31,11 +31,11 @@ pub async fn set(
     Ok(Ruma(set_profile_field::v3::Response::new()))
 }
 
-/// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}` (client-server API, "Profiles"). For active users.
+/// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}` (client-server API, "Profiles"). For active users; guests change their display name.
 pub async fn delete(
     State(accounts): State<Accounts>,
     State(presence): State<Arc<Presence>>,
-    session: ActiveSession,
+    session: OrGuest<ActiveSession>,
     Ruma(request): Ruma<delete_profile_field::v3::Request>,
 ) -> Result<Ruma<delete_profile_field::v3::Response>, ApiError> {
     let field = request.field.as_str();

@@ -1,17 +1,19 @@
 //! `POST /v3/register`.
 
-use axum::extract::State;
+use axum::extract::{FromRef, FromRequest, FromRequestParts as _, Request as HttpRequest, State};
 use plop_accounts::Accounts;
 use plop_accounts::registration::{NewAccount, Registered};
 use plop_accounts::sessions::NewDevice;
 use plop_accounts::uia::UiaOperation;
+use plop_state::json::{Object, Value};
+use ruma::api::client::account::register::LoginType;
 use ruma::api::client::account::register::v3::Request;
-use ruma::api::client::account::register::{LoginType, RegistrationKind};
+use ruma::api::error::ErrorKind;
 use ruma::{OwnedDeviceId, OwnedUserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
-use crate::extract::{ClientAddress, Interactive, Json};
+use crate::extract::{Addition, Bodies, ClientAddress, Interactive, Json, Query};
 
 /// The answer. ruma's type says `null` for what is not there, where the specification says nothing.
 #[derive(Serialize)]
@@ -27,37 +29,95 @@ pub struct Response {
     expires_in_ms: Option<u128>,
 }
 
-/// `POST /_matrix/client/v3/register` (client-server API, "Account registration"). For everyone, with interactive authentication. The name is
-/// looked at before anything has to be proven.
+/// The query.
+#[derive(Deserialize)]
+pub struct Parameters {
+    kind: Option<String>,
+}
+
+/// A request, as its kind of account says that it is to be read.
+pub enum Registration {
+    User(Box<Interactive<Request>>),
+    /// "All parameters in the request body with the exception of `initial_device_display_name` MUST BE ignored by the server."
+    Guest {
+        device_name: Option<String>,
+    },
+}
+
+/// `POST /_matrix/client/v3/register` (client-server API, "Account registration"). For everyone; for users with interactive authentication.
 pub async fn register(
     State(accounts): State<Accounts>,
     from: ClientAddress,
-    request: Interactive<Request>,
+    registration: Registration,
 ) -> Result<Json<Response>, ApiError> {
-    check_kind(&request.request)?;
-    let flows = accounts.registration_flows()?;
-    let counted = request.is_repetition(&accounts, UiaOperation::Register, &flows, from);
-    let username = request.request.username.as_deref();
-    accounts.check_registration(username, (!counted).then_some(from.0)).await?;
-    let authorized = request.authorize(&accounts, None, UiaOperation::Register, &flows, from).await?;
-    let registered = accounts.register(authorized, new_account(request.request)).await?;
+    let registered = match registration {
+        Registration::User(request) => register_user(&accounts, from, *request).await?,
+        Registration::Guest { device_name } => accounts.register_guest(device_name, from.0).await?,
+    };
     Ok(Json(registered.into()))
 }
 
-/// There are neither guests nor application services.
-fn check_kind(request: &Request) -> Result<(), ApiError> {
-    match request.kind {
-        RegistrationKind::User => {}
-        RegistrationKind::Guest => return Err(ApiError::forbidden("There are no guest accounts here.")),
-        _ => return Err(ApiError::invalid_param("There is no such kind of account.")),
-    }
-    if request.guest_access_token.is_some() {
-        return Err(ApiError::forbidden("There are no guest accounts here."));
-    }
-    if request.login_type == Some(LoginType::ApplicationService) {
+/// The name is looked at before anything has to be proven: a free one, or that of the guest who becomes a user.
+async fn register_user(
+    accounts: &Accounts,
+    from: ClientAddress,
+    request: Interactive<Request>,
+) -> Result<Registered, ApiError> {
+    if request.request.login_type == Some(LoginType::ApplicationService) {
         return Err(ApiError::unknown_token(false, "No application service has this token."));
     }
-    Ok(())
+    let flows = accounts.registration_flows()?;
+    let counted = request.is_repetition(accounts, UiaOperation::Register, &flows, from);
+    let counted = (!counted).then_some(from.0);
+    let username = request.request.username.as_deref();
+    let guest = match &request.request.guest_access_token {
+        Some(token) => Some(accounts.check_upgrade(token, username, counted).await?),
+        None => {
+            accounts.check_registration(username, counted).await?;
+            None
+        }
+    };
+    let authorized = request.authorize(accounts, None, UiaOperation::Register, &flows, from).await?;
+    let account = new_account(request.request);
+    Ok(match guest {
+        Some(guest) => accounts.upgrade_guest(authorized, guest, account).await?,
+        None => accounts.register(authorized, account).await?,
+    })
+}
+
+impl<S> FromRequest<S> for Registration
+where
+    S: Sync,
+    Bodies: FromRef<S>,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: HttpRequest, state: &S) -> Result<Self, ApiError> {
+        let (mut head, body) = request.into_parts();
+        let Query(Parameters { kind }) = Query::from_request_parts(&mut head, state).await?;
+        let request = HttpRequest::from_parts(head, body);
+        match kind.as_deref() {
+            None | Some("user") => {
+                let request = Interactive::from_request(request, state).await?;
+                Ok(Self::User(Box::new(request)))
+            }
+            Some("guest") => {
+                let Addition(body) = Addition::from_request(request, state).await?;
+                Ok(Self::Guest { device_name: device_name(&body)? })
+            }
+            Some(_) => Err(ApiError::invalid_param("There is no such kind of account.")),
+        }
+    }
+}
+
+fn device_name(body: &Object) -> Result<Option<String>, ApiError> {
+    match body.get("initial_device_display_name") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name.to_string())),
+        Some(_) => {
+            Err(ApiError::bad_request(ErrorKind::BadJson, "`initial_device_display_name` is no string."))
+        }
+    }
 }
 
 fn new_account(request: Request) -> NewAccount {

@@ -12,7 +12,7 @@ use ruma::api::error::ErrorKind;
 use ruma::{OwnedRoomId, OwnedRoomOrAliasId};
 
 use crate::error::ApiError;
-use crate::extract::{ActiveSession, Addition, Path, Ruma};
+use crate::extract::{ActiveSession, Addition, OrGuest, Path, Ruma};
 
 /// `POST /_matrix/client/v3/join/{roomIdOrAlias}` (client-server API, "Joining rooms"). Access token of an account that is not suspended.
 pub async fn join(
@@ -27,10 +27,10 @@ pub async fn join(
     Ok(Ruma(join_room_by_id_or_alias::v3::Response::new(room)))
 }
 
-/// `POST /_matrix/client/v3/rooms/{roomId}/join` (client-server API, "Joining rooms"). Access token of an account that is not suspended.
+/// `POST /_matrix/client/v3/rooms/{roomId}/join` (client-server API, "Joining rooms"). Access token of an account that is not suspended; guests, too.
 pub async fn join_by_id(
     State(rooms): State<Rooms>,
-    session: ActiveSession,
+    session: OrGuest<ActiveSession>,
     Path(room): Path<OwnedRoomId>,
     Addition(body): Addition,
 ) -> Result<Ruma<join_room_by_id::v3::Response>, ApiError> {

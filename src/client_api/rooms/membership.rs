@@ -10,7 +10,7 @@ use ruma::api::client::membership::{
 
 use crate::budgets::Budgets;
 use crate::error::ApiError;
-use crate::extract::{ActiveSession, Ruma, Session};
+use crate::extract::{ActiveSession, OrGuest, Ruma, Session};
 
 /// `GET /_matrix/client/v3/joined_rooms` (client-server API, "Room membership"). Access token.
 pub async fn joined_rooms(
@@ -38,10 +38,10 @@ pub async fn invite(
     Ok(Ruma(invite_user::v3::Response::new()))
 }
 
-/// `POST /_matrix/client/v3/rooms/{roomId}/leave` (client-server API, "Leaving rooms"). Access token; a suspended account may leave.
+/// `POST /_matrix/client/v3/rooms/{roomId}/leave` (client-server API, "Leaving rooms"). Access token, a guest's, too; a suspended account may leave.
 pub async fn leave(
     State(rooms): State<Rooms>,
-    session: Session,
+    session: OrGuest<Session>,
     Ruma(request): Ruma<leave_room::v3::Request>,
 ) -> Result<Ruma<leave_room::v3::Response>, ApiError> {
     rooms.leave(session.actor(), &request.room_id, &reason(request.reason)).await?;

@@ -12,14 +12,14 @@ use super::directory::PublicRoom;
 use super::entering::room_of;
 use crate::budgets::Budgets;
 use crate::error::ApiError;
-use crate::extract::{ClientAddress, Json, OptionalSession, Path};
+use crate::extract::{ClientAddress, Json, OptionalSession, OrGuest, Path};
 
-/// `GET /_matrix/client/v1/room_summary/{roomIdOrAlias}` (client-server API, "Room summaries"). Access token, or none.
+/// `GET /_matrix/client/v1/room_summary/{roomIdOrAlias}` (client-server API, "Room summaries"). Access token, a guest's, too, or none.
 pub async fn summary(
     State(rooms): State<Rooms>,
     State(budgets): State<Budgets>,
     from: ClientAddress,
-    session: OptionalSession,
+    session: OrGuest<OptionalSession>,
     Path(target): Path<OwnedRoomOrAliasId>,
 ) -> Result<Json<Answer>, ApiError> {
     let preview = preview(&rooms, &budgets, from, &session, target).await?;
@@ -27,12 +27,12 @@ pub async fn summary(
 }
 
 /// `GET /_matrix/client/unstable/im.nheko.summary/summary/{roomIdOrAlias}`: what became the endpoint above (MSC3266), which some clients ask for
-/// by no other name. Access token, or none.
+/// by no other name. Access token, a guest's, too, or none.
 pub async fn former_summary(
     State(rooms): State<Rooms>,
     State(budgets): State<Budgets>,
     from: ClientAddress,
-    session: OptionalSession,
+    session: OrGuest<OptionalSession>,
     Path(target): Path<OwnedRoomOrAliasId>,
 ) -> Result<Json<FormerAnswer>, ApiError> {
     let preview = preview(&rooms, &budgets, from, &session, target).await?;

@@ -14,7 +14,7 @@ use super::sending;
 use crate::api::Api;
 use crate::budgets::{Budgets, Cost};
 use crate::error::ApiError;
-use crate::extract::Session;
+use crate::extract::{OrGuest, Session};
 
 /// The parameters.
 #[derive(Deserialize)]
@@ -54,12 +54,12 @@ impl From<Shown> for PresenceState {
     }
 }
 
-/// `GET /_matrix/client/v3/sync` (client-server API, "Syncing"). For users.
+/// `GET /_matrix/client/v3/sync` (client-server API, "Syncing"). For users and guests.
 pub async fn sync(
     State(api): State<Api>,
     State(sync): State<Syncing>,
     State(budgets): State<Budgets>,
-    session: Session,
+    session: OrGuest<Session>,
     parameters: Result<Query<Parameters>, QueryRejection>,
     head: Parts,
 ) -> Result<Response, ApiError> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::budgets::{Budgets, Cost};
 use crate::error::ApiError;
-use crate::extract::{Json, Path, Ruma, Session};
+use crate::extract::{Json, OrGuest, Path, Ruma, Session};
 
 /// So many messages cost as much as a request.
 const MESSAGES_OF_ONE_WRITE: usize = 50;
@@ -20,12 +20,12 @@ pub struct Request {
     messages: Messages,
 }
 
-/// `PUT /_matrix/client/v3/sendToDevice/{eventType}/{txnId}` (client-server API, "Send-to-Device messaging"). Access token; a suspended account
+/// `PUT /_matrix/client/v3/sendToDevice/{eventType}/{txnId}` (client-server API, "Send-to-Device messaging"). Access token, a guest's, too; a suspended account
 /// verifies its devices this way.
 pub async fn send(
     State(to_device): State<ToDevice>,
     State(budgets): State<Budgets>,
-    session: Session,
+    session: OrGuest<Session>,
     Path((event_type, transaction)): Path<(String, String)>,
     Json(request): Json<Request>,
 ) -> Result<Ruma<Response>, ApiError> {

@@ -32,6 +32,10 @@ section! {
         pub registrations_from_address: Often = Often { at_once: 30, per_hour: 360 },
         /// The same by everybody together.
         pub registrations_of_all: Often = Often { at_once: 300, per_hour: 3_600 },
+        /// Guests who get an account, from one IPv4 address or one IPv6 /64.
+        pub guests_from_address: Often = Often { at_once: 10, per_hour: 60 },
+        /// The same of everybody together.
+        pub guests_of_all: Often = Often { at_once: 100, per_hour: 1_200 },
         /// Mails to one address.
         pub mails_to_address: Often = Often { at_once: 3, per_hour: 6 },
         /// Mails that are asked for from one IPv4 address or one IPv6 /64.
@@ -103,6 +107,8 @@ impl Limits {
             ("logins_of_all", self.logins_of_all),
             ("registrations_from_address", self.registrations_from_address),
             ("registrations_of_all", self.registrations_of_all),
+            ("guests_from_address", self.guests_from_address),
+            ("guests_of_all", self.guests_of_all),
             ("mails_to_address", self.mails_to_address),
             ("mails_from_address", self.mails_from_address),
             ("mails_of_all", self.mails_of_all),

@@ -1,6 +1,7 @@
 //! `[registration]`: who may create an account.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,11 @@ section! {
         /// Whether who registers proves an e-mail address: "off", "optional" or "required". An address serves to set a lost
         /// password anew; an account can get one later, too.
         pub email: EmailAtRegistration = EmailAtRegistration::Off,
+        /// Whether guests get accounts, without proving anything and whatever `mode` says. They see and join rooms that admit guests, and little
+        /// else; a guest who registers becomes a user.
+        pub guests: bool = false,
+        /// The account of a guest who was not here for so many days ends.
+        pub guest_idle_days: NonZeroU32 = const { NonZeroU32::new(30).unwrap() },
         /// Whoever knows this secret can create accounts, administrators too, at `/_synapse/admin/v1/register`.
         /// Without it the endpoint is not there.
         pub shared_secret: Option<Secret> = None,

@@ -14,8 +14,9 @@ use ruma::OwnedUserId;
 use super::Operation;
 use crate::fault::StoreFault;
 use crate::members::Member;
-use crate::schema::{Members, Membership, OpenRooms, Projecting, ProjectingRow};
+use crate::schema::{ClosedToGuests, Members, Membership, OpenRooms, Projecting, ProjectingRow};
 use crate::state_change::{BATCH_BYTES, Changes, Current, MemberChange, put_member, show};
+use crate::summary::guests_may_join;
 
 /// Members whose rows are written in one batch; the event of each is read under the guard.
 const BATCH_MEMBERS: usize = 1_000;
@@ -32,6 +33,8 @@ impl Operation<'_> {
         let server = &self.core.server;
         // The rows are not those of the picture then: who was joined in that may have none yet.
         let is_behind = self.is_behind();
+        let admitted_guests =
+            changes.iter().any(|(key, _)| is_about_guests(key)) && guests_may_join(&self.next.view);
         for (key, current) in changes.iter() {
             let Some(mut member) = show(&mut self.next.view, key, current, server) else { continue };
             let event = match current {
@@ -44,6 +47,9 @@ impl Operation<'_> {
                 member.was_joined &= !is_behind;
                 put_member(&mut self.batch, room, member, event, position, server);
             }
+        }
+        if admitted_guests && !guests_may_join(&self.next.view) {
+            self.batch.append::<ClosedToGuests>(&(), &room, &position);
         }
         if changes.iter().any(|(key, _)| is_about_openness(key)) {
             let view = &self.next.view;
@@ -112,6 +118,11 @@ impl Operation<'_> {
         self.next.projecting = Some(behind);
         Ok(())
     }
+}
+
+/// Whether a change under this key may let guests in, or not any more.
+fn is_about_guests(key: &StateKey) -> bool {
+    key.key().is_empty() && key.kind() == "m.room.guest_access"
 }
 
 /// Whether a change under this key may open the room to everybody, or close it.

@@ -299,14 +299,8 @@ fn may_invite(view: &RoomView, user: &UserId) -> bool {
 
 /// What guests may do (client-server API, "Guest access"): join where `m.room.guest_access` says so, and leave.
 fn check_guest(actor: &Actor, view: &RoomView, step: Step, now: Option<Membership>) -> Result<(), Refusal> {
-    match actor {
-        Actor::User { .. }
-        | Actor::AppService { .. }
-        | Actor::AdminAs { .. }
-        | Actor::ShadowBanned { .. }
-        | Actor::Server
-        | Actor::ServerAs { .. } => return Ok(()),
-        Actor::Guest { .. } => {}
+    if !actor.is_guest() {
+        return Ok(());
     }
     match step {
         Step::Leave | Step::Refresh => Ok(()),

@@ -23,6 +23,7 @@ use crate::ops::refusal::{Guests, Refusal, check_length, sender};
 use crate::ops::transactions::Transaction;
 use crate::rooms::Rooms;
 use crate::schema::SentBy;
+use crate::summary::guests_may_join;
 
 /// An event that a local user sends.
 #[derive(Debug, Clone)]
@@ -87,7 +88,7 @@ impl Rooms {
         redaction: &Redaction<'_>,
     ) -> Result<OwnedEventId, Refusal> {
         let Redaction { reason, transaction, whose } = *redaction;
-        let sender = sender(actor, Guests::May)?;
+        let sender = sender(actor, Guests::MayNot)?;
         let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
         let mut content = Object::from([("redacts".to_owned(), target.as_str().into())]);
         content.extend(reason.map(|reason| ("reason".to_owned(), reason.into())));
@@ -120,6 +121,10 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
     let Request { sender, event, transaction, .. } = request;
     if !operation.view().members.is_joined(sender) {
         return Err(Refusal::NotInRoom);
+    }
+    // One who is about to leave ([`crate::guests`]).
+    if request.actor.is_guest() && !guests_may_join(operation.view()) {
+        return Err(Refusal::Guest);
     }
     if let Some(transaction) = transaction
         && let Some(answered) = transaction.answered(operation).await?

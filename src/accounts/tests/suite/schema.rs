@@ -6,7 +6,7 @@ use plop_accounts::schema::{
     AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DehydratedDeviceRow,
     DehydratedDevices, DeviceListChanges, DeviceLists, DeviceRow, DeviceTokenRow, DeviceTokens, Devices,
     DirectoryUpdates, EmailAddressRow, EmailAddresses, EmailOwners, EndedAccounts, EndedDevices, Filters,
-    KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, OpenIdTokenEnds,
+    Guests, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, OpenIdTokenEnds,
     OpenIdTokenRow, OpenIdTokens, OpenIdTokensOfUser, Profiles, PusherOwners, PusherRow, Pushers,
     RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, ThreadSubscriptionChanges,
     ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions,
@@ -52,6 +52,7 @@ fn keyspaces_are_permanent() {
 199 openid_token_ends Queue
 220 directory_updates Queue
 270 openid_tokens_of_user Scan
+280 guests Queue
 ";
     assert_eq!(plop_db::golden_table(KEYSPACES), expected);
 }
@@ -117,6 +118,7 @@ fn put_device(rows: &mut Batch) {
     }
     rows.put::<EndedDevices>(&(NOW, alice(), phone(), position()), &());
     rows.put::<EndedAccounts>(&alice(), &());
+    rows.put::<Guests>(&(NOW, alice()), &());
     rows.put::<DeviceLists>(&alice(), &position());
     rows.put::<DeviceListChanges>(&(position(), alice()), &());
     rows.put::<ListedDevices>(&(alice(), phone()), &position());

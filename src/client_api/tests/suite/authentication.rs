@@ -4,7 +4,7 @@ use http::Method;
 use plop_accounts::moderation::Decision;
 use plop_base::Actor;
 
-use crate::bed::{Bed, User};
+use crate::bed::{Bed, User, admit_guests};
 use crate::call::Answer;
 
 /// What an endpoint asks for.
@@ -39,6 +39,7 @@ const NO_TOKEN: Outcome = Refused(401, "M_MISSING_TOKEN");
 const UNKNOWN: Outcome = Refused(401, "M_UNKNOWN_TOKEN");
 const LOCKED: Outcome = Refused(401, "M_USER_LOCKED");
 const SUSPENDED: Outcome = Refused(403, "M_USER_SUSPENDED");
+const NO_GUESTS: Outcome = Refused(403, "M_GUEST_ACCESS_FORBIDDEN");
 /// Looked for where administrators are asked for: elsewhere it is what an endpoint says.
 const NO_ADMIN: Outcome = Refused(403, "M_FORBIDDEN");
 
@@ -51,6 +52,15 @@ fn expected(asks: Asks) -> [Outcome; 6] {
         Asks::Session => [NO_TOKEN, UNKNOWN, LOCKED, LetIn, UNKNOWN, LetIn],
         Asks::ActiveSession => [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED, UNKNOWN, LetIn],
         Asks::Admin => [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED, UNKNOWN, NO_ADMIN],
+    }
+}
+
+/// What the request of a guest becomes.
+fn expected_of_guests(method: &str, path: &str, asks: Asks) -> Outcome {
+    match asks {
+        Asks::Nothing | Asks::MaybeSession => LetIn,
+        _ if OPEN_TO_GUESTS.contains(&(method, path)) => LetIn,
+        Asks::AnySession | Asks::Session | Asks::ActiveSession | Asks::Admin => NO_GUESTS,
     }
 }
 
@@ -263,7 +273,7 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
 ];
 
 /// Each kind of caller; the users' sessions are made anew for each endpoint, for some endpoints end them.
-async fn callers(bed: &Bed, number: usize) -> [Option<String>; 6] {
+async fn callers(bed: &Bed, number: usize) -> [Option<String>; 7] {
     let user = async |kind: &str| bed.user(&format!("{kind}{number}")).await;
     let decide = async |user: &User, decision| {
         bed.api.accounts.decide(&Actor::Server, &user.id, decision).await.expect("decided");
@@ -276,7 +286,8 @@ async fn callers(bed: &Bed, number: usize) -> [Option<String>; 6] {
     let ordinary = user("ordinary").await;
     let tokens = [locked, suspended, deactivated, ordinary].map(|user| Some(user.token));
     let [locked, suspended, deactivated, ordinary] = tokens;
-    [None, Some("made up".to_owned()), locked, suspended, deactivated, ordinary]
+    let guest = Some(bed.guest().await.token);
+    [None, Some("made up".to_owned()), locked, suspended, deactivated, ordinary, guest]
 }
 
 /// A path of the table with parameters that are well formed and name nothing.
@@ -287,6 +298,7 @@ pub fn path(template: &str) -> String {
         ("{roomIdOrAlias}", "!nowhere:plop.example"),
         ("{roomAlias}", "%23nowhere:plop.example"),
         ("{eventId}", "$nothing"),
+        ("{keyName}", "displayname"),
     ];
     let path = parameters.iter().fold(template.to_owned(), |path, (name, value)| path.replace(name, value));
     let mut parts = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
@@ -296,7 +308,7 @@ pub fn path(template: &str) -> String {
 
 fn outcome(answer: &Answer, asks: Asks) -> Outcome {
     let of_admins = (asks == Asks::Admin).then_some(NO_ADMIN);
-    let mut refusals = [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED].into_iter().chain(of_admins);
+    let mut refusals = [NO_TOKEN, UNKNOWN, LOCKED, SUSPENDED, NO_GUESTS].into_iter().chain(of_admins);
     let is = |refusal: &Outcome| match *refusal {
         Refused(status, errcode) => answer.status == status && answer.body["errcode"] == errcode,
         LetIn => false,
@@ -306,11 +318,12 @@ fn outcome(answer: &Answer, asks: Asks) -> Outcome {
 
 #[tokio::test(start_paused = true)]
 async fn every_endpoint_lets_in_whom_the_table_says() {
-    let bed = Bed::new().await;
+    let bed = Bed::with(admit_guests).await;
     for (number, (method, template, asks)) in ENDPOINTS.iter().enumerate() {
         let callers = callers(&bed, number).await;
-        let names = ["nobody", "unknown", "locked", "suspended", "deactivated", "ordinary"];
-        for ((caller, name), expected) in callers.into_iter().zip(names).zip(expected(*asks)) {
+        let names = ["nobody", "unknown", "locked", "suspended", "deactivated", "ordinary", "a guest"];
+        let expected = expected(*asks).into_iter().chain([expected_of_guests(method, template, *asks)]);
+        for ((caller, name), expected) in callers.into_iter().zip(names).zip(expected) {
             let call = bed.call(Method::from_bytes(method.as_bytes()).expect("a method"), &path(template));
             let call = if *method == "GET" { call } else { call.text("{}") };
             let answer = match caller {
@@ -337,9 +350,45 @@ fn every_endpoint_is_in_the_table_once() {
     }
     let without: Vec<_> = listed.iter().filter(|endpoint| !rows.contains(endpoint)).collect();
     assert!(without.is_empty(), "not in the table of tests/suite/authentication.rs: {without:#?}");
+    let open = OPEN_TO_GUESTS.iter().map(|(method, path)| format!("{method} {path}"));
+    let unknown: Vec<_> = open.filter(|endpoint| !rows.contains(endpoint)).collect();
+    assert!(unknown.is_empty(), "open to guests, but no endpoint: {unknown:#?}");
     let gone: Vec<_> = rows.iter().filter(|row| !listed.contains(row)).collect();
     assert!(gone.is_empty(), "in the table, but no endpoint: {gone:#?}");
 }
+
+/// What guests are let in at (client-server API, "Guest access"), besides what asks for no session, or for one only if there is any.
+const OPEN_TO_GUESTS: &[(&str, &str)] = &[
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/state"),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}"),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/"),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}"),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/context/{eventId}"),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/event/{eventId}"),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/messages"),
+    ("GET", "/_matrix/client/v3/rooms/{roomId}/members"),
+    ("GET", "/_matrix/client/v3/sync"),
+    ("GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}"),
+    ("GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}"),
+    ("GET", "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}"),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/join"),
+    ("POST", "/_matrix/client/v3/rooms/{roomId}/leave"),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}"),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}"),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/"),
+    ("PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}"),
+    ("PUT", "/_matrix/client/v3/sendToDevice/{eventType}/{txnId}"),
+    // The display name; what else there is, the endpoint refuses.
+    ("PUT", "/_matrix/client/v3/profile/{userId}/{keyName}"),
+    ("DELETE", "/_matrix/client/v3/profile/{userId}/{keyName}"),
+    ("GET", "/_matrix/client/v3/devices"),
+    ("GET", "/_matrix/client/v3/devices/{deviceId}"),
+    ("PUT", "/_matrix/client/v3/devices/{deviceId}"),
+    ("GET", "/_matrix/client/v3/account/whoami"),
+    ("POST", "/_matrix/client/v3/keys/upload"),
+    ("POST", "/_matrix/client/v3/keys/query"),
+    ("POST", "/_matrix/client/v3/keys/claim"),
+];
 
 /// What is told of other users, and what one may tell of them. Presence is for those who share a room; here they do.
 const OF_OTHERS: &[(&str, &str)] = &[

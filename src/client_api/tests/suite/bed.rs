@@ -7,7 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use http::Method;
 use plop_accounts::Parameters;
+use plop_accounts::parameters::RegistrationLimits;
 use plop_accounts::sessions::NewDevice;
+use plop_base::buckets::Rate;
 use plop_base::{Actor, Clock};
 pub use plop_bed::PASSWORD;
 use plop_bed::{Ground, account, parameters};
@@ -64,6 +66,13 @@ impl User {
     pub fn actor(&self) -> Actor {
         Actor::User { user: self.id.clone(), device: self.device.clone() }
     }
+}
+
+/// Lets guests in, as many as come.
+pub fn admit_guests(choices: &mut Choices) {
+    let rate = Rate { burst: u32::MAX, interval: Duration::ZERO };
+    let guests = &mut choices.parameters.guests;
+    (guests.are_admitted, guests.limits) = (true, RegistrationLimits { address: rate, everyone: rate });
 }
 
 impl Bed {
@@ -142,6 +151,13 @@ impl Bed {
         let device = NewDevice { id: Some("PHONE".into()), ..NewDevice::default() };
         let account = account(name, Some(device));
         let registered = self.api.accounts.create_account(&Actor::Server, account, false).await;
+        let login = registered.expect("an account").login.expect("a session");
+        User { id: login.user, device: login.device, token: login.tokens.access }
+    }
+
+    /// A new guest. Guests are to be admitted ([`admit_guests`]).
+    pub async fn guest(&self) -> User {
+        let registered = self.api.accounts.register_guest(None, HERE).await;
         let login = registered.expect("an account").login.expect("a session");
         User { id: login.user, device: login.device, token: login.tokens.access }
     }

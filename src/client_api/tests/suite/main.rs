@@ -18,6 +18,7 @@ mod email;
 mod ephemeral;
 mod events;
 mod fallback;
+mod guests;
 mod keys;
 mod media;
 mod notifications;

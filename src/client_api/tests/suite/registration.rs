@@ -123,7 +123,7 @@ async fn b8_126_closed_registration_is_closed_everywhere() {
     bed.get(&format!("{VALIDITY}?token=abc")).await.refused(403, "M_FORBIDDEN");
 }
 
-/// Row 125 of the hostile input: there are no guests.
+/// Row 125 of the hostile input: there are no guests where nobody has said so.
 #[tokio::test(start_paused = true)]
 async fn b8_125_neither_guests_nor_application_services_register() {
     let bed = Bed::new().await;

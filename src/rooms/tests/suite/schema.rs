@@ -6,9 +6,9 @@ use plop_db::{Batch, Counter, Position};
 use plop_rooms::HistoryPlace;
 use plop_rooms::schema::{
     ActiveThreadRow, ActiveThreads, AliasRow, Aliases, Annotations, AppliedRedactions, Arrivals,
-    BackwardExtremities, BackwardExtremitiesRow, Edits, EventFacts, EventNumbers, EventRow, EventTimes,
-    Events, HeadRow, Heads, History, IndirectRelationRow, IndirectRelations, JoinedSince, KEYSPACES,
-    LastSent, MemberRow, Members, Membership, MentionRow, Mentions, OpenRooms, Originals, Outcome,
+    BackwardExtremities, BackwardExtremitiesRow, ClosedToGuests, Edits, EventFacts, EventNumbers, EventRow,
+    EventTimes, Events, HeadRow, Heads, History, IndirectRelationRow, IndirectRelations, JoinedSince,
+    KEYSPACES, LastSent, MemberRow, Members, Membership, MentionRow, Mentions, OpenRooms, Originals, Outcome,
     PartialServers, Projecting, ProjectingRow, PublishedRooms, Related, RelatedRow, RelationRow, Relations,
     RoomAliases, RoomIds, RoomRecords, RoomRow, SentBy, ServerName, SigningKeyRow, SigningKeys, StagedEvents,
     StrippedState, StrippedStateRow, Tally, ThreadRow, ThreadSenders, ThreadSummary, ThreadTotals,
@@ -88,6 +88,7 @@ fn put_room(rows: &mut Batch) {
     rows.put::<RoomAliases>(&(ROOM, alias), &());
     rows.put::<PublishedRooms>(&ROOM, &());
     rows.put::<OpenRooms>(&ROOM, &());
+    rows.put::<ClosedToGuests>(&ROOM, &position());
 }
 
 fn put_events(rows: &mut Batch) {
