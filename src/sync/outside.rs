@@ -2,14 +2,15 @@
 //!
 //! Owns: what is shown of them. Does not own: who is shown a room.
 //!
-//! Invariants: the user's own member event, which says who invites, is among what is shown.
+//! Invariants: the user's own member event, which says who invites, is among what is shown; the rest is as it was with that event: who is only invited does
+//! not follow what becomes of the room.
 
 use std::collections::BTreeSet;
 
 use plop_accounts::invite_permission::{InvitePermission, InviteWishes};
 use plop_db::Db;
 use plop_rooms::StoreFault;
-use plop_rooms::reader::stripped::{stripped, stripped_state};
+use plop_rooms::reader::stripped::stripped;
 use plop_rooms::schema::StrippedState;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
@@ -31,10 +32,13 @@ pub async fn shown(
         return Ok(handed_over.events);
     }
     let Some(scene) = scene else { return Ok(Events::new()) };
-    let mut events = stripped_state(&scene.view);
-    if let Some(number) = row.event {
-        events.extend(scene.events(&[number]).await?.iter().map(|event| stripped(&event.pdu)));
-    }
+    let event = match row.event {
+        Some(number) => scene.events(&[number]).await?.pop(),
+        None => None,
+    };
+    let state = event.as_ref().and_then(|event| event.state_after()).unwrap_or(scene.view.root);
+    let mut events = scene.reader.stripped_state_of(state).await?;
+    events.extend(event.map(|event| stripped(&event.pdu)));
     Ok(events)
 }
 

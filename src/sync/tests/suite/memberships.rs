@@ -39,8 +39,12 @@ async fn an_invite_is_shown_with_what_identifies_the_room() {
     assert!(events.iter().all(|event| keys(event) == ["content", "sender", "state_key", "type"]));
 
     assert_eq!(keys(&bob.sync().await), ["next_batch"], "once is enough");
+    bed.set("alice", &room, "m.room.name", r#"{"name":"Coffee"}"#).await;
+    assert_eq!(keys(&bob.sync().await), ["next_batch"], "who is invited does not follow the room");
     let fresh = bed.client("bob").sync().await;
     assert_eq!(sections(&fresh), [format!("invite {room}")]);
+    let shown = fresh["rooms"]["invite"][room.as_str()]["invite_state"]["events"].to_string();
+    assert!(shown.contains("Tea") && !shown.contains("Coffee"), "as it was with the invite: {shown}");
 
     bed.leave("bob", &room).await;
     let answer = bob.sync().await;
