@@ -53,6 +53,7 @@ pub mod registration_tokens;
 mod rows;
 pub mod schema;
 mod secrets;
+pub mod server_user;
 pub mod sessions;
 pub mod shared_secret;
 pub mod tags;

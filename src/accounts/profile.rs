@@ -184,6 +184,17 @@ impl Accounts {
     }
 }
 
+/// The name and the picture of the server's own user. Their lengths are the configuration's to check.
+pub(crate) fn put_member_profile(batch: &mut Batch, user: &OwnedUserId, profile: &MemberProfile) {
+    for (field, value) in [(DISPLAY_NAME, &profile.displayname), (AVATAR_URL, &profile.avatar_url)] {
+        let key = (user.clone(), field.to_owned());
+        match value {
+            Some(value) => batch.put::<Profiles>(&key, &Tail(Value::from(value.as_str()).to_string())),
+            None => batch.delete::<Profiles>(&key),
+        }
+    }
+}
+
 /// The display name of a new account; an empty one is none. Its length is the caller's to check.
 pub(crate) fn put_display_name(batch: &mut Batch, user: &OwnedUserId, name: String) {
     if !name.is_empty() {

@@ -168,6 +168,8 @@ tags! {
         Regular = 1,
         /// What guest access allows (client-server API, "Guest access").
         Guest = 2,
+        /// Nothing that people do: the server speaks in its name (client-server API, "Server Notices"). Nobody logs in.
+        Server = 3,
     }
 }
 

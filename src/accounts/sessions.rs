@@ -159,9 +159,10 @@ impl Accounts {
         let Some(user) = self.active_user(snapshot, &row.user).await? else { return Ok(None) };
         let key = (row.user.clone(), row.device.clone());
         let Some(device) = snapshot.get::<Devices>(&key).await? else { return Ok(None) };
+        let Some(actor) = actor(&user, &row) else { return Ok(None) };
         let seen = snapshot.get::<LastSeen>(&key).await?.map_or(0, |seen| seen.at.0);
         let session = Session {
-            actor: actor(&user, &row),
+            actor,
             admin: user.admin,
             standing: standing(&user),
             token,
@@ -249,11 +250,13 @@ impl Accounts {
     }
 }
 
-fn actor(user: &UserRow, row: &AccessTokenRow) -> Actor {
+/// Who acts with a token; the server's own user has none.
+fn actor(user: &UserRow, row: &AccessTokenRow) -> Option<Actor> {
     let (owner, device) = (row.user.clone(), row.device.clone());
     match user.kind {
-        UserKind::Regular => Actor::User { user: owner, device },
-        UserKind::Guest => Actor::Guest { user: owner, device },
+        UserKind::Regular => Some(Actor::User { user: owner, device }),
+        UserKind::Guest => Some(Actor::Guest { user: owner, device }),
+        UserKind::Server => None,
     }
 }
 

@@ -14,6 +14,7 @@ use plop_e2ee::keys::Keys;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, Receipts, Typing};
 use plop_media::Media;
+use plop_moderation::notices::Notices;
 use plop_moderation::reports::Reports;
 use plop_rooms::Rooms;
 use plop_search::Search;
@@ -34,6 +35,7 @@ pub struct Api {
     pub rooms: Rooms,
     pub delayed: Delayed,
     pub reports: Reports,
+    pub notices: Notices,
     pub receipts: Arc<Receipts>,
     pub typing: Arc<Typing>,
     pub presence: Arc<Presence>,

@@ -10,6 +10,7 @@ mod ephemeral;
 mod json;
 mod keys;
 mod media;
+mod notices;
 mod reading;
 mod reports;
 mod rooms;

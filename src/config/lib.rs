@@ -27,7 +27,7 @@ pub use problems::{Problem, Problems};
 pub use secret::Secret;
 use sections::{
     Caches, Calls, Database, EmailAtRegistration, Limits, Listener, Logging, Mail, Media, Passwords,
-    Registration, Rooms, Search, Server, Support, UserDirectory,
+    Registration, Rooms, Search, Server, ServerNotices, Support, UserDirectory,
 };
 
 schema::config! {
@@ -53,6 +53,9 @@ schema::config! {
         pub search: Search = Search::default(),
         /// Whom users find by name.
         pub user_directory: UserDirectory = UserDirectory::default(),
+        /// What administrators tell users of this server (`POST /_synapse/admin/v1/send_server_notice`). Each user has a room for it, to which the server
+        /// invites them with the first notice.
+        pub server_notices: ServerNotices = ServerNotices::default(),
         /// What is logged, to standard error.
         pub logging: Logging = Logging::default(),
         /// Who may create an account.
@@ -114,6 +117,7 @@ impl Config {
             problems.add("server.name", text);
         }
         self.logging.validate(&mut problems);
+        self.server_notices.validate(&mut problems);
         self.registration.validate(&mut problems);
         self.mail.validate(&self.server, &mut problems);
         if self.registration.email != EmailAtRegistration::Off && self.mail.host.is_none() {

@@ -13,6 +13,7 @@ mod registration;
 mod rooms;
 mod search;
 mod server;
+mod server_notices;
 mod support;
 mod user_directory;
 
@@ -36,6 +37,7 @@ pub use registration::{EmailAtRegistration, Policy, PolicyText, Registration, Re
 pub use rooms::Rooms;
 pub use search::{Search, SearchLanguage};
 pub use server::{IpNetwork, ProxyHeader, Server};
+pub use server_notices::ServerNotices;
 pub use support::Support;
 pub use user_directory::UserDirectory;
 

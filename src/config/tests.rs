@@ -393,3 +393,17 @@ fn calls_and_support_name_what_can_be_reached() {
     let whole = [alone.as_slice(), &[("PLOP_CALLS__TURN_SECRET", "a")]].concat();
     assert!(load("", &whole).is_ok());
 }
+
+#[test]
+fn the_servers_user_has_a_name_that_can_be_one() {
+    for (user, is_right) in
+        [("server", true), ("notices.1", true), ("Server", false), ("", false), ("@a:b", false)]
+    {
+        let text = format!("[server_notices]\nuser = \"{user}\"");
+        let loaded = load(&text, &[]);
+        assert_eq!(loaded.is_ok(), is_right, "{user:?}");
+    }
+    let text = "[server_notices]\navatar_url = \"https://example.org/a.png\"\nroom_name = \"\"";
+    let problems = load(text, &[]).unwrap_err();
+    assert!(problems.at("server_notices.avatar_url") && problems.at("server_notices.room_name"));
+}

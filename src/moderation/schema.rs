@@ -14,6 +14,10 @@ plop_db::keyspaces! {
     /// reporter's. It stays when the reporter, the room or the event is gone.
     pub Reports = 250 "reports" Scan { Position => ReportRow }
 
+    /// The room in which a user gets the server's notices. Written with the first notice, and when that room cannot be used any more; read with each notice.
+    /// Never deleted. Redactions do not touch it.
+    pub NoticeRooms = 252 "notice_rooms" Point { OwnedUserId => OwnedRoomId }
+
     /// Whose reports they are: written and deleted together with `reports`; read by reporting, to bound them.
     pub ReportsByUser = 251 "reports_by_user" Scan { (OwnedUserId, Position) => () }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use ruma::OwnedUserId;
+
 /// All of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RoomParameters {
     /// Memory for decoded events, in bytes.
     pub event_cache_bytes: u64,
@@ -11,12 +13,19 @@ pub struct RoomParameters {
     pub view_bytes: usize,
     /// How long the original of a redacted event is kept.
     pub redaction_retention: Duration,
+    /// Whose invitations cannot be rejected (client-server API, "Server Notices").
+    pub notices_user: Option<OwnedUserId>,
 }
 
 /// Small ones, as tests want them; the composition root gives all.
 impl Default for RoomParameters {
     fn default() -> Self {
         const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-        Self { event_cache_bytes: 1 << 20, view_bytes: 1 << 24, redaction_retention: WEEK }
+        Self {
+            event_cache_bytes: 1 << 20,
+            view_bytes: 1 << 24,
+            redaction_retention: WEEK,
+            notices_user: None,
+        }
     }
 }

@@ -10,7 +10,7 @@ use plop_db::Db;
 use plop_state::Rules;
 use plop_state::sign::SigningKey;
 use plop_state_store::StateStore;
-use ruma::{OwnedEventId, OwnedServerName};
+use ruma::{OwnedEventId, OwnedServerName, OwnedUserId};
 
 use crate::event_store::EventStore;
 use crate::state_lists::StateLists;
@@ -27,6 +27,8 @@ pub struct Core {
     pub random: Random,
     /// How long the original of a redacted event is kept.
     pub redaction_retention: Duration,
+    /// Whose invitations cannot be rejected.
+    pub notices_user: Option<OwnedUserId>,
 }
 
 impl Core {

@@ -69,6 +69,7 @@ impl Rooms {
             clock,
             random,
             redaction_retention: parameters.redaction_retention,
+            notices_user: parameters.notices_user.clone(),
         });
         let registry = Arc::new(Registry::open(Arc::clone(&core), parameters.view_bytes).await?);
         let (served_pages, walks) = (Arc::new(Semaphore::new(PAGES_AT_ONCE)), Arc::default());

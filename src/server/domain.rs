@@ -19,6 +19,7 @@ use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_mail::UnusableSettings;
 use plop_media::Media;
+use plop_moderation::notices::Notices;
 use plop_moderation::reports::Reports;
 use plop_rooms::Rooms;
 use plop_rooms::identity::{self, IdentityError};
@@ -38,6 +39,7 @@ pub struct Domain {
     pub rooms: Rooms,
     pub delayed: Delayed,
     pub reports: Reports,
+    pub notices: Notices,
     pub to_device: ToDevice,
     pub key_backups: KeyBackups,
     pub keys: Keys,
@@ -95,6 +97,8 @@ impl Domain {
         let (people, delays) = (accounts.clone(), parameters::delays(config));
         let delayed = Delayed::new(db.clone(), clock.clone(), random.clone(), rooms.clone(), people, delays);
         let reports = Reports::new(db.clone(), clock.clone(), rooms.clone());
+        let (people, settings) = (accounts.clone(), parameters::notices(config));
+        let notices = Notices::new(db.clone(), people, rooms.clone(), settings);
         let start = ProcessStart(u64::from_be_bytes(random.bytes()));
         let typing = Arc::new(Typing::new(clock.clone(), start));
         let presence = Arc::new(Presence::new(db.clone(), clock.clone(), start));
@@ -119,6 +123,7 @@ impl Domain {
             rooms,
             delayed,
             reports,
+            notices,
             to_device,
             key_backups,
             keys,
@@ -153,6 +158,7 @@ impl Domain {
             rooms: self.rooms.clone(),
             delayed: self.delayed.clone(),
             reports: self.reports.clone(),
+            notices: self.notices.clone(),
             receipts: Arc::clone(&self.receipts),
             typing: Arc::clone(&self.typing),
             presence: Arc::clone(&self.presence),

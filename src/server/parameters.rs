@@ -11,10 +11,12 @@ use plop_accounts::parameters::{
     GuestParameters, LoginLimits, MailLimits, RegistrationLimits, RegistrationMode,
 };
 use plop_accounts::passwords::PasswordCost;
+use plop_accounts::profile::MemberProfile;
 use plop_accounts::terms::{Policy, PolicyText};
 use plop_config::{Config, sections};
 use plop_delayed::Limits;
 use plop_directory::DirectoryParameters;
+use plop_moderation::notices::{NoticeSettings, server_user};
 use plop_rooms::RoomParameters;
 use plop_search::language::Language;
 use plop_search::{Place, SearchParameters};
@@ -40,7 +42,23 @@ pub fn rooms(config: &Config) -> RoomParameters {
         event_cache_bytes: bytes(config.caches.events_mib),
         view_bytes: usize::try_from(bytes(config.caches.rooms_mib)).unwrap_or(usize::MAX),
         redaction_retention: days(config.rooms.keep_redacted_days),
+        notices_user: notices(config).map(|settings| settings.user),
     }
+}
+
+/// Server notices; `None` where no user is named to send them. The configuration was checked: a name that is there is one.
+pub fn notices(config: &Config) -> Option<NoticeSettings> {
+    let notices = &config.server_notices;
+    Some(NoticeSettings {
+        user: server_user(notices.user.as_deref()?, &config.server.name)?,
+        profile: MemberProfile {
+            displayname: Some(notices.display_name.clone()),
+            avatar_url: notices.avatar_url.clone(),
+        },
+        room_name: notices.room_name.clone(),
+        room_avatar_url: notices.room_avatar_url.clone(),
+        room_version: config.server.default_room_version.clone(),
+    })
 }
 
 /// The index stands beside the database, under its name.
@@ -78,6 +96,7 @@ pub fn accounts(config: &Config) -> Parameters {
             .registration
             .reserved_names
             .iter()
+            .chain(&config.server_notices.user)
             .map(|name| name.to_ascii_lowercase())
             .collect(),
         login_limits: LoginLimits {

@@ -27,7 +27,7 @@ const RANKS: [(&str, &str, u8, &[&str]); 26] = [
     ("plop-e2ee", "src/e2ee", 3, &["plop-accounts", "plop-rooms"]),
     ("plop-ephemeral", "src/ephemeral", 3, &["plop-accounts"]),
     ("plop-media", "src/media", 3, &["plop-accounts"]),
-    ("plop-moderation", "src/moderation", 3, &["plop-rooms"]),
+    ("plop-moderation", "src/moderation", 3, &["plop-accounts", "plop-rooms"]),
     ("plop-unread", "src/unread", 3, &["plop-accounts", "plop-ephemeral", "plop-rooms"]),
     ("plop-mail", "src/mail", 4, &[]),
     ("plop-search", "src/search", 4, &[]),

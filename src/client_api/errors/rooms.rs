@@ -20,6 +20,9 @@ impl From<Refusal> for ApiError {
             Refusal::Store(fault) => fault.into(),
             Refusal::NoSuchEvent | Refusal::NoSuchAlias => Self::not_found(refusal),
             Refusal::Guest => Self::guest_access_forbidden(refusal),
+            Refusal::ServerNoticeRoom => {
+                Self::new(StatusCode::FORBIDDEN, ErrorKind::CannotLeaveServerNoticeRoom, refusal)
+            }
             Refusal::InviteBlocked(_) => Self::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, refusal),
             // Clients know from other servers that it is no lack of power.
             Refusal::Banned | Refusal::TargetNotBanned(_) => {

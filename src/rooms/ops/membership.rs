@@ -198,6 +198,9 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
         Some(number) => Some(operation.event(number).await?),
         None => None,
     };
+    if step == Step::Leave && now == Some(Membership::Invite) {
+        check_rejection(operation, change.actor, current.as_deref())?;
+    }
     let effect = steps::effect(step, target, now, || may_invite(view, sender))?;
     if step == Step::Invite && target.server_name() != operation.core().server {
         return Err(Refusal::Unreachable(target.to_owned()));
@@ -312,6 +315,25 @@ fn check_guest(actor: &Actor, view: &RoomView, step: Step, now: Option<Membershi
         }
         Step::Knock | Step::Invite | Step::Kick | Step::Ban | Step::Unban => Err(Refusal::Guest),
     }
+}
+
+/// "Attempting to reject the invite must result in a `M_CANNOT_LEAVE_SERVER_NOTICE_ROOM` error." An account that ends takes its leave.
+fn check_rejection(
+    operation: &Operation<'_>,
+    actor: &Actor,
+    invite: Option<&RoomEvent>,
+) -> Result<(), Refusal> {
+    let is_of_users = match actor {
+        Actor::User { .. } | Actor::AppService { .. } | Actor::Guest { .. } | Actor::ShadowBanned { .. } => {
+            true
+        }
+        Actor::AdminAs { .. } | Actor::Server | Actor::ServerAs { .. } => false,
+    };
+    let inviter = invite.map(|invite| invite.pdu.sender());
+    if is_of_users && inviter.is_some() && inviter == operation.core().notices_user.as_deref() {
+        return Err(Refusal::ServerNoticeRoom);
+    }
+    Ok(())
 }
 
 /// A room that does not let someone in says no more than one that is not here.

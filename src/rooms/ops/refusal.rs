@@ -46,6 +46,9 @@ pub enum Refusal {
     TargetNotBanned(OwnedUserId),
     #[error("you are in this room or invited to it already")]
     WrongMembership,
+    /// An invitation by the server itself is rejected.
+    #[error("you cannot reject an invitation to the room of the server's notices")]
+    ServerNoticeRoom,
     /// Only a room that has been left can be forgotten.
     #[error("you have not left this room")]
     StillInRoom,

@@ -20,7 +20,7 @@ use crate::operation::Operation;
 use crate::ops::aliases;
 use crate::ops::annotations::Annotation;
 use crate::ops::refusal::{Guests, Refusal, check_length, sender};
-use crate::ops::transactions::Transaction;
+use crate::ops::transactions::{Transaction, scope};
 use crate::rooms::Rooms;
 use crate::schema::SentBy;
 use crate::summary::guests_may_join;
@@ -192,9 +192,9 @@ async fn draft(operation: &Operation<'_>, request: &Request<'_>) -> Result<Event
     draft.state_key.clone_from(&event.state_key);
     draft.ts = event.ts;
     draft.sent_by = match (actor, &event.transaction) {
-        // Later, in the user's name.
-        (Actor::ServerAs { .. }, Some(_)) => {
-            Some(SentBy { device: String::new(), transaction: event.transaction.clone() })
+        // Later, in the user's name, or by an administrator.
+        (Actor::ServerAs { .. } | Actor::AdminAs { .. }, Some(_)) => {
+            Some(SentBy { device: scope(actor), transaction: event.transaction.clone() })
         }
         _ => actor
             .device_id()

@@ -72,8 +72,7 @@ impl Transaction {
         redacts: Option<OwnedEventId>,
     ) -> Result<Self, Refusal> {
         check_length("transaction id", id)?;
-        // An actor without device (an admin acting as someone) shares one scope.
-        let device = actor.device_id().map_or_else(String::new, ToString::to_string);
+        let device = scope(actor);
         let key = TransactionKey { user: user.to_owned(), device, endpoint, transaction: id.to_owned() };
         Ok(Self { key, kind: kind.to_owned(), redacts })
     }
@@ -112,6 +111,19 @@ impl Transaction {
             position: Position::pending(0),
         };
         operation.batch().put::<Transactions>(&self.key, &row);
+    }
+}
+
+/// What stands for the device in the scope of an id: an administrator who acts as somebody has one of their own, who else has no device shares one.
+pub fn scope(actor: &Actor) -> String {
+    match actor {
+        Actor::AdminAs { admin, .. } => admin.to_string(),
+        Actor::User { .. }
+        | Actor::AppService { .. }
+        | Actor::Guest { .. }
+        | Actor::ShadowBanned { .. }
+        | Actor::Server
+        | Actor::ServerAs { .. } => actor.device_id().map_or_else(String::new, ToString::to_string),
     }
 }
 

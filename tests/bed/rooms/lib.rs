@@ -4,7 +4,7 @@
 
 use std::ops::Deref;
 
-use plop_bed::{Ground, json, server, user};
+use plop_bed::{Ground, id, json, server, user};
 use plop_db::KeyspaceInfo;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::send::SendEvent;
@@ -100,7 +100,8 @@ pub async fn rooms(ground: &Ground, key: SigningKey) -> Rooms {
     let Ground { db, clock, random } = ground.clone();
     let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
     let state = StateStore::open(&db, &random, cache).await.expect("a state store");
-    Rooms::open(db, state, key, clock, random, &RoomParameters::default()).await.expect("rooms")
+    let parameters = RoomParameters { notices_user: Some(id("server")), ..RoomParameters::default() };
+    Rooms::open(db, state, key, clock, random, &parameters).await.expect("rooms")
 }
 
 /// A signing key; the number makes it.

@@ -108,6 +108,8 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v1/admin/suspend/{userId}", Asks::Admin),
     ("PUT", "/_matrix/client/v1/admin/suspend/{userId}", Asks::Admin),
     ("GET", "/_matrix/client/v3/admin/whois/{userId}", Asks::Session),
+    ("POST", "/_synapse/admin/v1/send_server_notice", Asks::Admin),
+    ("PUT", "/_synapse/admin/v1/send_server_notice/{txnId}", Asks::Admin),
     ("GET", "/_matrix/client/v3/devices", Asks::Session),
     ("GET", "/_matrix/client/v3/devices/{deviceId}", Asks::Session),
     ("PUT", "/_matrix/client/v3/devices/{deviceId}", Asks::Session),

@@ -17,6 +17,7 @@ use plop_bed_server::{Server, keyspaces};
 use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings, Transports, Turn};
 use plop_db::Db;
 use plop_media::BlobStore;
+use plop_moderation::notices::{NoticeSettings, Notices};
 use plop_rooms::upkeep::Upkeep;
 use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId};
 
@@ -49,6 +50,8 @@ pub struct Choices {
     pub budgets: Option<BudgetLimits>,
     pub turn: Option<Arc<Turn>>,
     pub transports: Transports,
+    /// Nobody is told anything without.
+    pub notices: Option<NoticeSettings>,
     pub media: plop_media::Settings,
     pub blobs: BlobStore,
 }
@@ -96,6 +99,7 @@ impl Bed {
             budgets: None,
             turn: None,
             transports: Transports::default(),
+            notices: None,
             media: plop_media::Settings::default(),
             blobs: BlobStore::memory(),
         };
@@ -114,7 +118,10 @@ impl Bed {
             Server::with_media(ground.clone(), choices.parameters.clone(), blobs, media).await
         };
         let clock = ground.clock.clone();
+        let (people, rooms) = (server.accounts.clone(), server.rooms.clone());
+        let notices = Notices::new(ground.db.clone(), people, rooms, choices.notices.clone());
         let api = Api {
+            notices,
             accounts: server.accounts.clone(),
             rooms: server.rooms.clone(),
             delayed: server.delayed,

@@ -31,6 +31,7 @@ mod reporting;
 mod room_keys;
 mod rooms;
 mod search;
+mod server_notices;
 mod session;
 mod sliding;
 mod spec;

@@ -2,7 +2,7 @@
 
 use plop_base::UnixMillis;
 use plop_db::{Batch, Position};
-use plop_moderation::schema::{KEYSPACES, ReportRow, Reports, ReportsByUser};
+use plop_moderation::schema::{KEYSPACES, NoticeRooms, ReportRow, Reports, ReportsByUser};
 use ruma::{owned_event_id, owned_room_id, owned_user_id};
 
 /// What is on disks already. A difference here is a difference there.
@@ -29,5 +29,6 @@ fn stored_rows_keep_their_bytes() {
         rows.put::<Reports>(&position, &row);
     }
     rows.put::<ReportsByUser>(&(owned_user_id!("@a:b.c"), position), &());
+    rows.put::<NoticeRooms>(&owned_user_id!("@a:b.c"), &owned_room_id!("!r:b.c"));
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
 }
