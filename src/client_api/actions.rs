@@ -24,6 +24,8 @@ pub enum Action {
     UserDirectory,
     /// Of media.
     Upload,
+    /// Of an address.
+    Preview,
 }
 
 /// How often each kind may come from one user; `None` as often as the user's budgets allow.
@@ -37,6 +39,7 @@ pub struct ActionRates {
     pub searches: Option<Rate>,
     pub user_directory: Option<Rate>,
     pub uploads: Option<Rate>,
+    pub previews: Option<Rate>,
 }
 
 impl ActionRates {
@@ -50,6 +53,7 @@ impl ActionRates {
             Action::Search => self.searches,
             Action::UserDirectory => self.user_directory,
             Action::Upload => self.uploads,
+            Action::Preview => self.previews,
         }
     }
 }

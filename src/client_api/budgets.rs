@@ -63,7 +63,7 @@ impl Action {
             // Somebody else hears of it, or a room is entered: what floods of invitations and joins are made of.
             Self::Join | Self::Invite | Self::Report => Cost::Write(5),
             Self::Search => Cost::Read(5),
-            Self::UserDirectory => Cost::Read(2),
+            Self::UserDirectory | Self::Preview => Cost::Read(2),
         }
     }
 }
@@ -83,6 +83,8 @@ pub const LIST: Cost = Cost::Read(5);
 pub const REPORT: Cost = Cost::Of(Action::Report);
 /// Media, or a place for them.
 pub const UPLOAD: Cost = Cost::Of(Action::Upload);
+/// A preview of an address.
+pub const PREVIEW: Cost = Cost::Of(Action::Preview);
 /// A search for users.
 pub const USER_DIRECTORY: Cost = Cost::Of(Action::UserDirectory);
 /// A search.

@@ -8,11 +8,12 @@
 mod config;
 mod downloading;
 mod headers;
+mod previews;
 mod ranges;
 mod thumbnails;
 mod uploading;
 
-use crate::budgets::UPLOAD;
+use crate::budgets::{PREVIEW, UPLOAD};
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
@@ -25,6 +26,7 @@ pub fn routes() -> Routes {
         .get("/_matrix/client/v1/media/download/{serverName}/{mediaId}", downloading::download)
         .get("/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}", downloading::download_as)
         .get("/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}", thumbnails::thumbnail)
+        .costly_get("/_matrix/client/v1/media/preview_url", PREVIEW, previews::preview)
         .and(deprecated())
 }
 
@@ -32,6 +34,7 @@ pub fn routes() -> Routes {
 fn deprecated() -> Routes {
     Routes::new()
         .get("/_matrix/media/v3/config", config::config)
+        .costly_get("/_matrix/media/v3/preview_url", PREVIEW, previews::preview)
         .get("/_matrix/media/v3/download/{serverName}/{mediaId}", downloading::open_download)
         .get("/_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}", downloading::open_download_as)
         .get("/_matrix/media/v3/thumbnail/{serverName}/{mediaId}", thumbnails::open_thumbnail)

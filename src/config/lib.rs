@@ -26,8 +26,8 @@ use std::net::SocketAddr;
 pub use problems::{Problem, Problems};
 pub use secret::Secret;
 use sections::{
-    Caches, Calls, Database, EmailAtRegistration, Limits, Listener, Logging, Mail, Media, Passwords,
-    Registration, Rooms, Search, Server, ServerNotices, Support, UserDirectory,
+    Caches, Calls, Database, EmailAtRegistration, Limits, Listener, Logging, Mail, Media, Outbound,
+    Passwords, Registration, Rooms, Search, Server, ServerNotices, Support, UserDirectory,
 };
 
 schema::config! {
@@ -74,6 +74,8 @@ schema::config! {
         /// Whom users, and admins of other servers, turn to: told to everybody at `/.well-known/matrix/support`. Nothing is told of
         /// what is not set.
         pub support: Support = Support::default(),
+        /// Requests that this server makes because others said so: previews of addresses, and later other servers.
+        pub outbound: Outbound = Outbound::default(),
     }
 }
 

@@ -407,3 +407,16 @@ fn the_servers_user_has_a_name_that_can_be_one() {
     let problems = load(text, &[]).unwrap_err();
     assert!(problems.at("server_notices.avatar_url") && problems.at("server_notices.room_name"));
 }
+
+#[test]
+fn hosts_of_previews_are_names_and_nothing_more() {
+    for name in ["example.org", "xn--mnchen-3ya.example", "10.0.0.1", "[::1]"] {
+        assert!(load(&format!("[media]\npreview_denied_hosts = [\"{name}\"]"), &[]).is_ok(), "{name}");
+    }
+    for name in ["", "*.example.org", "example.org:80", "https://example.org", "example.org/x"] {
+        let text =
+            format!("[media]\npreview_denied_hosts = [\"{name}\"]\npreview_allowed_hosts = [\"{name}\"]");
+        let problems = load(&text, &[]).unwrap_err();
+        assert_eq!(keys(&problems), ["media.preview_allowed_hosts", "media.preview_denied_hosts"], "{name}");
+    }
+}

@@ -233,6 +233,20 @@ pub(crate) enum BlobSource {
     Bytes(Bytes),
 }
 
+impl BlobSource {
+    /// Reads it, whichever it is.
+    pub fn with<T>(
+        self,
+        file: impl FnOnce(std::io::BufReader<std::fs::File>) -> T,
+        bytes: impl FnOnce(std::io::Cursor<Bytes>) -> T,
+    ) -> T {
+        match self {
+            Self::File(source) => file(std::io::BufReader::new(source)),
+            Self::Bytes(source) => bytes(std::io::Cursor::new(source)),
+        }
+    }
+}
+
 /// A blob that is being written. Dropped unfinished, it leaves nothing in a folder; parts in S3 stay until a rule of the bucket ends them.
 pub(crate) struct BlobWriter {
     store: Arc<dyn ObjectStore>,

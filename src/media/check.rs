@@ -5,7 +5,8 @@
 use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
-    MediaByAccess, MediaFiles, PendingByExpiry, PendingByUser, PendingMedia, Thumbnails, UploadsByUser,
+    MediaByAccess, MediaFiles, PendingByExpiry, PendingByUser, PendingMedia, Previews, PreviewsByExpiry,
+    Thumbnails, UploadsByUser,
 };
 
 /// The checks of this crate's rows.
@@ -29,6 +30,14 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<Thumbnails, MediaFiles>::exists("files of thumbnails", |(server, id, _), _| {
             vec![(server.clone(), id.clone())]
         })),
+        Box::new(Reference::<Previews, PreviewsByExpiry>::exists("previews", |key, row| {
+            vec![(row.expires, *key)]
+        })),
+        Box::new(Reference::<PreviewsByExpiry, Previews> {
+            name: "previews",
+            names: |(_, key), ()| vec![*key],
+            agrees: |((expires, _), ()), (_, row)| row.expires == *expires,
+        }),
         Box::new(Reference::<PendingMedia, PendingByUser> {
             name: "announced files",
             names: |id, row| vec![(row.user.clone(), id.clone())],

@@ -14,12 +14,14 @@ use tokio::sync::{Notify, Semaphore};
 use crate::blobs::BlobStore;
 use crate::flights::Flights;
 use crate::schema::MediaKey;
-use crate::settings::Settings;
+use crate::settings::{Previewing, Settings};
 
 /// Uploads at a time, of all users. With S3 each of them may hold 5 MiB, else 1 MiB.
 const UPLOADS: usize = 64;
 /// Requests for thumbnails that are not made yet, at a time.
 const WAITING: usize = 256;
+/// Previews that are being made, and those who wait for them. With S3 each of them may hold 5 MiB, else 1 MiB.
+const PREVIEWS: usize = 64;
 /// Those who wait for the same few files wake each other.
 const ARRIVALS: usize = 64;
 
@@ -32,6 +34,8 @@ pub struct Parts {
     pub server: OwnedServerName,
     pub blobs: BlobStore,
     pub settings: Settings,
+    /// None: this server makes no previews of addresses.
+    pub previewing: Option<Previewing>,
 }
 
 /// Media of one server. Cheap to clone.
@@ -54,13 +58,31 @@ pub(crate) struct Inner {
     pub decoders: BlockingPool,
     /// By file: what is made of it, and its end.
     pub thumbnails: Flights<MediaKey>,
+    pub previewer: Option<Previewer>,
     /// Those who wait for a thumbnail that is not made yet.
     pub waiting: Semaphore,
 }
 
+/// What previews are made with.
+pub(crate) struct Previewer {
+    pub chosen: Previewing,
+    /// By the hash of the address.
+    pub turns: Flights<[u8; 32]>,
+    /// Of those who wait for a preview that is not made yet.
+    pub places: Semaphore,
+    pub of_user: Shares<OwnedUserId>,
+}
+
+impl Previewer {
+    fn new(chosen: Previewing) -> Self {
+        let (turns, of_user) = Default::default();
+        Self { chosen, turns, places: Semaphore::new(PREVIEWS), of_user }
+    }
+}
+
 impl Media {
     pub fn new(parts: Parts) -> Self {
-        let Parts { db, clock, random, server, blobs, settings } = parts;
+        let Parts { db, clock, random, server, blobs, settings, previewing } = parts;
         let (counting, uploads_of_user) = Default::default();
         let decoders = BlockingPool::new(settings.decoders);
         Self(Arc::new(Inner {
@@ -75,6 +97,7 @@ impl Media {
             uploads_of_user,
             arrivals: (0..ARRIVALS).map(|_| Notify::new()).collect(),
             decoders,
+            previewer: previewing.map(Previewer::new),
             thumbnails: Flights::default(),
             waiting: Semaphore::new(WAITING),
         }))

@@ -6,6 +6,7 @@
 //! decoded; of a moving one at most [`MAX_FRAMES`] frames and [`MAX_MOVING_PIXELS`] are, else it stands still. Nothing is ever made larger.
 
 use std::io::{BufRead, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::codecs::gif::{GifDecoder, GifEncoder, Repeat};
 use image::codecs::jpeg::JpegEncoder;
@@ -37,6 +38,14 @@ const GIF_SPEED: i32 = 10;
 pub(crate) struct Fitted {
     /// `None` if the picture is no larger than the shape: it serves itself.
     pub bytes: Option<Vec<u8>>,
+    pub format: Format,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// What a picture is, as clients show it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
     pub format: Format,
     pub width: u32,
     pub height: u32,
@@ -76,6 +85,24 @@ pub(crate) fn fit<R: BufRead + Seek>(
     }
     rewind(&mut source)?;
     fit_still(source, format, shape, max_pixels)
+}
+
+/// What a picture is, and how large; it is not decoded.
+pub(crate) fn measure<R: BufRead + Seek>(mut source: R, max_pixels: u64) -> Result<Measured, PictureError> {
+    let format = format(&mut source)?;
+    let mut reader = ImageReader::with_format(source, format);
+    reader.limits(limits(0));
+    let mut decoder = reader.into_decoder()?;
+    check_size(decoder.dimensions(), max_pixels)?;
+    let orientation = decoder.orientation()?;
+    let (width, height) = turned(decoder.dimensions(), orientation);
+    Ok(Measured { format: known(format), width, height })
+}
+
+/// Runs what may panic in a decoder: then the picture cannot be decoded.
+pub(crate) fn survived<T>(work: impl FnOnce() -> Result<T, PictureError>) -> Result<T, PictureError> {
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    outcome.unwrap_or_else(|_| Err(PictureError::Broken("the decoder gave up".to_owned())))
 }
 
 /// What the first bytes say.

@@ -42,6 +42,16 @@ plop_db::keyspaces! {
     /// Thumbnails: the file, the shape. Written when one is made; read by those who ask for it; deleted with the file. There are at most as many of a file as there are
     /// shapes, which are fixed.
     pub Thumbnails = 208 "thumbnails" Scan { (OwnedServerName, String, Shape) => ThumbnailRow }
+
+    /// Previews of addresses, by the hash of the address. Written when one is made, or could not be; read by those who ask for it; deleted by the sweep when it has expired, and
+    /// when there are too many. `previews_by_expiry` has the same ones. Its picture is a file like others, which may go first.
+    pub Previews = 209 "previews" Point { [u8; 32] => PreviewRow }
+
+    /// The same by the time when they expire.
+    pub PreviewsByExpiry = 210 "previews_by_expiry" Queue { (UnixMillis, [u8; 32]) => () }
+
+    /// How much there is of them. Written with `previews`, and with `media_files` of the kind `Preview`; read to keep both within their bounds.
+    pub PreviewTotals = 211 "preview_totals" Counter { PreviewTotal => Counter }
 }
 
 tags! {
@@ -132,5 +142,36 @@ tags! {
         Jpeg = 2,
         Gif = 3,
         WebP = 4,
+    }
+}
+
+tags! {
+    /// What is counted of previews.
+    pub enum PreviewTotal {
+        Previews = 1,
+        PictureBytes = 2,
+    }
+}
+
+record! {
+    /// What is kept of an address.
+    pub struct PreviewRow = 1 {
+        pub expires: UnixMillis,
+        /// As clients get it; `None` if there is no preview.
+        pub text: Option<String>,
+        /// The id of its picture.
+        pub picture: Option<String>,
+    }
+}
+
+impl Format {
+    /// Its content type.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Gif => "image/gif",
+            Self::WebP => "image/webp",
+        }
     }
 }

@@ -9,9 +9,10 @@ use plop_base::UnixMillis;
 use plop_db::{Batch, CommitError, Direction, KeyRange, ReadError};
 
 use crate::parts::Media;
+use crate::previews::{PREVIEWS, PreviewError, forget_preview};
 use crate::schema::{
-    MediaByAccess, MediaFiles, MediaKey, MediaKind, MediaRow, PendingByExpiry, PendingMedia, Thumbnails,
-    UnplacedBlobs, UploadsByUser,
+    MediaByAccess, MediaFiles, MediaKey, MediaKind, MediaRow, PendingByExpiry, PendingMedia, PreviewTotal,
+    PreviewTotals, PreviewsByExpiry, Thumbnails, UnplacedBlobs, UploadsByUser,
 };
 use crate::uploading::{count, forget_pending, is_abandoned, signed};
 
@@ -19,6 +20,12 @@ use crate::uploading::{count, forget_pending, is_abandoned, signed};
 const STEP: usize = 256;
 /// What `unplaced_blobs` has of a blob that is about to be deleted: no upload began then.
 const GIVEN_UP: UnixMillis = UnixMillis(0);
+
+/// How long a picture of a preview is kept that nobody asks for. Clients keep previews for a while.
+const PICTURES_OF_PREVIEWS: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Pictures that one new picture moves out at most. They are larger than it more often than not, so that the bound is kept.
+const MOVED_OUT: usize = 64;
 
 /// Why a sweep ended early.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +36,15 @@ pub enum SweepError {
     Commit(#[from] CommitError),
 }
 
+impl From<SweepError> for PreviewError {
+    fn from(error: SweepError) -> Self {
+        match error {
+            SweepError::Read(error) => Self::Read(error),
+            SweepError::Commit(error) => Self::Commit(error),
+        }
+    }
+}
+
 impl Media {
     /// Deletes what has had its time.
     pub async fn sweep(&self) -> Result<(), SweepError> {
@@ -36,6 +52,8 @@ impl Media {
         if let Some(age) = self.0.settings.retention.uploads {
             self.sweep_unused(MediaKind::Upload, age).await?;
         }
+        self.sweep_previews().await?;
+        self.sweep_unused(MediaKind::Preview, PICTURES_OF_PREVIEWS).await?;
         self.sweep_blobs().await
     }
 
@@ -98,6 +116,9 @@ impl Media {
             batch.delete::<UploadsByUser>(&(user.clone(), row.created, key.1.clone()));
             count(&mut batch, user, -1, -signed(row.size));
         }
+        if row.kind == MediaKind::Preview {
+            batch.add::<PreviewTotals>(&PreviewTotal::PictureBytes, -signed(row.size));
+        }
         for blob in &blobs {
             batch.put::<UnplacedBlobs>(blob, &now);
         }
@@ -110,6 +131,41 @@ impl Media {
             self.discard(blob).await;
         }
         Ok(())
+    }
+
+    /// Deletes the pictures of previews that nobody asked for longest, until those that are left are at most `most` bytes.
+    pub(crate) async fn make_room(&self, most: u64) -> Result<(), SweepError> {
+        let pictures = KeyRange::<MediaByAccess>::prefix(&MediaKind::Preview);
+        for _ in 0..MOVED_OUT {
+            let snapshot = self.0.db.snapshot();
+            let bytes = snapshot.get::<PreviewTotals>(&PreviewTotal::PictureBytes).await?;
+            if bytes.unwrap_or_default().0 <= signed(most) {
+                return Ok(());
+            }
+            let page = snapshot.scan(pictures.clone(), Direction::Forward, 1).await?;
+            let Some(((_, _, server, id), ())) = page.rows.into_iter().next() else { return Ok(()) };
+            let key = (server, id);
+            let Some(row) = snapshot.get::<MediaFiles>(&key).await? else { return Ok(()) };
+            self.delete(&key, &row).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes previews that have expired. Their pictures go when nobody asks for them any more.
+    async fn sweep_previews(&self) -> Result<(), SweepError> {
+        loop {
+            let guard = self.0.counting.lock(PREVIEWS).await;
+            let range = KeyRange::<PreviewsByExpiry>::all().before(&self.0.clock.now());
+            let page = self.0.db.snapshot().scan(range, Direction::Forward, STEP).await?;
+            let mut batch = Batch::relaxed();
+            for ((expires, key), ()) in page.rows {
+                forget_preview(&mut batch, expires, key);
+            }
+            self.0.db.commit_under(guard, batch).await?;
+            if !page.more {
+                return Ok(());
+            }
+        }
     }
 
     /// Blobs that a crash or a refused deletion left.

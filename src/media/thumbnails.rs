@@ -5,9 +5,6 @@
 //!
 //! Invariants: a thumbnail is of a file that is there: its row is written with the file's row expected. What a decoder does wrong ends with the request.
 
-use std::io::{BufReader, Cursor};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bytes::Bytes;
 use futures_util::stream;
 use plop_base::blocking::PoolEnded;
@@ -15,7 +12,7 @@ use plop_db::{Batch, CommitError, ReadError};
 
 use crate::blobs::{BlobError, BlobSource};
 use crate::parts::Media;
-use crate::pictures::{Fitted, PictureError, fit};
+use crate::pictures::{Fitted, PictureError, fit, survived};
 use crate::reading::{BlobStream, Found, OpenError};
 use crate::schema::{MediaFiles, Shape, ThumbnailRow, Thumbnails};
 use crate::shapes::{Wanted, shape};
@@ -168,9 +165,5 @@ fn thumbnail(found: &Found, shape: &Shape, row: ThumbnailRow) -> Thumbnail {
 
 /// On a thread of the pool. A panic of a decoder is a picture that cannot be decoded.
 fn decode(source: BlobSource, shape: &Shape, max_pixels: u64) -> Result<Fitted, PictureError> {
-    let fitted = catch_unwind(AssertUnwindSafe(|| match source {
-        BlobSource::File(file) => fit(BufReader::new(file), shape, max_pixels),
-        BlobSource::Bytes(bytes) => fit(Cursor::new(bytes), shape, max_pixels),
-    }));
-    fitted.unwrap_or_else(|_| Err(PictureError::Broken("the decoder gave up".to_owned())))
+    survived(|| source.with(|file| fit(file, shape, max_pixels), |bytes| fit(bytes, shape, max_pixels)))
 }

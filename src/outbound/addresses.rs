@@ -1,6 +1,6 @@
 //! Which addresses requests may go to.
 //!
-//! Owns: the table of networks that are not the public internet, and the allow-list that opens some of them. Does not own: looking names up.
+//! Owns: the table of networks that are not the public internet, and the lists that open some of them and close others. Does not own: looking names up.
 //!
 //! Invariant: what is not known to be public is refused: of IPv6 only `2000::/3` is, and of that no range that leads elsewhere (6to4, Teredo).
 
@@ -37,22 +37,24 @@ const CLOSED_V6: [(Ipv6Addr, u8); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// Which addresses may be reached: public ones, and those that an administrator opened.
+/// Which addresses may be reached: public ones and those that an administrator opened, without those that one closed.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
     open: Vec<IpNet>,
+    closed: Vec<IpNet>,
 }
 
 impl Guard {
-    /// `open` may be reached although it is not public.
-    pub fn new(open: Vec<IpNet>) -> Self {
-        Self { open }
+    /// `open` may be reached although it is not public; `closed` may not, whatever else is said.
+    pub fn new(open: Vec<IpNet>, closed: Vec<IpNet>) -> Self {
+        Self { open, closed }
     }
 
     /// Whether an address may be reached. An IPv4 address in the form of an IPv6 one counts as what it is.
     pub fn allows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.open.iter().any(|network| network.contains(&address)) || is_public(address)
+        let is_in = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
+        !is_in(&self.closed) && (is_in(&self.open) || is_public(address))
     }
 }
 
@@ -137,9 +139,19 @@ mod tests {
     #[test]
     fn the_allow_list_opens_what_it_names_and_nothing_else() {
         let open = ["127.0.0.0/8", "fd00::/8"].map(|network| network.parse().expect("a network"));
-        let guard = Guard::new(open.to_vec());
+        let guard = Guard::new(open.to_vec(), Vec::new());
         let allows = |text: &str| guard.allows(text.parse().expect("an address"));
         assert!(allows("127.0.0.1") && allows("::ffff:127.0.0.1") && allows("fd00::1"));
         assert!(!allows("10.0.0.1") && !allows("::1") && !allows("fc00::1"));
+    }
+
+    #[test]
+    fn what_is_closed_stays_closed() {
+        let network = |text: &str| text.parse().expect("a network");
+        let guard =
+            Guard::new(vec![network("10.0.0.0/8")], vec![network("10.1.0.0/16"), network("1.1.1.1/32")]);
+        let allows = |text: &str| guard.allows(text.parse().expect("an address"));
+        assert!(allows("10.2.0.1") && allows("1.1.1.2"));
+        assert!(!allows("10.1.0.1") && !allows("1.1.1.1") && !allows("::ffff:1.1.1.1"));
     }
 }

@@ -38,6 +38,8 @@ const CLOSED_PORTS: [u16; 21] = [
 pub struct Settings {
     /// Networks that may be reached although they are not public.
     pub open: Vec<IpNet>,
+    /// Networks that may not, whatever else is said.
+    pub closed: Vec<IpNet>,
 }
 
 /// How much one request may take, with all its redirects.
@@ -116,7 +118,7 @@ impl Client {
     }
 
     fn with_lookup(settings: Settings, clock: Clock, lookup: Arc<Lookup>) -> Result<Self, ClientError> {
-        let guard = Guard::new(settings.open);
+        let guard = Guard::new(settings.open, settings.closed);
         let resolver = Arc::new(GuardedResolver::new(guard.clone(), lookup));
         let http = builder().and_then(|builder| {
             let built = builder.redirect(Policy::none()).dns_resolver(resolver).build();
@@ -127,12 +129,26 @@ impl Client {
 
     /// Asks for `url`; `accept` is what the caller can use, as in the header of that name.
     pub async fn get(&self, url: &str, accept: &str, limits: Limits) -> Result<Answer, OutboundError> {
+        self.get_where(&parse(url)?, accept, limits, |_| true).await
+    }
+
+    /// The same, where also the caller has a say in each address, those of redirects included.
+    pub async fn get_where(
+        &self,
+        url: &Url,
+        accept: &str,
+        limits: Limits,
+        allowed: impl Fn(&Url) -> bool,
+    ) -> Result<Answer, OutboundError> {
         let clock = &self.0.clock;
         let ends = clock.monotonic().saturating_add(limits.time);
-        let mut url = parse(url)?;
+        let mut url = url.clone();
         let mut redirects = limits.redirects;
         loop {
             self.check(&url)?;
+            if !allowed(&url) {
+                return Err(OutboundError::Forbidden);
+            }
             let request = self.0.http.get(url.clone()).header(ACCEPT, accept).send();
             let left = ends.saturating_sub(clock.monotonic());
             let response = clock.timeout(left, request).await.ok_or(OutboundError::TooSlow)?;
@@ -160,6 +176,10 @@ impl Client {
 
     /// Scheme, port, credentials, and a literal address: the HTTP client connects to one without asking the resolver.
     fn check(&self, url: &Url) -> Result<(), OutboundError> {
+        // What was escaped while it was parsed has become longer.
+        if url.as_str().len() > MAX_URL_BYTES {
+            return Err(OutboundError::InvalidUrl("it is too long"));
+        }
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OutboundError::InvalidUrl("only http and https"));
         }

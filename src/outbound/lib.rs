@@ -15,3 +15,4 @@ mod resolver;
 
 pub use addresses::Guard;
 pub use client::{Answer, Client, Limits, OutboundError, Settings, trusted};
+pub use reqwest::Url;

@@ -48,6 +48,7 @@ pub fn budgets(limits: &Limits) -> Option<BudgetLimits> {
             searches: rate(limits.searches),
             user_directory: rate(limits.user_directory),
             uploads: rate(limits.uploads),
+            previews: rate(limits.previews),
         },
         invites_to_user: rate(limits.invites_to_user),
         invites_to_room: rate(limits.invites_to_room),

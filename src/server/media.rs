@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plop_base::{Clock, Random};
-use plop_config::{Config, sections};
+use plop_config::Config;
+use plop_config::sections::{self, IpNetwork};
 use plop_db::Db;
-use plop_media::{BlobError, BlobStore, Media, Parts, Quota, Retention, S3, Settings};
+use plop_media::{BlobError, BlobStore, Hosts, Media, Parts, Previewing, Quota, Retention, S3, Settings};
+use plop_outbound::Client;
 
 /// The name of the folder beside that of the database.
 const FOLDER: &str = "media";
@@ -22,8 +24,28 @@ pub fn open(config: &Config, db: &Db, clock: &Clock, random: &Random) -> Result<
         server: config.server.name.clone(),
         blobs: blobs(config)?,
         settings: settings(&config.media),
+        previewing: previewing(config, clock)?,
     };
     Ok(Media::new(parts))
+}
+
+fn previewing(config: &Config, clock: &Clock) -> Result<Option<Previewing>, BlobError> {
+    let section = &config.media;
+    if !section.previews {
+        return Ok(None);
+    }
+    let networks = |networks: &[IpNetwork]| networks.iter().map(|network| network.0).collect();
+    let outbound = &config.outbound;
+    let settings =
+        plop_outbound::Settings { open: networks(&outbound.allow), closed: networks(&outbound.deny) };
+    let allowed = &section.preview_allowed_hosts;
+    Ok(Some(Previewing {
+        client: Client::new(settings, clock.clone())?,
+        allowed: (!allowed.is_empty()).then(|| Hosts::new(allowed)),
+        denied: Hosts::new(&section.preview_denied_hosts),
+        lifetime: Duration::from_secs(section.preview_hours.get().saturating_mul(60 * 60)),
+        max_picture_bytes: u64::from(section.preview_pictures_mib.get()) << 20,
+    }))
 }
 
 fn blobs(config: &Config) -> Result<BlobStore, BlobError> {

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod keys;
+pub mod web;
 
 pub use accounts::{Mailbox, PASSWORD, account, accounts, email, parameters};
 pub use keys::Signer;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use plop_media::{BlobError, CreateError, NotReceived, OpenError, ThumbnailError, UploadError};
+use plop_media::{BlobError, CreateError, NotReceived, OpenError, PreviewError, ThumbnailError, UploadError};
 use ruma::api::error::ErrorKind;
 
 use crate::error::ApiError;
@@ -89,6 +89,22 @@ impl From<ThumbnailError> for ApiError {
             ThumbnailError::Open(error) => error.into(),
             ThumbnailError::NotStored(error) => error.into(),
             ThumbnailError::Ended(error) => Self::unavailable(error),
+        }
+    }
+}
+
+impl From<PreviewError> for ApiError {
+    fn from(error: PreviewError) -> Self {
+        match error {
+            PreviewError::Off => Self::unrecognized(),
+            PreviewError::Forbidden => Self::forbidden(error),
+            PreviewError::InvalidUrl => Self::invalid_param(error),
+            PreviewError::None => Self::new(StatusCode::BAD_GATEWAY, ErrorKind::Unknown, error),
+            PreviewError::Busy => Self::limited(AGAIN),
+            PreviewError::NotStored(error) => error.into(),
+            PreviewError::Read(error) => error.into(),
+            PreviewError::Commit(error) => error.into(),
+            PreviewError::Ended(error) => Self::unavailable(error),
         }
     }
 }

@@ -80,14 +80,18 @@ async fn answer(
     let (width, height, animated) = (parameters.width, parameters.height, parameters.animated);
     let thumbnail = media.thumbnail(&found, &Wanted { width, height, method, animated }).await?;
     // What it is, not what was said of the file.
-    let (content_type, name) = match thumbnail.row.format {
-        Format::Png => ("image/png", "thumbnail.png"),
-        Format::Jpeg => ("image/jpeg", "thumbnail.jpg"),
-        Format::Gif => ("image/gif", "thumbnail.gif"),
-        Format::WebP => ("image/webp", "thumbnail.webp"),
+    let format = thumbnail.row.format;
+    let name = match format {
+        Format::Png => "thumbnail.png",
+        Format::Jpeg => "thumbnail.jpg",
+        Format::Gif => "thumbnail.gif",
+        Format::WebP => "thumbnail.webp",
     };
-    let shown =
-        Shown { version: &thumbnail.version, content_type: Some(content_type), file_name: Some(name) };
+    let shown = Shown {
+        version: &thumbnail.version,
+        content_type: Some(format.content_type()),
+        file_name: Some(name),
+    };
     let mut headers = file_headers(&shown)?;
     headers.remove(ACCEPT_RANGES);
     if asked(request, &headers, thumbnail.row.size) == Asked::Nothing {

@@ -71,6 +71,8 @@ section! {
         pub user_directory: Often = Often { at_once: 50, per_hour: 3_600 },
         /// Media that one user uploads.
         pub uploads: Often = Often { at_once: 100, per_hour: 1_200 },
+        /// Previews of addresses that one user asks for.
+        pub previews: Often = Often { at_once: 100, per_hour: 3_600 },
         /// Reads that cost more than a look-up (pages and lists of rooms), of one user: in a second for long, ...
         pub reads_per_second: NonZeroU32 = const { NonZeroU32::new(20).unwrap() },
         /// ... and at once. A search counts for 5 of them; a large answer of `/sync` for one in 64 KiB.
@@ -122,6 +124,7 @@ impl Limits {
             ("searches", self.searches),
             ("user_directory", self.user_directory),
             ("uploads", self.uploads),
+            ("previews", self.previews),
         ];
         for (key, _) in rates.iter().filter(|(_, often)| often.per_hour > 0 && often.at_once == 0) {
             problems.add(format!("limits.{key}"), "none at once is none at all; `per_hour = 0` is no limit");

@@ -3,6 +3,8 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
+use ruma::ServerName;
+
 use crate::schema::section;
 use crate::{Problems, Secret};
 
@@ -43,11 +45,25 @@ section! {
         /// Whether files can be had only by users of this server, as the specification wants it ("freeze"). Without it the older
         /// endpoints, which ask for no access token, give all files to everyone who knows their address.
         pub freeze_unauthenticated: bool = true,
+        /// Whether this server fetches pages whose addresses stand in messages, to show what they are about. The page sees this
+        /// server's address, not that of the user; this server sees what its users link to, as far as clients ask it. Only public
+        /// addresses are reached (`[outbound]`).
+        pub previews: bool = true,
+        /// If any are named: the only hosts of which previews are made, with all below them: "example.org".
+        /// International names are written in Punycode.
+        pub preview_allowed_hosts: Vec<String> = Vec::new(),
+        /// Hosts of which no previews are made, with all below them, whatever else is said.
+        pub preview_denied_hosts: Vec<String> = Vec::new(),
+        /// How long a preview is kept, in hours.
+        pub preview_hours: NonZeroU64 = const { NonZeroU64::new(24).unwrap() },
+        /// Most that pictures of previews may take, in MiB. Those that nobody asked for longest go first.
+        pub preview_pictures_mib: NonZeroU32 = const { NonZeroU32::new(1_024).unwrap() },
     }
 }
 
 impl Media {
     pub(crate) fn validate(&self, problems: &mut Problems) {
+        self.validate_hosts(problems);
         if self.s3_bucket.is_none() {
             return;
         }
@@ -65,6 +81,19 @@ impl Media {
                 "media.s3_endpoint",
                 format!("`{endpoint}` is no address such as https://s3.example.org"),
             );
+        }
+    }
+
+    fn validate_hosts(&self, problems: &mut Problems) {
+        let hosts = [
+            ("media.preview_allowed_hosts", &self.preview_allowed_hosts),
+            ("media.preview_denied_hosts", &self.preview_denied_hosts),
+        ];
+        for (key, names) in hosts {
+            let is_host = |name: &str| ServerName::parse(name).is_ok_and(|name| name.port().is_none());
+            for name in names.iter().filter(|name| !is_host(name)) {
+                problems.add(key, format!("`{name}` is no name of a host such as example.org"));
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ impl Deref for Server {
 
 impl Server {
     pub async fn on(ground: Ground, parameters: Parameters) -> Self {
-        Self::with_media(ground, parameters, BlobStore::memory(), plop_media::Settings::default()).await
+        Self::with_media(ground, parameters, BlobStore::memory(), plop_media::Settings::default(), None).await
     }
 
     /// The same with other media.
@@ -67,6 +67,7 @@ impl Server {
         parameters: Parameters,
         blobs: BlobStore,
         settings: plop_media::Settings,
+        previewing: Option<plop_media::Previewing>,
     ) -> Self {
         let tasks = Tasks::new(ground.clock.clone(), ground.random.clone());
         let bed = RoomBed::on(ground).await;
@@ -107,6 +108,7 @@ impl Server {
             server: server(),
             blobs,
             settings,
+            previewing,
         });
         let receipts = Arc::new(Receipts::new(db.clone()));
         let directory = Directory::new(db.clone(), server(), DirectoryParameters::default());

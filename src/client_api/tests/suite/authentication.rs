@@ -267,6 +267,8 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("GET", "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}", Asks::Session),
     ("GET", "/_matrix/media/v3/thumbnail/{serverName}/{mediaId}", Asks::Nothing),
     ("GET", "/_matrix/media/v3/config", Asks::Session),
+    ("GET", "/_matrix/client/v1/media/preview_url", Asks::Session),
+    ("GET", "/_matrix/media/v3/preview_url", Asks::Session),
     ("GET", "/_matrix/media/v3/download/{serverName}/{mediaId}", Asks::Nothing),
     ("GET", "/_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}", Asks::Nothing),
     ("POST", "/_matrix/client/v3/user_directory/search", Asks::Session),

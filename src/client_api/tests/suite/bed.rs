@@ -54,6 +54,8 @@ pub struct Choices {
     pub notices: Option<NoticeSettings>,
     pub media: plop_media::Settings,
     pub blobs: BlobStore,
+    /// No previews without.
+    pub previewing: Option<plop_media::Previewing>,
 }
 
 /// A logged-in user.
@@ -102,6 +104,7 @@ impl Bed {
             notices: None,
             media: plop_media::Settings::default(),
             blobs: BlobStore::memory(),
+            previewing: None,
         };
         choose(&mut choices);
         Self::on(Ground::new(keyspaces(), 2), choices).await
@@ -115,7 +118,14 @@ impl Bed {
     async fn on(ground: Ground, choices: Choices) -> Self {
         let server = {
             let (blobs, media) = (choices.blobs.clone(), choices.media.clone());
-            Server::with_media(ground.clone(), choices.parameters.clone(), blobs, media).await
+            Server::with_media(
+                ground.clone(),
+                choices.parameters.clone(),
+                blobs,
+                media,
+                choices.previewing.clone(),
+            )
+            .await
         };
         let clock = ground.clock.clone();
         let (people, rooms) = (server.accounts.clone(), server.rooms.clone());

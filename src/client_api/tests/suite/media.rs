@@ -1,6 +1,7 @@
 //! Files (client-server API, "Content repository").
 
 mod downloading;
+mod previews;
 mod thumbnails;
 mod uploading;
 

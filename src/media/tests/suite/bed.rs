@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
+use plop_base::Clock;
 use plop_bed::{Ground, server, user};
 use plop_media::schema::{KEYSPACES, UnplacedBlobs};
-use plop_media::{BlobStore, Found, Media, OpenError, Parts, Settings, Upload, UploadError};
+use plop_media::{BlobStore, Found, Media, OpenError, Parts, Previewing, Settings, Upload, UploadError};
 
 pub struct Bed {
     pub ground: Ground,
@@ -24,10 +25,23 @@ impl Bed {
         Self { ground, media }
     }
 
+    /// With previews, whose client is made with the clock.
+    pub fn previewing(
+        blobs: BlobStore,
+        settings: Settings,
+        previewing: impl FnOnce(&Clock) -> Option<Previewing>,
+    ) -> Self {
+        let ground = Ground::new(KEYSPACES.to_vec(), 7);
+        let previewing = previewing(&ground.clock);
+        let Ground { db, clock, random } = ground.clone();
+        let media = Media::new(Parts { db, clock, random, server: server(), blobs, settings, previewing });
+        Self { ground, media }
+    }
+
     /// The part on rows that are there already.
     pub fn media(ground: &Ground, blobs: BlobStore, settings: Settings) -> Media {
         let Ground { db, clock, random } = ground.clone();
-        Media::new(Parts { db, clock, random, server: server(), blobs, settings })
+        Media::new(Parts { db, clock, random, server: server(), blobs, settings, previewing: None })
     }
 
     pub async fn upload(&self, name: &str, bytes: &[u8]) -> Result<String, UploadError> {

@@ -2,6 +2,7 @@
 
 mod bed;
 mod pending;
+mod previews;
 mod s3;
 mod schema;
 mod sweeping;

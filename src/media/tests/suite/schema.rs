@@ -46,5 +46,13 @@ fn stored_rows_keep_their_bytes() {
         let thumbnail = ThumbnailRow { blob, size: 10, format, width: 32, height: 32 };
         rows.put::<Thumbnails>(&(server.clone(), file.clone(), shape), &thumbnail);
     }
+    for text in [None, Some("{}".to_owned())] {
+        let picture = text.as_ref().map(|_| file.clone());
+        rows.put::<Previews>(&[1; 32], &PreviewRow { expires: at, text, picture });
+    }
+    rows.put::<PreviewsByExpiry>(&(at, [1; 32]), &());
+    for total in [PreviewTotal::Previews, PreviewTotal::PictureBytes] {
+        rows.put::<PreviewTotals>(&total, &Counter(1));
+    }
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
 }

@@ -99,7 +99,10 @@ async fn row_98_redirects_are_guarded_like_the_first_address() {
 
 /// Names lead to loopback, which is open, but `internal.example` to a network that is not.
 fn open_one(_: &Web) -> plop_outbound::Client {
-    let settings = plop_outbound::Settings { open: vec!["127.0.0.1/32".parse().expect("a network")] };
+    let settings = plop_outbound::Settings {
+        open: vec!["127.0.0.1/32".parse().expect("a network")],
+        ..plop_outbound::Settings::default()
+    };
     let clock = plop_base::Clock::simulated(plop_base::UnixMillis(0));
     let names = |name: &str| {
         let address = if name == "internal.example" { "192.168.0.1" } else { "127.0.0.1" };
@@ -125,7 +128,10 @@ async fn row_99_the_checked_address_is_the_one_that_is_connected_to() {
     }
     assert_eq!((web.connections(), lookups.load(Ordering::SeqCst)), (0, 3));
     // Of a mix only the open ones are used.
-    let mixed = plop_outbound::Settings { open: vec!["127.0.0.1/32".parse().expect("a network")] };
+    let mixed = plop_outbound::Settings {
+        open: vec!["127.0.0.1/32".parse().expect("a network")],
+        ..plop_outbound::Settings::default()
+    };
     let names =
         |_: &str| ["10.0.0.1", "127.0.0.1"].map(|address| address.parse().expect("an address")).to_vec();
     let clock = plop_base::Clock::simulated(plop_base::UnixMillis(0));
