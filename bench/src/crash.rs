@@ -7,6 +7,7 @@
 mod check;
 mod devices;
 mod facts;
+mod files;
 mod journal;
 mod workload;
 
@@ -278,6 +279,8 @@ impl Driver {
                 Record::KeysUploaded { acknowledged: true, .. } => "uploads of keys",
                 Record::KeyClaimed { acknowledged: true, .. } => "claims of keys",
                 Record::ToDevice { acknowledged: true, .. } => "messages to devices",
+                Record::File { acknowledged: true, .. } => "files",
+                Record::Announced { name: Some(_), .. } => "announced files",
                 _ => {
                     self.totals.in_doubt += 1;
                     continue;

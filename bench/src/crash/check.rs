@@ -4,6 +4,7 @@
 //! just recovered must answer.
 
 mod devices;
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +43,7 @@ impl<'a> Checker<'a> {
         self.repeat(records).await;
         self.repeat_to_devices(records).await;
         let (mut keys, mut inboxes) = (BTreeSet::new(), BTreeSet::new());
-        let mut rooms = BTreeSet::new();
+        let (mut rooms, mut files) = (BTreeSet::new(), BTreeSet::new());
         let mut cells = BTreeSet::new();
         let mut new_accounts = Vec::new();
         for record in records {
@@ -56,6 +57,7 @@ impl<'a> Checker<'a> {
                     keys.insert(user_id.clone());
                 }
                 Record::ToDevice { to, .. } => drop(inboxes.insert(to.clone())),
+                Record::File { name, .. } | Record::Announced { name, .. } => files.extend(name.clone()),
             }
         }
         for room in &rooms {
@@ -63,6 +65,9 @@ impl<'a> Checker<'a> {
         }
         self.cells(&cells).await;
         self.devices(&keys, &inboxes).await;
+        for name in &files {
+            self.file(name).await;
+        }
         for user_id in &new_accounts {
             self.token(user_id).await;
         }
@@ -84,6 +89,10 @@ impl<'a> Checker<'a> {
         self.devices(&users.iter().cloned().collect(), &inboxes).await;
         for user_id in &users {
             self.token(user_id).await;
+        }
+        let files: Vec<_> = self.facts.files.names().cloned().collect();
+        for name in &files {
+            self.file(name).await;
         }
     }
 

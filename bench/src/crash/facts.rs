@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::crash::devices::DeviceFacts;
+use crate::crash::files::{Content, FileFacts};
 
 /// A value of which only the last one counts, of this user.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,6 +87,18 @@ pub enum Record {
         marker: String,
         acknowledged: bool,
     },
+    /// A file. `name` is what follows `mxc://`; `None` where only an answer could have said it, and none came.
+    File {
+        user_id: String,
+        name: Option<String>,
+        content: Content,
+        acknowledged: bool,
+    },
+    /// A file that is to be uploaded later. `name` as above.
+    Announced {
+        user_id: String,
+        name: Option<String>,
+    },
 }
 
 /// An account as the driver uses it.
@@ -118,6 +131,7 @@ pub struct Facts {
     pub accounts: Vec<KnownAccount>,
     pub rooms: Vec<KnownRoom>,
     pub devices: DeviceFacts,
+    pub files: FileFacts,
     /// What each cell may hold, nothing included; empty where that is not known.
     cells: BTreeMap<Cell, BTreeSet<Option<String>>>,
     room_index: BTreeMap<String, usize>,
@@ -158,6 +172,12 @@ impl Facts {
             Record::ToDevice { to, sender, marker, acknowledged, .. } => {
                 self.devices.sent(&to, &sender, &marker, acknowledged);
             }
+            Record::File { user_id, name: Some(name), content, acknowledged } => {
+                self.files.uploaded(&name, &user_id, &content, acknowledged);
+            }
+            Record::Announced { user_id, name: Some(name) } => self.files.announced(&name, &user_id),
+            // Nobody knows where it would be.
+            Record::File { name: None, .. } | Record::Announced { name: None, .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@
 //! answer ends a worker, so each worker has at most one request in doubt.
 
 mod devices;
+mod files;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -68,11 +69,13 @@ enum Step {
     ClaimKey,
     ToDevice,
     BackUp,
+    Upload,
+    UploadLater,
 }
 
 /// Steps with the percentage in which they are taken.
 const MIX: &[(u32, Step)] = &[
-    (40, Step::Send),
+    (34, Step::Send),
     (10, Step::State),
     (8, Step::Receipt),
     (6, Step::AccountData),
@@ -84,6 +87,8 @@ const MIX: &[(u32, Step)] = &[
     (7, Step::ClaimKey),
     (7, Step::ToDevice),
     (3, Step::BackUp),
+    (3, Step::Upload),
+    (3, Step::UploadLater),
 ];
 
 /// A logged-in session of a known account.
@@ -158,6 +163,8 @@ impl Worker {
             (Step::ClaimKey, _) => self.claim_key().await,
             (Step::ToDevice, _) => self.send_to_device().await,
             (Step::BackUp, _) => self.back_up().await,
+            (Step::Upload, _) => self.upload().await,
+            (Step::UploadLater, _) => self.upload_later().await,
             (Step::CreateRoom, _) | (_, None) => self.create_room().await,
             (Step::Membership, Some(room)) => self.membership(room).await,
             (_, Some(room)) if !self.rooms[room].joined => self.membership(room).await,
