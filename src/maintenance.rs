@@ -1,6 +1,6 @@
 //! Commands on the database of a server that is not running: backup, restore, check.
 //!
-//! Owns: opening and closing the database around each of them, and the sentence that reports it. A running server holds
+//! Owns: opening and closing the database (and for the check the store of files) around each of them, and the sentence that reports it. A running server holds
 //! its folder, so it cannot be met by surprise: the command is refused.
 
 use std::future::Future;
@@ -9,8 +9,9 @@ use std::path::Path;
 use plop_base::{Exit, Random};
 use plop_config::Config;
 use plop_db::{CheckReport, Db};
+use plop_media::{BlobCheckError, BlobReport, check_blobs};
 
-use crate::server::database;
+use crate::server::{database, media};
 
 /// Why a command did not do what it was asked for.
 pub struct Refusal {
@@ -44,13 +45,33 @@ pub fn restore(config: &Config, backup: &Path) -> Result<String, Refusal> {
     })
 }
 
-/// Reads every row and follows every reference.
+/// Reads every row, follows every reference, and looks for the blob of every file.
 pub fn check(config: &Config) -> Result<String, Refusal> {
     with_database(config, async |db| {
         let report = db.check(&database::reference_checks()).await;
         let text = describe(&report);
-        if report.is_sound() { Ok(text) } else { Err(Refusal::failed(text)) }
+        let store = media::existing_blobs(config).map_err(BlobCheckError::from);
+        let blobs = match store {
+            Ok(store) => check_blobs(db, &store).await,
+            Err(error) => Err(error),
+        };
+        let (blobs_are_sound, of_blobs) = match &blobs {
+            Ok(blobs) => (blobs.is_sound(), describe_blobs(blobs)),
+            Err(error) => (false, format!("the blobs of files cannot be checked: {error}")),
+        };
+        let text = format!("{text}\n{of_blobs}");
+        if report.is_sound() && blobs_are_sound { Ok(text) } else { Err(Refusal::failed(text)) }
     })
+}
+
+fn describe_blobs(report: &BlobReport) -> String {
+    let BlobReport { blobs, bytes, broken, unnamed, unnamed_bytes } = report;
+    let mut lines: Vec<String> = broken.kept.iter().chain(&unnamed.kept).cloned().collect();
+    lines.push(format!(
+        "{blobs} blobs of {bytes} bytes, {} problems; {} more of {unnamed_bytes} bytes belong to no file",
+        broken.count, unnamed.count
+    ));
+    lines.join("\n")
 }
 
 fn describe(report: &CheckReport) -> String {

@@ -18,7 +18,7 @@ mod limits;
 mod listener_api;
 mod logging;
 mod mail;
-mod media;
+pub mod media;
 mod metrics;
 mod middleware;
 mod parameters;

@@ -126,7 +126,7 @@ impl BlobStore {
         Ok(Self::new(Arc::new(builder.build()?), S3_PART, None))
     }
 
-    /// In memory, for tests.
+    /// In memory: for tests, and for what nothing is in.
     pub fn memory() -> Self {
         Self::new(Arc::new(InMemory::new()), FOLDER_PART, None)
     }
@@ -175,6 +175,23 @@ impl BlobStore {
             GetResultPayload::File(file, _) => file_parts(file, found.range, self.pool.clone()).boxed(),
             GetResultPayload::Stream(parts) => parts.map(|part| part.map_err(BlobError::from)).boxed(),
         })
+    }
+
+    /// How long a blob is, in bytes; `None` if there is none.
+    pub(crate) async fn size(&self, name: &str) -> Result<Option<u64>, BlobError> {
+        match self.store.head(&location(name)).await.map_err(BlobError::from) {
+            Ok(found) => Ok(Some(found.size)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All that is there: where it is in the store, and how long. What is being written is not.
+    pub(crate) fn list(&self) -> BoxStream<'static, Result<(String, u64), BlobError>> {
+        let found = self.store.list(None);
+        found
+            .map(|found| found.map(|found| (found.location.into(), found.size)).map_err(BlobError::from))
+            .boxed()
     }
 
     /// A blob for somebody who goes back and forth in it: its file, or all its bytes, which must be at most `most`.
@@ -308,6 +325,11 @@ impl BlobWriter {
             tracing::warn!(%error, "an unfinished upload could not be taken back");
         }
     }
+}
+
+/// Where a blob is in its store.
+pub(crate) fn path(name: &str) -> String {
+    location(name).into()
 }
 
 fn location(name: &str) -> Location {

@@ -1,4 +1,4 @@
-//! What `plop check` asks of media: that its rows lead to each other. The blobs are not looked at: they are in a store of their own, which may be elsewhere.
+//! What `plop check` asks of the rows of media: that they lead to each other. Whether they lead to blobs is another question (`blob_check`), whose answer may be far away.
 //!
 //! Owns: the references between this crate's keyspaces. Repairs nothing.
 

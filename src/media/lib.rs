@@ -11,6 +11,7 @@
 //! - names of blobs are random: nothing that a client says is part of a path;
 //! - nothing is decoded before its size is known to be within the limits.
 
+mod blob_check;
 mod blobs;
 pub mod check;
 mod flights;
@@ -27,6 +28,7 @@ mod sweep;
 mod thumbnails;
 mod uploading;
 
+pub use blob_check::{BlobCheckError, BlobReport, check_blobs};
 pub use blobs::{BlobError, BlobStore, S3};
 pub use parts::{Media, Parts};
 pub use pending::{CreateError, Created};

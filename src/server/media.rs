@@ -62,6 +62,12 @@ fn blobs(config: &Config) -> Result<BlobStore, BlobError> {
     }
 }
 
+/// The store as it is, for a look at it. A folder is not made: one that is not there holds nothing.
+pub fn existing_blobs(config: &Config) -> Result<BlobStore, BlobError> {
+    let in_folder = config.media.s3_bucket.is_none();
+    if in_folder && !folder(config).exists() { Ok(BlobStore::memory()) } else { blobs(config) }
+}
+
 fn folder(config: &Config) -> PathBuf {
     config.media.path.clone().unwrap_or_else(|| config.database.path.with_file_name(FOLDER))
 }

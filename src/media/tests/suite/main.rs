@@ -1,6 +1,7 @@
 //! Media on the Memory engine, a simulated clock, and stores of blobs in memory and on disk.
 
 mod bed;
+mod blob_check;
 mod pending;
 mod previews;
 mod s3;
