@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Extracts what the Matrix specification says of responses of the client-server API.
+"""Extracts what the Matrix specification says of responses of the client-server API, and of the contents of events.
 
     extract.py path/to/matrix-spec/data > client_server_api.json
 
@@ -15,10 +15,10 @@ import yaml
 
 ROOT = sys.argv[1]
 API = "api/client-server"
-# Files that no response refers to: the form of every error, and contents that the server makes.
+EVENTS = "event-schemas/schema"
+# Files that no response refers to: the form of every error, and the events, of which only the contents are kept.
 BESIDES = [f"{API}/definitions/errors/error.yaml"] + [
-    f"event-schemas/schema/{kind}.yaml"
-    for kind in ("m.fully_read", "m.presence", "m.push_rules", "m.receipt", "m.tag", "m.typing")
+    f"{EVENTS}/{file}" for file in sorted(os.listdir(os.path.join(ROOT, EVENTS))) if file.endswith(".yaml")
 ]
 # What validates. All else of a schema is prose.
 PLAIN = {
@@ -28,6 +28,8 @@ PLAIN = {
 NAMED = {"properties", "patternProperties"}
 ONE = {"items", "additionalProperties", "not", "propertyNames"}
 SEVERAL = {"allOf", "anyOf", "oneOf", "prefixItems"}
+
+EVENTS_BESIDES = set(BESIDES[1:])
 
 found, wanted = {}, list(BESIDES)
 
@@ -57,6 +59,13 @@ def schema(value, name):
             if file:
                 wanted.append(posixpath.normpath(posixpath.join(posixpath.dirname(name), file)))
     return kept
+
+
+def content_of(value, name):
+    """Of an event that no response refers to, what is said of its content."""
+    if name not in EVENTS_BESIDES or "content" not in value.get("properties", {}):
+        return value
+    return {"properties": {"content": value["properties"]["content"]}}
 
 
 def response(value, name):
@@ -92,7 +101,7 @@ for file in sorted(os.listdir(os.path.join(ROOT, API))):
 while wanted:
     name = wanted.pop()
     if name not in found:
-        found[name] = schema(load(name), name)
+        found[name] = schema(content_of(load(name), name), name)
 
 lines = (
     json.dumps(name) + ":" + json.dumps(found[name], sort_keys=True, separators=(",", ":"), default=str)

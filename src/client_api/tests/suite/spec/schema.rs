@@ -60,7 +60,7 @@ impl<'a> Schema<'a> {
                 check(is, place, found, || format!("is {value} and none of {wanted}"));
             }
             "pattern" => {
-                let fits = value.as_str().is_none_or(|value| begins_as(text(wanted), value));
+                let fits = value.as_str().is_none_or(|value| is_like(text(wanted), value));
                 check(fits, place, found, || format!("is {value} and not as {wanted}"));
             }
             "required" => {
@@ -82,10 +82,19 @@ impl<'a> Schema<'a> {
                 }
             }
             "allOf" => list(wanted).for_each(|schema| self.with(schema).compare(value, place, found)),
-            "oneOf" => {
+            "oneOf" | "anyOf" => {
                 let fitting = list(wanted).filter(|schema| self.with(schema).fits(value)).count();
                 // The alternatives of the data exclude each other in prose only: an event is a content as well.
                 check(fitting > 0, place, found, || format!("{value} is none of several"));
+            }
+            "propertyNames" => {
+                for name in value.as_object().into_iter().flatten().map(|(name, _)| name) {
+                    self.with(wanted).compare(&Value::from(name.as_str()), &format!("{place}/{name}"), found);
+                }
+            }
+            "maxLength" => {
+                let length = value.as_str().map(|value| value.chars().count() as u64);
+                check(length <= wanted.as_u64(), place, found, || format!("is {value} and too long"));
             }
             "minProperties" => {
                 check(count >= wanted.as_u64(), place, found, || "has too few members".to_owned());
@@ -112,8 +121,7 @@ impl<'a> Schema<'a> {
         for (name, value) in object {
             let place = format!("{place}/{name}");
             let mut is_matched = false;
-            for (_, schema) in patterns.into_iter().flatten().filter(|(pattern, _)| begins_as(pattern, name))
-            {
+            for (_, schema) in patterns.into_iter().flatten().filter(|(pattern, _)| is_like(pattern, name)) {
                 self.with(schema).compare(value, &place, found);
                 is_matched = true;
             }
@@ -184,7 +192,20 @@ fn is_a(kind: &str, value: &Value) -> bool {
     }
 }
 
-/// The patterns of the data say how a text begins: letters, one of which may be left out.
+/// Whether a text is as a pattern of the data says.
+fn is_like(pattern: &str, text: &str) -> bool {
+    match pattern {
+        "" => true,
+        r"^[\x20-\x7E]+$" => !text.is_empty() && text.chars().all(|letter| (' '..='~').contains(&letter)),
+        "^[A-Za-z0-9_-]{1,100}$" => {
+            let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+            (1..=100).contains(&text.len()) && text.bytes().all(is_letter)
+        }
+        _ => begins_as(pattern, text),
+    }
+}
+
+/// All other patterns of the data say how a text begins: letters, one of which may be left out.
 fn begins_as(pattern: &str, text: &str) -> bool {
     let pattern = pattern.strip_prefix('^').unwrap_or_else(|| panic!("the pattern {pattern}"));
     let pattern = pattern.replace('\\', "");
