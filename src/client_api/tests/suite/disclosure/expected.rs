@@ -50,6 +50,11 @@ impl Standing {
         visibility == "world_readable" || self.stood.contains(&Joined)
     }
 
+    /// Which of [`STANDINGS`] it is.
+    pub fn number(&self) -> usize {
+        STANDINGS.iter().position(|standing| standing.name == self.name).expect("one of them")
+    }
+
     /// Whether the user is in the room at the end.
     pub fn is_joined(&self) -> bool {
         self.stood[STEPS - 1] == Joined

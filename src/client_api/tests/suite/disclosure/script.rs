@@ -6,6 +6,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::expected::{STANDINGS, STEPS, Standing};
+use super::said::Said;
+use super::sliding::DIALECTS;
 use crate::bed::{Bed, User};
 use crate::call::Answer;
 use crate::chat::{encoded, text};
@@ -21,13 +23,21 @@ pub struct Script {
     pub steps: Vec<Step>,
     /// What each user was told by `/sync` at each step, from before the room was there.
     pub synced: [Vec<Value>; STANDINGS.len()],
+    /// The same by sliding sync, in each dialect.
+    pub slid: [[Vec<Value>; STANDINGS.len()]; 2],
+    /// What was said, where messages have children.
+    pub said: Vec<Said>,
     tokens: [String; STANDINGS.len()],
+    /// Whether messages have children, members type and read, and everybody uses sliding sync.
+    is_whole: bool,
 }
 
 /// What was said at a step.
 pub struct Step {
     /// The event of the message.
     pub message: String,
+    /// When that was, in milliseconds.
+    pub time: u64,
     /// Where alice's `/sync` stood behind it.
     pub token: String,
 }
@@ -37,13 +47,22 @@ const FILTER: &str = r#"{"room":{"include_leave":true,"timeline":{"limit":100}}}
 
 impl Script {
     pub async fn play(visibility: &'static str) -> Self {
+        Self::run(visibility, false).await
+    }
+
+    /// With children of all messages, and everything that goes on beside them.
+    pub async fn play_whole(visibility: &'static str) -> Self {
+        Self::run(visibility, true).await
+    }
+
+    async fn run(visibility: &'static str, is_whole: bool) -> Self {
         let bed = Bed::new().await;
         let [alice] = bed.users(["alice"]).await;
         let users = bed.users(STANDINGS.map(|standing| standing.name)).await;
         let tokens = [const { String::new() }; STANDINGS.len()];
-        let (synced, steps) = Default::default();
-        let room = String::new();
-        let mut script = Self { bed, visibility, room, alice, users, steps, synced, tokens };
+        let (room, steps, synced, slid, said) = Default::default();
+        let mut script =
+            Self { bed, visibility, room, alice, users, steps, synced, slid, said, tokens, is_whole };
         script.sync_all().await;
         let initial = json!([
             { "type": "m.room.history_visibility", "content": { "history_visibility": visibility } },
@@ -78,13 +97,47 @@ impl Script {
 
     /// The room gets the name of the step, and its message is said; then everybody syncs.
     async fn end_step(&mut self) {
+        // A step has a time of its own, and so has what becomes of the members.
+        if self.is_whole {
+            self.bed.pass(10).await;
+        }
         let Self { bed, room, alice, .. } = self;
-        let number = self.steps.len();
+        let (number, time) = (self.steps.len(), bed.clock.now().0);
         bed.set(alice, room, "m.room.name", json!({ "name": name(number) })).await;
         let message = bed.say(alice, room, &body(number)).await;
         let token = text(&self.sync(&self.alice, None).await["next_batch"]);
-        self.steps.push(Step { message, token });
+        self.steps.push(Step { message, time, token });
+        if self.is_whole {
+            self.relate().await;
+            self.stir().await;
+        }
         self.sync_all().await;
+        if self.is_whole {
+            self.slide_all().await;
+            self.bed.pass(10).await;
+        }
+    }
+
+    /// Alice reads her message, and types.
+    async fn stir(&self) {
+        let Self { bed, room, alice, steps, .. } = self;
+        let message = &steps[steps.len() - 1].message;
+        let read = bed.ask(alice, Method::POST, "/rooms/{}/receipt/m.read/{}", &[room, message]);
+        read.json(&json!({})).await.ok();
+        // For as long as the others need to ask.
+        let typing = bed.ask(alice, Method::PUT, "/rooms/{}/typing/{}", &[room, alice.id.as_str()]);
+        typing.json(&json!({ "typing": true, "timeout": 5_000 })).await.ok();
+    }
+
+    async fn slide_all(&mut self) {
+        for dialect in DIALECTS {
+            for number in 0..self.users.len() {
+                let before = self.slid[dialect as usize][number].last();
+                let pos = before.map(|answer| text(&answer["pos"]));
+                let answer = self.slide(&self.users[number], dialect, pos.as_deref()).await;
+                self.slid[dialect as usize][number].push(answer);
+            }
+        }
     }
 
     async fn sync_all(&mut self) {
