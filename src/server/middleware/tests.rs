@@ -30,6 +30,28 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers().get(name).map(|value| value.to_str().unwrap())
 }
 
+/// Row 154 of the hostile input.
+#[tokio::test(start_paused = true)]
+async fn row_154_what_is_no_endpoint_is_404_or_405_unrecognized() {
+    for (method, path, status) in [
+        ("GET", "/rooms/1/", 404),
+        ("GET", "//rooms/1", 404),
+        ("GET", "/rooms//1", 404),
+        ("GET", "/rooms/", 404),
+        ("GET", "/_matrix/client/unstable/anything", 404),
+        ("GET", "/_matrix/client/v3/initialSync", 404),
+        ("GET", "/_matrix/client/v3/events", 404),
+        ("TRACE", "/rooms/1", 405),
+        ("PATCH", "/rooms/1%2F2", 405),
+    ] {
+        let (response, body) = ask(method, path, Body::empty()).await;
+        assert_eq!(response.status(), status, "{method} {path}");
+        assert_eq!(body["errcode"], "M_UNRECOGNIZED", "{method} {path}");
+    }
+    let (response, _) = ask("GET", "/rooms/1%2F2", Body::empty()).await;
+    assert_eq!(response.status(), 200, "a slash in an id is no slash of the path");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_unknown_path_is_404_unrecognized_with_cors() {
     let (response, body) = ask("GET", "/_matrix/client/v3/nowhere", Body::empty()).await;
@@ -50,6 +72,7 @@ async fn a_known_path_with_another_method_is_405_unrecognized_with_cors() {
     }
 }
 
+/// Row 152 of the hostile input.
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_500_unknown_and_says_nothing_of_itself() {
     let (response, body) = ask("GET", "/panic", Body::empty()).await;
@@ -69,6 +92,16 @@ async fn a_preflight_names_the_methods_and_headers_of_the_specification() {
         assert_eq!(methods, "GET,POST,PUT,DELETE,OPTIONS");
         let headers = header(&response, "access-control-allow-headers").unwrap();
         assert_eq!(headers, "x-requested-with,content-type,authorization");
+    }
+}
+
+/// Row 133 of the hostile input: any origin, none with credentials of the browser's.
+#[tokio::test(start_paused = true)]
+async fn row_133_no_origin_is_allowed_with_credentials() {
+    for method in ["GET", "OPTIONS", "POST"] {
+        let (response, _) = ask(method, "/rooms/1", Body::empty()).await;
+        assert_eq!(header(&response, "access-control-allow-origin"), Some("*"), "{method}");
+        assert_eq!(header(&response, "access-control-allow-credentials"), None, "{method}");
     }
 }
 

@@ -105,6 +105,32 @@ async fn b8_129_whoever_is_no_administrator_is_told_nothing() {
     bed.get(&lock("@bob:plop.example")).by(&root).await.refused(403, "M_FORBIDDEN");
 }
 
+/// Row 129 of the hostile input: the flag is worth as much as the account.
+#[tokio::test(start_paused = true)]
+async fn row_129_an_administrator_who_is_locked_suspended_or_gone_decides_nothing() {
+    let bed = Bed::new().await;
+    let bob = bed.user("bob").await;
+    let body = json!({ "locked": true, "suspended": true });
+    let decided = async |by: &User, status: u16, errcode: &str| {
+        for path in [lock(bob.id.as_str()), suspend(bob.id.as_str())] {
+            bed.get(&path).by(by).await.refused(status, errcode);
+            bed.put(&path).by(by).json(&body).await.refused(status, errcode);
+        }
+        bed.get(WHOAMI).by(&bob).await.ok();
+    };
+    for (name, decision, status, errcode) in [
+        ("locked", Decision::Locked(true), 401, "M_USER_LOCKED"),
+        ("suspended", Decision::Suspended(true), 403, "M_USER_SUSPENDED"),
+    ] {
+        let root = admin(&bed, name).await;
+        bed.api.accounts.decide(&Actor::Server, &root.id, decision).await.expect("a decision");
+        decided(&root, status, errcode).await;
+    }
+    let root = admin(&bed, "gone").await;
+    bed.api.accounts.deactivate(&root.actor(), false).await.expect("deactivated");
+    decided(&root, 401, "M_UNKNOWN_TOKEN").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn whois_shows_where_and_with_what_each_device_was_seen() {
     let bed = Bed::new().await;

@@ -19,6 +19,7 @@ mod ephemeral;
 mod events;
 mod fallback;
 mod guests;
+mod hostile;
 mod keys;
 mod media;
 mod notifications;
