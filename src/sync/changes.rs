@@ -28,6 +28,9 @@ const MAX_USERS: usize = 100_000;
 /// Members of rooms who came or left and are remembered; some 40 MB.
 const MAX_MOVES: usize = 200_000;
 
+/// Users whose device lists changed since a position that is near, less than.
+const MAX_NEAR: usize = 1_000;
+
 /// The last change of each subject of a stream of the database.
 pub type Log<K> = ChangeLog<K, Position>;
 
@@ -57,6 +60,14 @@ impl Logs {
         let all = (user.clone(), RoomNumber(0))..=(user, RoomNumber(u64::MAX));
         let changed = self.rooms_of_users.changed_in(all, after)?;
         Some(changed.into_iter().map(|(_, room)| room).collect())
+    }
+
+    /// Whether a look from a position finds in memory, and soon, what changed since.
+    pub fn are_near(&self, position: Position) -> bool {
+        let lists = self.device_lists.since(position).map(|changed| changed.take(MAX_NEAR).count());
+        self.events.reaches_back_to(position)
+            && self.receipts.reaches_back_to(position)
+            && lists.is_some_and(|lists| lists < MAX_NEAR)
     }
 
     /// Logs that know nothing up to a position.

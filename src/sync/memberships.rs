@@ -56,7 +56,8 @@ pub struct UserRoomSet {
 }
 
 impl UserRoomSet {
-    fn new(as_of: Position) -> Self {
+    /// No rooms.
+    pub fn new(as_of: Position) -> Self {
         Self { as_of, joined: OrdMap::new(), others: OrdMap::new(), order: OrdSet::new() }
     }
 

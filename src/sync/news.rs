@@ -79,7 +79,9 @@ pub async fn since(shared: &Shared, span: Since<'_>, rooms: &UserRoomSet) -> Res
     for room in rooms_with_events(shared, rooms, since).await? {
         news.rooms.entry(room).or_default().events = true;
     }
-    for room in changed(shared, rooms, since, |logs| &logs.receipts, &shared.last_receipts).await? {
+    for room in
+        changed(shared, (rooms, |_| true), since, |logs| &logs.receipts, &shared.last_receipts).await?
+    {
         news.rooms.entry(room).or_default().receipts = true;
     }
     let Parts { db, typing, .. } = &shared.parts;
@@ -121,13 +123,13 @@ pub async fn rooms_with_events(
     rooms: &UserRoomSet,
     since: Position,
 ) -> Result<Vec<RoomNumber>, ReadError> {
-    changed(shared, rooms, since, |logs| &logs.events, &shared.last_events).await
+    changed(shared, (rooms, |_| true), since, |logs| &logs.events, &shared.last_events).await
 }
 
-/// The joined rooms in which a stream has something new. What is not remembered is asked of the database, each room once for all who have it.
+/// The joined rooms, of those that are asked about, in which a stream has something new. What is not remembered is asked of the database, each room once for all who have it.
 pub async fn changed<K: Keyspace<Key = (RoomNumber, Position)>>(
     shared: &Shared,
-    rooms: &UserRoomSet,
+    (rooms, is_asked): (&UserRoomSet, impl Fn(&RoomNumber) -> bool),
     since: Position,
     log: fn(&Logs) -> &Log<RoomNumber>,
     last: &LastChanges<K>,
@@ -136,8 +138,8 @@ pub async fn changed<K: Keyspace<Key = (RoomNumber, Position)>>(
         let (changes, _) = shared.changes.now();
         let log = log(&changes.logs);
         match rooms.joined_of(log, since) {
-            Some(changed) => (changed, Vec::new()),
-            None => last.sort(log, rooms.joined.keys(), since),
+            Some(changed) => (changed.into_iter().filter(is_asked).collect(), Vec::new()),
+            None => last.sort(log, rooms.joined.keys().filter(|room| is_asked(room)), since),
         }
     };
     if !unknown.is_empty() {

@@ -56,6 +56,39 @@ pub async fn changes(
     Ok(found)
 }
 
+/// Whether any of the public receipts of a room that moved is one that is looked for. No more of them than a page is in memory.
+pub async fn has_changed(
+    snapshot: &Snapshot,
+    room: RoomNumber,
+    (since, to): (Position, Position),
+    mut is_it: impl FnMut(&Receipt) -> bool,
+) -> Result<bool, ReadError> {
+    let mut steps = Steps::new(since, to);
+    while let Some(after) = steps.next() {
+        let page = receipts::changes(snapshot, room, after, to, PAGE).await?;
+        if page.receipts.iter().any(&mut is_it) {
+            return Ok(true);
+        }
+        steps.took(page.receipts.iter().map(|receipt| receipt.row.position), page.more);
+    }
+    Ok(false)
+}
+
+/// The receipts of a room that moved: public ones, and the user's own.
+pub async fn moved(
+    snapshot: &Snapshot,
+    room: RoomNumber,
+    user: &UserId,
+    (since, to): (Position, Position),
+) -> Result<Vec<Receipt>, ReadError> {
+    let mut found = changes(snapshot, room, since, to).await?;
+    let own = receipts::own(snapshot, room, user, MAX_OWN).await?.receipts;
+    let has_moved = |receipt: &Receipt| (since < receipt.row.position) && receipt.row.position <= to;
+    found
+        .extend(own.into_iter().filter(|receipt| receipt.kind == ReceiptKind::Private && has_moved(receipt)));
+    Ok(found)
+}
+
 /// The user's private receipts that moved, in all rooms.
 pub async fn private_changes(
     snapshot: &Snapshot,

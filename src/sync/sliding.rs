@@ -5,7 +5,8 @@
 //!
 //! The way of a request: [`sync`] finds the connection and waits; [`look`] looks once: the user's rooms in their [`order`], the windows on them
 //! ([`windows`]), what is told of which room ([`frame`]), what goes beside rooms ([`extensions`]). [`answer`] writes it, each [`room`] put together when
-//! its turn comes. [`connections`] remembers what was sent.
+//! its turn comes. [`connections`] remembers what was sent,
+//! [`reached`] how far a request that waits has looked.
 //!
 //! Invariants: a position is an answer of one connection of one device. The last answer and the one before it can be gone on from, as often as the
 //! client likes: what a lost answer said is said again. An idle request reads nothing from the database and writes nothing.
@@ -23,6 +24,7 @@ pub(crate) mod labels;
 mod look;
 pub(crate) mod order;
 pub mod pos;
+mod reached;
 pub mod request;
 mod required;
 pub mod required_state;

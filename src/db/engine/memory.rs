@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -67,20 +68,23 @@ impl fmt::Debug for MemoryDisk {
 #[derive(Clone)]
 pub(crate) struct Memory {
     disk: MemoryDisk,
+    /// Rows and pages that were read from views.
+    reads: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
 pub(crate) struct MemoryView {
     table: Table,
+    reads: Arc<AtomicU64>,
 }
 
 impl Memory {
     pub fn new(disk: MemoryDisk) -> Memory {
-        Memory { disk }
+        Memory { disk, reads: Arc::default() }
     }
 
     pub fn view(&self) -> MemoryView {
-        MemoryView { table: self.disk.lock().written.clone() }
+        MemoryView { table: self.disk.lock().written.clone(), reads: Arc::clone(&self.reads) }
     }
 
     pub fn read_latest(&self, key: &[u8]) -> Option<Bytes> {
@@ -114,7 +118,7 @@ impl Memory {
     }
 
     pub fn stats(&self) -> EngineStats {
-        EngineStats::default()
+        EngineStats { inline_reads: self.reads.load(Ordering::Relaxed), ..EngineStats::default() }
     }
 }
 
@@ -145,10 +149,12 @@ fn range<'a>(
 
 impl MemoryView {
     pub fn get(&self, key: &[u8]) -> Option<Bytes> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.table.get(key).cloned()
     }
 
     pub fn scan(&self, scan: &Scan) -> Rows {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let mut found = Rows::default();
         if scan.start >= scan.end {
             return found;

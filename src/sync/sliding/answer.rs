@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use plop_accounts::account_data::{AccountDataItem, all_account_data};
 use plop_db::{Position, ReadError};
-use plop_ephemeral::receipts::Receipt;
 use plop_rooms::StoreFault;
 use plop_rooms::reader::client_event::Detail;
 use plop_state_store::RoomNumber;
@@ -58,8 +57,8 @@ struct Apart {
     to_device: Option<super::extensions::ToDevice>,
     encryption: Option<Encryption>,
     account_data: Events,
-    of_rooms: std::collections::btree_map::IntoIter<RoomNumber, Part<AccountDataItem>>,
-    receipts: std::collections::btree_map::IntoIter<RoomNumber, Part<Receipt>>,
+    of_rooms: std::collections::btree_map::IntoIter<RoomNumber, Part<Vec<AccountDataItem>>>,
+    receipts: std::collections::btree_map::IntoIter<RoomNumber, Part<Position>>,
     typing: BTreeMap<RoomNumber, String>,
 }
 
@@ -284,12 +283,10 @@ impl SlidingAnswer {
             return Ok(());
         };
         let Composing { asking, .. } = &self.composing;
+        let (snapshot, user) = (asking.shared.parts.db.snapshot(), asking.user());
         let moved = match part {
-            Part::Changes(moved) => moved,
-            Part::All => {
-                let snapshot = asking.shared.parts.db.snapshot();
-                receipts::last(&snapshot, room, asking.user(), self.to).await?
-            }
+            Part::Changes(since) => receipts::moved(&snapshot, room, user, (since, self.to)).await?,
+            Part::All => receipts::last(&snapshot, room, user, self.to).await?,
         };
         let event = receipts::one_event(&moved, &asking.ignored);
         if let (Some(event), Some(id)) = (event, self.ids.get(&room)) {

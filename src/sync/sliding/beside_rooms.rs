@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plop_accounts::account_data::AccountDataItem;
-use plop_db::{Position, ReadError};
+use plop_db::Position;
 use plop_ephemeral::LivePosition;
 use plop_ephemeral::receipts::Receipt;
 use plop_rooms::StoreFault;
@@ -22,7 +22,11 @@ use super::windows::{Asked, InScope, Mask, Windows};
 use crate::asking::Asking;
 use crate::news;
 use crate::receipts;
+use crate::turns::take_turns;
 use crate::typing;
+
+/// Rooms that are looked at before others get a turn.
+const ROOMS_AT_ONCE: usize = 16;
 
 /// What is told of one room.
 #[derive(Debug)]
@@ -30,14 +34,15 @@ pub enum Part<T> {
     /// All of it, which is read when its turn comes.
     All,
     /// What changed.
-    Changes(Vec<T>),
+    Changes(T),
 }
 
 /// What is told beside rooms.
 #[derive(Debug, Default)]
 pub struct BesideRooms {
-    pub receipts: BTreeMap<RoomNumber, Part<Receipt>>,
-    pub account_data: BTreeMap<RoomNumber, Part<AccountDataItem>>,
+    /// Changes since a position, which are read when their turn comes.
+    pub receipts: BTreeMap<RoomNumber, Part<Position>>,
+    pub account_data: BTreeMap<RoomNumber, Part<Vec<AccountDataItem>>>,
     /// Events.
     pub typing: BTreeMap<RoomNumber, String>,
     /// Rooms of which the client has not got what is new.
@@ -58,20 +63,45 @@ impl BesideRooms {
     }
 }
 
-/// The receipts that moved since a position in the rooms of a user.
+/// The receipts that moved since a position in the rooms that the client has.
+#[derive(Debug, Default)]
+pub struct MovedReceipts {
+    /// Rooms with some that the user may see, and since when they moved. Of a room in no window it is not asked whose they are.
+    rooms: BTreeMap<RoomNumber, Position>,
+    /// Rooms in windows in which the user has read further.
+    pub read: BTreeSet<RoomNumber>,
+}
+
+/// Which receipts moved. Nothing is read of rooms that are in no window.
 pub async fn moved_receipts(
     asking: &Asking,
     windows: &Windows,
-    since: Position,
-    to: Position,
-) -> Result<BTreeMap<RoomNumber, Vec<Receipt>>, ReadError> {
+    (connection, came_with): (&Connection, u64),
+    (since, to): (Position, Position),
+) -> Result<MovedReceipts, StoreFault> {
+    let mut found = MovedReceipts::default();
+    if connection.rooms.is_empty() {
+        return Ok(found);
+    }
     let shared = &asking.shared;
-    let rooms = &windows.order.rooms;
-    let mut moved: BTreeMap<RoomNumber, Vec<Receipt>> = BTreeMap::new();
-    let changed = news::changed(shared, rooms, since, |logs| &logs.receipts, &shared.last_receipts).await?;
+    let rooms = shared.memberships.of(asking.user(), &shared.changes).await?;
+    let has = |room: &RoomNumber| connection.sent(*room, came_with).is_some();
+    let changed =
+        news::changed(shared, (&rooms, has), since, |logs| &logs.receipts, &shared.last_receipts).await?;
+    let shown: BTreeSet<RoomNumber> = joined(windows).map(|(room, _)| room).collect();
     let snapshot = shared.parts.db.snapshot();
-    for room in changed {
-        moved.entry(room).or_default().extend(receipts::changes(&snapshot, room, since, to).await?);
+    for (index, room) in changed.into_iter().enumerate() {
+        take_turns(index, ROOMS_AT_ONCE).await;
+        let (mut has_read, mut is_seen) = (false, !shown.contains(&room));
+        if !is_seen {
+            let is_enough = |receipt: &Receipt| {
+                has_read |= receipt.user == asking.user;
+                is_seen |= !asking.ignored.contains(&receipt.user);
+                has_read
+            };
+            receipts::has_changed(&snapshot, room, (since, to), is_enough).await?;
+        }
+        found.note(room, since, has_read, is_seen);
     }
     let may_have_private = {
         let (changes, _) = shared.changes.now();
@@ -79,12 +109,23 @@ pub async fn moved_receipts(
     };
     if may_have_private {
         for receipt in receipts::private_changes(&snapshot, asking.user(), since, to).await? {
-            if rooms.joined.contains_key(&receipt.room) {
-                moved.entry(receipt.room).or_default().push(receipt);
+            if rooms.joined.contains_key(&receipt.room) && has(&receipt.room) {
+                found.note(receipt.room, since, shown.contains(&receipt.room), true);
             }
         }
     }
-    Ok(moved)
+    Ok(found)
+}
+
+impl MovedReceipts {
+    fn note(&mut self, room: RoomNumber, since: Position, has_read: bool, is_seen: bool) {
+        if has_read {
+            self.read.insert(room);
+        }
+        if is_seen {
+            self.rooms.insert(room, since);
+        }
+    }
 }
 
 /// What the parts below are made from.
@@ -109,7 +150,7 @@ impl Sources<'_> {
 /// News of rooms in a stream, by whether the client has what was before.
 struct Streamed<'s, T> {
     scope: InScope,
-    moved: BTreeMap<RoomNumber, Vec<T>>,
+    moved: BTreeMap<RoomNumber, T>,
     /// Whether the client has all up to its position.
     has: &'s dyn Fn(RoomNumber) -> bool,
 }
@@ -136,7 +177,7 @@ impl<T> Streamed<'_, T> {
 /// What is told beside rooms.
 pub async fn beside(
     sources: &Sources<'_>,
-    receipts: BTreeMap<RoomNumber, Vec<Receipt>>,
+    receipts: MovedReceipts,
     account_data: BTreeMap<RoomNumber, Vec<AccountDataItem>>,
     typing: Option<LivePosition>,
 ) -> Result<BesideRooms, StoreFault> {
@@ -144,17 +185,13 @@ pub async fn beside(
         &sources.asked.request.extensions;
     let scope = |scope| InScope::new(scope, sources.asked, sources.ids);
     let sent = |room| sources.connection.sent(room, sources.came_with);
+    let receipts = receipts.rooms;
     let mut beside = BesideRooms::default();
     let has = |room| sent(room).is_some_and(|sent| sent.receipts);
     match of_receipts {
         Some(of) => {
             let streamed = Streamed { scope: scope(of), moved: receipts, has: &has };
             (beside.receipts, beside.owed_receipts) = streamed.told(sources);
-            let ignored = &sources.asking.ignored;
-            beside.receipts.retain(|_, part| match part {
-                Part::All => true,
-                Part::Changes(moved) => moved.iter().any(|receipt| !ignored.contains(&receipt.user)),
-            });
         }
         None => beside.owed_receipts = receipts.into_keys().filter(|room| has(*room)).collect(),
     }

@@ -6,6 +6,8 @@
 //! Invariants: two answers are alive, the last one and the one that it went on from. Of each room there is what the client had before the last answer that
 //! told of it, and what it has after it. An answer that was given up leaves nothing behind. A clone shares everything.
 
+use std::collections::BTreeMap;
+
 use imbl::OrdMap;
 use plop_base::UnixMillis;
 use plop_db::Position;
@@ -26,12 +28,21 @@ pub struct Connection {
 }
 
 /// An answer, and what changes with it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Told {
-    pub rooms: Vec<(RoomNumber, SentRoom)>,
-    /// The wishes that rooms of it were sent with.
-    pub wishes: Vec<StateWishes>,
+    pub rooms: BTreeMap<RoomNumber, SentRoom>,
+    /// The wishes that rooms of it were sent with, by their hash.
+    pub wishes: BTreeMap<u64, StateWishes>,
     pub account_data: Option<Position>,
+}
+
+impl Told {
+    /// What both tell, this one first.
+    pub fn then(mut self, later: Self) -> Self {
+        self.rooms.extend(later.rooms);
+        self.wishes.extend(later.wishes);
+        Self { account_data: later.account_data, ..self }
+    }
 }
 
 /// The rows that an answer changes.
@@ -100,8 +111,7 @@ impl Connection {
             next.rooms.insert(room, SentRow { base, delta: Some(SentDelta { answer, sent }) });
             changed.rooms.push(room);
         }
-        for wishes in told.wishes {
-            let hash = wishes.hash();
+        for (hash, wishes) in told.wishes {
             if next.wishes.insert(hash, wishes).is_none() {
                 changed.wishes.push(hash);
             }
@@ -173,6 +183,11 @@ mod tests {
         Told { rooms: rooms.iter().map(|(room, place)| (*room, sent(*place))).collect(), ..Told::default() }
     }
 
+    fn told_of(room: RoomNumber, sent: SentRoom, wishes: StateWishes) -> Told {
+        let (rooms, wishes) = (BTreeMap::from([(room, sent)]), BTreeMap::from([(wishes.hash(), wishes)]));
+        Told { rooms, wishes, ..Told::default() }
+    }
+
     fn after(connection: &Connection, came_with: u64, place: u8, rooms: &[(RoomNumber, u8)]) -> Connection {
         let mark = connection.mark(came_with).expect("alive").clone();
         connection.after(&mark, at(place), told(rooms), UnixMillis(0)).expect("few wishes").0
@@ -223,7 +238,7 @@ mod tests {
         let mut connection = Connection::new([1; 16], UnixMillis(0));
         for number in 0..3 * MAX_WISHES {
             let sent = SentRoom { wishes: wishes(number).hash(), ..sent(1) };
-            let told = Told { rooms: vec![(ROOM, sent)], wishes: vec![wishes(number)], ..Told::default() };
+            let told = told_of(ROOM, sent, wishes(number));
             let mark = connection.row.current.clone();
             connection = connection.after(&mark, at(1), told, UnixMillis(0)).expect("forgotten").0;
             assert!(connection.wishes.len() <= MAX_WISHES);
@@ -232,7 +247,7 @@ mod tests {
         for number in 0..=MAX_WISHES {
             let sent = SentRoom { wishes: wishes(number).hash(), ..sent(1) };
             let room = RoomNumber(u64::try_from(number).expect("small"));
-            let told = Told { rooms: vec![(room, sent)], wishes: vec![wishes(number)], ..Told::default() };
+            let told = told_of(room, sent, wishes(number));
             let mark = connection.row.current.clone();
             match connection.after(&mark, at(1), told, UnixMillis(0)) {
                 Ok((next, _)) => connection = next,

@@ -12,17 +12,15 @@ use std::sync::Arc;
 use plop_accounts::account_data::AccountDataItem;
 use plop_db::Position;
 use plop_ephemeral::LivePosition;
-use plop_ephemeral::receipts::Receipt;
 use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::OwnedRoomId;
 
-use super::beside_rooms::{self, BesideRooms};
-use super::connection::Told;
-use super::connections::Open;
+use super::beside_rooms::{self, BesideRooms, MovedReceipts};
+use super::connection::{Connection, Told};
 use super::extensions::{self, ToDevice};
 use super::frame::{self, RoomToTell};
-use super::order;
+use super::order::{self, UserOrder};
 use super::request::SlidingError;
 use super::room::{Composed, Composing};
 use super::schema::{MarkRow, SentRoom};
@@ -38,9 +36,11 @@ const ROOMS_AT_ONCE: usize = 16;
 /// A request that looks.
 pub struct Look<'a> {
     pub asked: &'a Asked<'a>,
-    pub open: &'a Arc<Open>,
-    /// The answer that the client has come with.
+    pub connection: &'a Connection,
+    /// The answer to go on from.
     pub came_with: &'a MarkRow,
+    /// The position that the client has come with; `None` for a new connection.
+    pub client: Option<Position>,
     /// Where it stood in the stream of typing.
     pub typing: Option<LivePosition>,
     /// Where the device stands with its messages, if it asks for them.
@@ -74,22 +74,18 @@ impl Look<'_> {
         let shared = Arc::clone(&asking.shared);
         let typing = shared.parts.typing.position();
         let to = shared.changes.now().1;
-        let (connection, came_with) = (&self.open.connection, self.came_with.answer);
+        let (connection, came_with) = (self.connection, self.came_with.answer);
         let since = Some(self.came_with.position).filter(|_| came_with != 0);
-        let sources = order::Sources {
-            memberships: &shared.memberships,
-            changes: &shared.changes,
-            last_events: &shared.last_events,
-        };
-        let order = shared.sliding.orders.of(asking.user(), sources).await?;
-        let direct = shared.sliding.labels.direct(asking.user(), &shared.changes).await?;
+        let (order, direct) = self.order(&asking).await?;
         let windows =
             Windows::cut(&asking, self.asked, order, Arc::clone(&direct), connection, came_with).await?;
         let receipts = match since {
-            Some(since) => beside_rooms::moved_receipts(&asking, &windows, since, to).await?,
-            None => BTreeMap::new(),
+            Some(since) => {
+                let connection = (connection, came_with);
+                beside_rooms::moved_receipts(&asking, &windows, connection, (since, to)).await?
+            }
+            None => MovedReceipts::default(),
         };
-        let read = read_by_user(&receipts, &asking);
         let sources = frame::Sources {
             asking: &asking,
             asked: self.asked,
@@ -98,7 +94,7 @@ impl Look<'_> {
             came_with,
             to,
             direct: &direct,
-            read: &read,
+            read: &receipts.read,
         };
         let (rooms, is_cut) = frame::frame(&sources).await?;
         let initial = rooms.iter().filter(|room| room.is_initial()).map(|room| room.room).collect();
@@ -120,7 +116,7 @@ impl Look<'_> {
         let for_device = is_news_for_device(to_device.as_ref(), encryption.as_ref(), since);
         let is_news = since.is_none() || is_cut || for_device || !account_data.is_empty() || beside.is_news();
         let more_ids = shared.ids.of(beside.rooms().into_iter()).await?;
-        let composing = Composing { asking, connection: connection.clone(), since };
+        let composing = Composing { asking, connection: connection.clone(), since: self.client };
         let mut looked = Looked {
             to,
             typing,
@@ -138,6 +134,25 @@ impl Look<'_> {
         };
         looked.find_first().await?;
         Ok(looked)
+    }
+
+    /// The user's rooms, and which of them are direct chats; for a request without lists and subscriptions that is not looked up.
+    async fn order(
+        &self,
+        asking: &Asking,
+    ) -> Result<(Arc<UserOrder>, Arc<BTreeSet<RoomNumber>>), StoreFault> {
+        if self.asked.request.lists.is_empty() && self.asked.subscriptions.is_empty() {
+            return Ok((Arc::new(UserOrder::empty()), Arc::default()));
+        }
+        let shared = &asking.shared;
+        let sources = order::Sources {
+            memberships: &shared.memberships,
+            changes: &shared.changes,
+            last_events: &shared.last_events,
+        };
+        let order = shared.sliding.orders.of(asking.user(), sources).await?;
+        let direct = shared.sliding.labels.direct(asking.user(), &shared.changes).await?;
+        Ok((order, direct))
     }
 
     /// The ids of rooms that are told of or subscribed to.
@@ -161,7 +176,9 @@ impl Look<'_> {
         let told_to = self.came_with.account_data;
         let mut global = Events::new();
         let mut rooms = BTreeMap::new();
-        if let Some(since) = since {
+        // What is not told is owed, of rooms that the client has.
+        let is_of_use = is_wanted || !self.connection.rooms.is_empty();
+        if let Some(since) = since.filter(|_| is_of_use) {
             let changed = extensions::account_data(asking, Some(since), to).await?;
             rooms = changed.rooms;
             if told_to == Some(since) && is_wanted {
@@ -200,7 +217,7 @@ impl Look<'_> {
 
     /// What the connection has sent after the answer.
     fn told(&self, to: Position, rooms: &[RoomToTell], beside: &BesideRooms) -> Told {
-        let connection = &self.open.connection;
+        let connection = self.connection;
         let mut sent: BTreeMap<RoomNumber, SentRoom> =
             rooms.iter().map(|room| (room.room, room.after(to))).collect();
         let mut set = |room: &RoomNumber, flag: &dyn Fn(&mut SentRoom)| {
@@ -223,7 +240,7 @@ impl Look<'_> {
         for room in rooms {
             wishes.entry(room.wanted.wishes).or_insert_with(|| room.wanted.config.state.clone());
         }
-        Told { rooms: sent.into_iter().collect(), wishes: wishes.into_values().collect(), account_data }
+        Told { rooms: sent, wishes, account_data }
     }
 }
 
@@ -274,10 +291,4 @@ fn is_news_for_device(
 ) -> bool {
     to_device.is_some_and(|to_device| !to_device.events.is_empty())
         || encryption.zip(since).is_some_and(|(told, since)| told.is_news(since))
-}
-
-/// The rooms in which the user has read further.
-fn read_by_user(receipts: &BTreeMap<RoomNumber, Vec<Receipt>>, asking: &Asking) -> BTreeSet<RoomNumber> {
-    let is_own = |moved: &[Receipt]| moved.iter().any(|receipt| receipt.user == asking.user);
-    receipts.iter().filter(|(_, moved)| is_own(moved)).map(|(room, _)| *room).collect()
 }

@@ -63,6 +63,14 @@ pub struct UserOrder {
     pub listed: Vec<Listed>,
 }
 
+impl UserOrder {
+    /// No rooms: for who asks about none.
+    pub fn empty() -> Self {
+        let rooms = Arc::new(UserRoomSet::new(Position::START));
+        Self { as_of: Position::START, rooms, listed: Vec::new() }
+    }
+}
+
 #[derive(Clone)]
 struct ByRooms;
 

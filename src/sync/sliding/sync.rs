@@ -2,8 +2,9 @@
 //!
 //! Owns: when an answer is given, and which positions can be gone on from. Does not own: what is in it ([`super::look`]).
 //!
-//! Invariants: a request that begins after a write was acknowledged answers with it. One that finds nothing waits, and in the end gets the position that it came
-//! with: nothing is written then. The connection has the answer before it is sent, so whoever comes with its position is understood.
+//! Invariants: a request that begins after a write was acknowledged answers with it. One that finds nothing waits; each of its looks goes on from the
+//! one before. In the end it gets the position that it came with, and nothing is written, unless looking from there again would cost something: then it
+//! gets a new one. The connection has the answer before it is sent, so whoever comes with its position is understood.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use super::connections::Open;
 use super::extensions;
 use super::look::{Look, Looked};
 use super::pos::Pos;
+use super::reached::Reached;
 use super::request::{RoomConfig, SlidingError, SlidingRequest};
 use super::schema::MarkRow;
 use super::windows::Asked;
@@ -123,36 +125,40 @@ impl Request<'_> {
         let deadline = clock.monotonic().saturating_add(timeout);
         // Entered before the first look: what comes after it wakes.
         let connection = Some(self.open.connection.row.id);
-        let waiter = (!timeout.is_zero())
+        let waiter = self
+            .pos
+            .is_some()
             .then(|| self.shared.waiters.enter(self.user, self.actor.device_id(), connection));
+        let typing = self.pos.map(|pos| pos.typing);
+        let mut reached = Reached::new(&self.open.connection, &self.came_with, typing);
         loop {
-            let mut looked = self.look().once(self.asking().await?).await?;
+            let mut looked = self.look(&reached).once(self.asking().await?).await?;
             if waiter.as_ref().is_some_and(Waiter::has_ended) {
                 // The newer request tells it. Were it told here too, that one's answer would be given up.
                 looked.say_nothing();
-                return self.finish(looked).await;
+                return self.stay(looked);
             }
             let left = deadline.saturating_sub(clock.monotonic());
-            let Some(waiter) = waiter.as_ref().filter(|_| !looked.is_news && !left.is_zero()) else {
-                return self.finish(looked).await;
+            let waiter = waiter.as_ref().filter(|_| !looked.is_news && !left.is_zero());
+            let Some(waiter) = waiter.filter(|_| !tasks.is_stopping()) else {
+                return self.finish(reached, looked).await;
             };
-            if tasks.is_stopping() {
-                return self.finish(looked).await;
-            }
+            reached.go_on(&mut looked, clock.now()).map_err(|_| SlidingError::UnknownPos)?;
             tokio::select! {
                 // Each of them leads to another look, and that to the end where its time has come.
-                _ = clock.timeout(left, waiter.woken()) => {}
+                woken = clock.timeout(left, waiter.woken()) => reached.has_passed |= woken.is_some(),
                 _ = tasks.shutdown_requested() => {}
             }
         }
     }
 
-    fn look(&self) -> Look<'_> {
+    fn look<'r>(&'r self, reached: &'r Reached) -> Look<'r> {
         Look {
             asked: &self.asked,
-            open: &self.open,
-            came_with: &self.came_with,
-            typing: self.pos.map(|pos| pos.typing),
+            connection: &reached.connection,
+            came_with: &reached.mark,
+            client: self.pos.map(|pos| pos.position),
+            typing: reached.typing,
             to_device: self.to_device,
         }
     }
@@ -170,15 +176,22 @@ impl Request<'_> {
         })
     }
 
-    /// Ends with what was found: where that is nothing, the client stays where it is.
-    async fn finish(&self, mut looked: Looked) -> Result<SlidingAnswer, SlidingError> {
-        if let Some(pos) = self.pos.filter(|_| !looked.is_news) {
-            return Ok(SlidingAnswer::new(pos.to_string(), self.asked.request, looked));
+    /// Ends with what was found. Where that is nothing the client stays where it is, unless it would be looked at again and again what was passed over.
+    async fn finish(&self, reached: Reached, mut looked: Looked) -> Result<SlidingAnswer, SlidingError> {
+        let is_near = || self.shared.changes.now().0.logs.are_near(self.came_with.position);
+        if self.pos.is_some() && !looked.is_news && !reached.has_passed && is_near() {
+            return self.stay(looked);
         }
-        let told = std::mem::take(&mut looked.told);
+        let told = reached.told.then(std::mem::take(&mut looked.told));
         let connections = &self.shared.sliding.connections;
         let open = connections.answer(&self.open, &self.came_with, looked.to, told).await?;
         let pos = self.pos_of(&open, looked.typing);
+        Ok(SlidingAnswer::new(pos.to_string(), self.asked.request, looked))
+    }
+
+    /// Ends with nothing.
+    fn stay(&self, looked: Looked) -> Result<SlidingAnswer, SlidingError> {
+        let pos = self.pos.ok_or(SlidingError::UnknownPos)?;
         Ok(SlidingAnswer::new(pos.to_string(), self.asked.request, looked))
     }
 

@@ -1,0 +1,43 @@
+//! How far a request has looked.
+//!
+//! Owns: [`Reached`], what the next look of the same request goes on from. Does not own: looking, what of it is stored.
+//!
+//! Invariants: a look that found nothing counts as an answer that nobody got: the connection after it is the request's alone. The answer that the request
+//! comes to tells the store what all of its looks have passed over.
+
+use plop_base::UnixMillis;
+use plop_ephemeral::LivePosition;
+
+use super::connection::{Connection, Told, TooManyWishes};
+use super::look::Looked;
+use super::schema::MarkRow;
+
+/// Where the next look begins.
+pub struct Reached {
+    pub connection: Connection,
+    pub mark: MarkRow,
+    pub typing: Option<LivePosition>,
+    /// What was passed over.
+    pub told: Told,
+    /// Whether anything has woken the request in vain.
+    pub has_passed: bool,
+}
+
+impl Reached {
+    /// A request that has not looked yet.
+    pub fn new(connection: &Connection, came_with: &MarkRow, typing: Option<LivePosition>) -> Self {
+        let told = Told { account_data: came_with.account_data, ..Told::default() };
+        let (connection, mark) = (connection.clone(), came_with.clone());
+        Self { connection, mark, typing, told, has_passed: false }
+    }
+
+    /// A look has found nothing.
+    pub fn go_on(&mut self, looked: &mut Looked, now: UnixMillis) -> Result<(), TooManyWishes> {
+        let told = std::mem::take(&mut looked.told);
+        (self.connection, _) = self.connection.after(&self.mark, looked.to, told.clone(), now)?;
+        self.mark = self.connection.row.current.clone();
+        self.typing = Some(looked.typing);
+        self.told = std::mem::take(&mut self.told).then(told);
+        Ok(())
+    }
+}
