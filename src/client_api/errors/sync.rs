@@ -21,7 +21,7 @@ impl From<SlidingError> for ApiError {
     fn from(error: SlidingError) -> Self {
         match error {
             SlidingError::UnknownPos => Self::bad_request(ErrorKind::UnknownPos, error),
-            SlidingError::NoToDeviceToken => Self::invalid_param(error),
+            SlidingError::NoToDeviceToken | SlidingError::TooManyWishes => Self::invalid_param(error),
             SlidingError::NoUser => Self::forbidden(error),
             SlidingError::Store(fault) => fault.into(),
         }

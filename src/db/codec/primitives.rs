@@ -168,6 +168,17 @@ macro_rules! text {
 }
 text!(Box<str>, Arc<str>);
 
+/// As what it holds.
+impl<T: Codec> Codec for Arc<T> {
+    fn encode(&self, out: &mut Encoder) {
+        T::encode(self, out);
+    }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, CodecError> {
+        T::decode(input).map(Self::new)
+    }
+}
+
 /// A byte string or text that goes to the end of its key or value, unescaped. It can only be the last field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Tail<T>(pub T);

@@ -6,6 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench takes the time")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -192,8 +193,11 @@ impl<'r> Slider<'r> {
             exclude: Vec::new(),
             lazy_members: true,
         };
-        let config =
-            RoomConfig { timeline_limit: 1, state: StateWishes { wishes: vec![wish] }, heroes: true };
+        let config = RoomConfig {
+            timeline_limit: 1,
+            state: StateWishes { wishes: vec![Arc::new(wish)] },
+            heroes: true,
+        };
         let list = List { ranges: Some(vec![(0, window - 1)]), config, ..List::default() };
         let request = SlidingRequest {
             set_presence: Presence(PresenceState::Offline),

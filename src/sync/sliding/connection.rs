@@ -227,11 +227,11 @@ mod tests {
     fn wishes_that_no_room_has_are_forgotten_and_their_number_is_bounded() {
         let wishes = |number: usize| StateWishes {
             wishes: vec![
-                RequiredState {
+                std::sync::Arc::new(RequiredState {
                     include: Vec::new(),
                     exclude: Vec::new(),
                     lazy_members: number.is_multiple_of(2),
-                };
+                });
                 number
             ],
         };

@@ -13,6 +13,7 @@ use plop_accounts::schema::Devices;
 use plop_base::{Actor, Clock};
 use plop_db::{Batch, CommitError, Db, Direction, Guards, KeyRange, Pages, Position, ReadError};
 use plop_rooms::StoreFault;
+use plop_state_store::RoomNumber;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
@@ -20,9 +21,10 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use super::connection::{Changed, Connection, Told};
 use super::ending;
 use super::request::SlidingError;
+use super::required_state::StateWishes;
 use super::schema::{
     ConnectionId, ConnectionKey, ConnectionRow, ConnectionUses, Connections as Rows, MarkRow, SentRooms,
-    SentWishes,
+    SentRow, SentWishes,
 };
 
 /// Connections of a device; clients have two or three. One more ends the one that was used least recently.
@@ -46,11 +48,13 @@ struct ByRooms;
 
 impl Weighter<Name, Arc<Open>> for ByRooms {
     fn weight(&self, _: &Name, open: &Arc<Open>) -> u64 {
-        const CONNECTION: u64 = 1_024;
-        const ROOM: u64 = 160;
-        const WISHES: u64 = 2_048;
+        const CONNECTION: usize = 1_024;
+        // Nodes are half full at least.
+        const ROOM: usize = 2 * size_of::<(RoomNumber, SentRow)>();
+        const WISHES: usize = 2 * size_of::<(u64, StateWishes)>();
         let Connection { rooms, wishes, .. } = &open.connection;
-        CONNECTION + ROOM * rooms.len() as u64 + WISHES * wishes.len() as u64
+        let of_wishes = wishes.values().map(|wishes| WISHES + wishes.weight()).sum::<usize>();
+        (CONNECTION + ROOM * rooms.len() + of_wishes) as u64
     }
 }
 
@@ -135,10 +139,14 @@ impl Connections {
                 self.cache.remove(&name);
                 return Err(SlidingError::UnknownPos);
             }
-            Err(error) => {
+            Err(error @ CommitError::ReadOnly(_)) => {
                 // Clients go on reading while the store takes no writes.
                 tracing::warn!(%error, "a connection of sliding sync was not stored");
                 next.is_unsaved = true;
+            }
+            Err(error) => {
+                self.cache.remove(&name);
+                return Err(StoreFault::from(error).into());
             }
         }
         let next = Arc::new(next);

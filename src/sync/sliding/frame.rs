@@ -16,6 +16,7 @@ use plop_state_store::RoomNumber;
 
 use super::connection::Connection;
 use super::order::{Listed, Standing};
+use super::request::SlidingError;
 use super::required_state::{RequiredState, StateWishes};
 use super::schema::SentRoom;
 use super::windows::{Asked, Mask, Wanted, Windows, Wishes};
@@ -79,8 +80,8 @@ impl RoomToTell {
         let SentRoom { receipts, account_data, .. } = self.sent.clone().unwrap_or(NOTHING);
         SentRoom {
             position: to,
-            timeline_limit: self.wanted.config.timeline_limit,
-            wishes: self.wanted.wishes,
+            timeline_limit: self.wanted.timeline_limit,
+            wishes: self.wanted.state.hash,
             is_dm: self.is_dm,
             receipts,
             account_data,
@@ -111,14 +112,14 @@ pub struct Sources<'a> {
 }
 
 /// The rooms that may have something new, the most active first, and whether there are more.
-pub async fn frame(sources: &Sources<'_>) -> Result<(Vec<RoomToTell>, bool), StoreFault> {
+pub async fn frame(sources: &Sources<'_>) -> Result<(Vec<RoomToTell>, bool), SlidingError> {
     let mut wishes = Wishes::new(sources.asked);
     let mut rooms = Vec::new();
     for (listed, mask) in sources.windows.rooms() {
         let room = listed.room;
         let sent = sources.connection.sent(room, sources.came_with);
         let is_dm = sources.direct.contains(&room);
-        let wanted = wishes.of(room, mask);
+        let wanted = wishes.of(room, mask)?;
         let has_read = sources.read.contains(&room);
         let is_changed = sent.is_none_or(|sent| {
             has_read || sent.is_dm != is_dm || widened(sent, &wanted, &sources.connection.wishes)
@@ -148,10 +149,10 @@ fn is_quiet(listed: &Listed, sent: &SentRoom) -> bool {
 fn widened(sent: &SentRoom, wanted: &Wanted, known: &imbl::OrdMap<u64, StateWishes>) -> bool {
     let more_state = || {
         let before = known.get(&sent.wishes);
-        let is_new = |wish: &RequiredState| before.is_none_or(|before| !before.wishes.contains(wish));
-        sent.wishes != wanted.wishes && wanted.config.state.wishes.iter().any(is_new)
+        let is_new = |wish: &Arc<RequiredState>| before.is_none_or(|before| !before.wishes.contains(wish));
+        sent.wishes != wanted.state.hash && wanted.state.wishes.wishes.iter().any(is_new)
     };
-    wanted.config.timeline_limit > sent.timeline_limit || more_state()
+    wanted.timeline_limit > sent.timeline_limit || more_state()
 }
 
 /// What is told of a room.

@@ -238,7 +238,8 @@ impl Look<'_> {
         };
         let mut wishes = BTreeMap::new();
         for room in rooms {
-            wishes.entry(room.wanted.wishes).or_insert_with(|| room.wanted.config.state.clone());
+            let state = &room.wanted.state;
+            wishes.entry(state.hash).or_insert_with(|| state.wishes.clone());
         }
         Told { rooms: sent, wishes, account_data }
     }

@@ -10,6 +10,7 @@ use plop_ephemeral::{PresenceReadError, PresenceState};
 use plop_rooms::StoreFault;
 use ruma::OwnedRoomId;
 
+use super::connection::MAX_WISHES;
 use super::required_state::StateWishes;
 
 /// Lists of a request at most (MSC4186).
@@ -22,8 +23,12 @@ pub const MAX_RANGES: usize = 16;
 pub const MAX_CONNECTION_NAME_BYTES: usize = 128;
 /// Longest name of a list, in bytes.
 pub const MAX_LIST_NAME_BYTES: usize = 255;
-/// Most that the wishes for state of one list or subscription take, in bytes; those of Element X take one thousand.
+/// Most that the different wishes for state of a request take, in bytes; those of Element X take one thousand.
 pub const MAX_WISHES_BYTES: usize = 16 << 10;
+/// Patterns in the different wishes for state of a request at most. Element X has some twenty for its list, and as many for all the rooms that it subscribes to.
+pub const MAX_PATTERNS: usize = 256;
+/// Different wishes for state of a request at most.
+pub const MAX_DIFFERENT_WISHES: usize = 128;
 /// Rooms, spaces, types or tags in one list of a filter or an extension at most.
 pub const MAX_NAMES: usize = 1_000;
 /// Events of a timeline at most.
@@ -98,17 +103,6 @@ pub struct RoomConfig {
 impl Default for RoomConfig {
     fn default() -> Self {
         Self { timeline_limit: 0, state: StateWishes { wishes: Vec::new() }, heroes: true }
-    }
-}
-
-impl RoomConfig {
-    /// What both want.
-    pub fn and(&self, other: &Self) -> Self {
-        let mut both = self.clone();
-        both.timeline_limit = both.timeline_limit.max(other.timeline_limit);
-        both.heroes |= other.heroes;
-        both.state.add(&other.state);
-        both
     }
 }
 
@@ -188,6 +182,12 @@ pub enum SlidingError {
     /// The position in the to-device extension is no token.
     #[error("since is not a token of the to-device extension")]
     NoToDeviceToken,
+    /// The lists and subscriptions together wish for too much state.
+    #[error(
+        "required_state: at most {MAX_DIFFERENT_WISHES} different ones of {MAX_PATTERNS} patterns and {MAX_WISHES_BYTES} bytes in all, \
+         and {MAX_WISHES} different unions of them"
+    )]
+    TooManyWishes,
     /// The server itself has nothing to sync.
     #[error("this needs a user")]
     NoUser,

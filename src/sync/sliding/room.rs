@@ -102,7 +102,7 @@ impl Composing {
         let members = &scene.view.members;
         composed.counts = about.members.then(|| (members.joined_count(), members.invited_count()));
         if (about.members || about.name)
-            && to_tell.wanted.config.heroes
+            && to_tell.wanted.heroes
             && texts(&scene, end, &[(NAME, "name")]).await?.is_empty()
         {
             composed.heroes = Some(heroes(asking, &scene).await?);
@@ -160,7 +160,7 @@ impl Composing {
         to_tell: &RoomToTell,
         part: Part,
     ) -> Result<Stretched, StoreFault> {
-        let limit = to_tell.wanted.config.timeline_limit;
+        let limit = to_tell.wanted.timeline_limit;
         let before = to_tell.sent.as_ref().filter(|_| part.since.is_some());
         let is_wider = before.is_some_and(|sent| limit > sent.timeline_limit);
         let reach = if is_wider { Part { since: None, ..part } } else { part };
@@ -183,7 +183,7 @@ impl Composing {
         let question = Question {
             since,
             end,
-            wanted: &to_tell.wanted.config.state,
+            wanted: &to_tell.wanted.state.wishes,
             had: sent.and_then(|sent| self.connection.wishes.get(&sent.wishes)),
             sending: self.asking.sending.as_ref(),
         };
@@ -245,7 +245,7 @@ struct Stretched {
 }
 
 fn limit_of(to_tell: &RoomToTell) -> usize {
-    usize::try_from(to_tell.wanted.config.timeline_limit).unwrap_or(usize::MAX)
+    usize::try_from(to_tell.wanted.timeline_limit).unwrap_or(usize::MAX)
 }
 
 /// Users that a room without a name is called by, with their profiles in the room.

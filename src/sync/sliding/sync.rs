@@ -63,7 +63,7 @@ impl Syncing {
         let members = pos.as_ref().and_then(|pos| pos.members_of(process));
         let id = Some(open.connection.row.id);
         let sending = shared.sent_members.sending(user, actor.device_id(), id, members);
-        let asked = Asked { request, subscriptions: subscriptions(shared, request).await? };
+        let asked = Asked::new(request, subscriptions(shared, request).await?)?;
         let mut request =
             Request { shared, actor, user, asked, open, pos, came_with, sending, to_device: None };
         if let Some(to_device) = &request.asked.request.extensions.to_device {

@@ -11,9 +11,13 @@ use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::OwnedRoomId;
 
-use super::connection::Connection;
+use super::connection::{Connection, MAX_WISHES};
 use super::order::{Listed, Standing, UserOrder};
-use super::request::{Filters, List, RoomConfig, Scope, SlidingRequest};
+use super::request::{
+    Filters, List, MAX_DIFFERENT_WISHES, MAX_PATTERNS, MAX_WISHES_BYTES, RoomConfig, Scope, SlidingError,
+    SlidingRequest,
+};
+use super::required_state::{RequiredState, StateWishes};
 use super::spaces;
 use crate::asking::Asking;
 
@@ -23,18 +27,88 @@ pub type Mask = u128;
 /// The room is subscribed to.
 pub const SUBSCRIBED: Mask = 1 << 127;
 
+/// Some of the different wishes for state of a request, a bit for each.
+type WishMask = u128;
+
+const _: () = assert!(MAX_DIFFERENT_WISHES <= WishMask::BITS as usize);
+
 /// What is wanted of a room.
 #[derive(Debug)]
 pub struct Wanted {
-    pub config: RoomConfig,
-    /// Of the wishes for state.
-    pub wishes: u64,
+    pub timeline_limit: u32,
+    pub heroes: bool,
+    pub state: Arc<Union>,
+}
+
+/// Wishes for state that some rooms have in common.
+#[derive(Debug)]
+pub struct Union {
+    pub wishes: StateWishes,
+    pub hash: u64,
 }
 
 /// A request with its rooms by number.
 pub struct Asked<'a> {
     pub request: &'a SlidingRequest,
     pub subscriptions: BTreeMap<RoomNumber, &'a RoomConfig>,
+    /// The different wishes for state.
+    wishes: Vec<Arc<RequiredState>>,
+    /// Those of each list.
+    of_lists: Vec<WishMask>,
+    of_subscriptions: BTreeMap<RoomNumber, WishMask>,
+}
+
+impl<'a> Asked<'a> {
+    /// # Errors
+    /// [`SlidingError::TooManyWishes`]
+    pub fn new(
+        request: &'a SlidingRequest,
+        subscriptions: BTreeMap<RoomNumber, &'a RoomConfig>,
+    ) -> Result<Self, SlidingError> {
+        let mut different = Different::default();
+        let lists = request.lists.iter().map(|(_, list)| different.mask(&list.config.state));
+        let of_lists = lists.collect::<Result<_, _>>()?;
+        let of_subscriptions =
+            subscriptions.iter().map(|(room, config)| Ok((*room, different.mask(&config.state)?)));
+        let of_subscriptions = of_subscriptions.collect::<Result<_, SlidingError>>()?;
+        Ok(Self { request, subscriptions, wishes: different.wishes, of_lists, of_subscriptions })
+    }
+
+    fn union(&self, mask: WishMask) -> Union {
+        let wishes = self.wishes.iter().enumerate().filter(|(index, _)| mask & (1 << index) != 0);
+        let wishes = StateWishes { wishes: wishes.map(|(_, wish)| Arc::clone(wish)).collect() };
+        Union { hash: wishes.hash(), wishes }
+    }
+}
+
+/// The different wishes of a request, as far as it has been looked through.
+#[derive(Default)]
+struct Different {
+    wishes: Vec<Arc<RequiredState>>,
+    patterns: usize,
+    bytes: usize,
+}
+
+impl Different {
+    fn mask(&mut self, state: &StateWishes) -> Result<WishMask, SlidingError> {
+        state.wishes.iter().try_fold(0, |mask, wish| Ok(mask | 1 << self.index(wish)?))
+    }
+
+    fn index(&mut self, wish: &Arc<RequiredState>) -> Result<usize, SlidingError> {
+        if let Some(index) = self.wishes.iter().position(|known| known == wish) {
+            return Ok(index);
+        }
+        self.patterns += wish.patterns();
+        self.bytes += wish.bytes();
+        let is_too_much = self.wishes.len() == MAX_DIFFERENT_WISHES
+            || self.patterns > MAX_PATTERNS
+            || self.bytes > MAX_WISHES_BYTES;
+        if is_too_much {
+            return Err(SlidingError::TooManyWishes);
+        }
+        self.wishes.push(Arc::clone(wish));
+        Ok(self.wishes.len() - 1)
+    }
 }
 
 /// The rooms of a request.
@@ -162,33 +236,46 @@ impl Answers {
     }
 }
 
-/// What is wanted of rooms by the lists that have them, each union made once.
+/// What is wanted of rooms by the lists that have them. A union is a mask over the wishes of the request; each is made once.
 pub struct Wishes<'a> {
     asked: &'a Asked<'a>,
     made: BTreeMap<(Mask, Option<RoomNumber>), Arc<Wanted>>,
+    unions: BTreeMap<WishMask, Arc<Union>>,
 }
 
 impl<'a> Wishes<'a> {
     pub fn new(asked: &'a Asked<'a>) -> Self {
-        Self { asked, made: BTreeMap::new() }
+        Self { asked, made: BTreeMap::new(), unions: BTreeMap::new() }
     }
 
     /// What is wanted of a room.
-    pub fn of(&mut self, room: RoomNumber, mask: Mask) -> Arc<Wanted> {
+    ///
+    /// # Errors
+    /// [`SlidingError::TooManyWishes`] where no connection could remember all of the unions.
+    pub fn of(&mut self, room: RoomNumber, mask: Mask) -> Result<Arc<Wanted>, SlidingError> {
         let subscribed = Some(room).filter(|_| mask & SUBSCRIBED != 0);
-        let asked = self.asked;
-        let make = || {
-            let lists = asked.request.lists.iter().enumerate();
-            let lists =
-                lists.filter(|(index, _)| mask & (1 << index) != 0).map(|(_, (_, list))| &list.config);
-            let all = lists.chain(subscribed.and_then(|room| asked.subscriptions.get(&room).copied()));
-            let union = all.fold(None, |union: Option<RoomConfig>, config| {
-                Some(union.map_or_else(|| config.clone(), |union| union.and(config)))
-            });
-            let config = union.unwrap_or_default();
-            Arc::new(Wanted { wishes: config.state.hash(), config })
-        };
-        Arc::clone(self.made.entry((mask, subscribed)).or_insert_with(make))
+        if let Some(made) = self.made.get(&(mask, subscribed)) {
+            return Ok(Arc::clone(made));
+        }
+        let Self { asked, .. } = self;
+        let lists = asked.request.lists.iter().zip(&asked.of_lists).enumerate();
+        let lists = lists.filter(|(index, _)| mask & (1 << index) != 0);
+        let lists = lists.map(|(_, ((_, list), wishes))| (&list.config, *wishes));
+        let of_room = subscribed
+            .and_then(|room| Some((*asked.subscriptions.get(&room)?, *asked.of_subscriptions.get(&room)?)));
+        let (mut timeline_limit, mut heroes, mut union) = (0, false, 0);
+        for (config, wishes) in lists.chain(of_room) {
+            timeline_limit = config.timeline_limit.max(timeline_limit);
+            heroes |= config.heroes;
+            union |= wishes;
+        }
+        let state = Arc::clone(self.unions.entry(union).or_insert_with(|| Arc::new(asked.union(union))));
+        if self.unions.len() > MAX_WISHES {
+            return Err(SlidingError::TooManyWishes);
+        }
+        let wanted = Arc::new(Wanted { timeline_limit, heroes, state });
+        self.made.insert((mask, subscribed), Arc::clone(&wanted));
+        Ok(wanted)
     }
 }
 
@@ -216,5 +303,70 @@ impl InScope {
         let is_subscribed = mask & SUBSCRIBED != 0;
         mask & self.lists != 0
             || is_subscribed && self.subscriptions.as_ref().is_none_or(|rooms| rooms.contains(&room))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::OwnedRoomId;
+
+    use super::super::required_state::StatePattern;
+    use super::*;
+
+    /// A wish for so many patterns, of which no other one has any.
+    fn config(name: usize, patterns: usize) -> RoomConfig {
+        let pattern =
+            |number| StatePattern { kind: Some(format!("{name}.{number}")), key: Some(String::new()) };
+        let include = (0..patterns).map(pattern).collect();
+        let wish = RequiredState { include, exclude: Vec::new(), lazy_members: false };
+        RoomConfig { state: StateWishes { wishes: vec![Arc::new(wish)] }, ..RoomConfig::default() }
+    }
+
+    fn request(lists: usize, subscriptions: usize, config: impl Fn(usize) -> RoomConfig) -> SlidingRequest {
+        let list = |number: usize| List { config: config(number), ..List::default() };
+        let id = |number: usize| OwnedRoomId::try_from(format!("!{number}:a.b")).expect("an id");
+        SlidingRequest {
+            lists: (0..lists).map(|number| (number.to_string(), list(number))).collect(),
+            subscriptions: (0..subscriptions).map(|number| (id(number), config(lists + number))).collect(),
+            ..SlidingRequest::default()
+        }
+    }
+
+    fn asked(request: &SlidingRequest) -> Result<Asked<'_>, SlidingError> {
+        let rooms = (1..).map(RoomNumber);
+        Asked::new(request, rooms.zip(request.subscriptions.iter().map(|(_, config)| config)).collect())
+    }
+
+    /// Hostile input, row 137: what is bounded for each list is bounded for all of them together.
+    #[test]
+    fn row_137_wishes_are_bounded_for_a_request_as_a_whole() {
+        assert!(asked(&request(60, 100, |name| config(name, 1_800))).is_err());
+        assert!(asked(&request(100, 100, |name| config(name, 2))).is_err(), "400 patterns");
+        assert!(asked(&request(100, 100, |name| config(name, 0))).is_ok());
+        assert!(asked(&request(100, 28, |name| config(name, 2))).is_ok());
+        let element = request(1, 100, |name| config(name.min(1), 25));
+        assert_eq!(asked(&element).expect("few").wishes.len(), 2);
+    }
+
+    #[test]
+    fn rooms_that_want_the_same_share_one_union() {
+        let request = request(100, 100, |name| config(name % 3, 20));
+        let asked = asked(&request).expect("few wishes");
+        let mut wishes = Wishes::new(&asked);
+        let mut made = BTreeSet::new();
+        for room in 1..=100 {
+            let wanted = wishes.of(RoomNumber(room), SUBSCRIBED | 1).expect("few unions");
+            made.insert(Arc::as_ptr(&wanted.state));
+        }
+        assert_eq!((made.len(), wishes.unions.len()), (3, 3));
+    }
+
+    #[test]
+    fn different_unions_of_a_request_are_bounded() {
+        let request = request(100, 0, |name| config(name, 1));
+        let asked = asked(&request).expect("few wishes");
+        let mut wishes = Wishes::new(&asked);
+        let refused = (1..1_000).position(|mask| wishes.of(RoomNumber(1), mask).is_err());
+        assert_eq!(refused, Some(MAX_WISHES));
     }
 }

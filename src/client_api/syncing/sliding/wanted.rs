@@ -3,6 +3,7 @@
 //! Owns: reading and checking them. Does not own: the rest of the request.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use plop_sync::sliding::request::{
     Dialect, Extensions, Filters, List, MAX_CONNECTION_NAME_BYTES, MAX_LIST_NAME_BYTES, MAX_LISTS, MAX_NAMES,
@@ -139,7 +140,7 @@ pub fn config(timeline_limit: u64, wish: RequiredState) -> Result<RoomConfig, Ap
         format!("required_state takes more than {MAX_WISHES_BYTES} bytes")
     })?;
     let timeline_limit = u32::try_from(timeline_limit).unwrap_or(u32::MAX).min(MAX_TIMELINE);
-    Ok(RoomConfig { timeline_limit, state: StateWishes { wishes: vec![wish] }, heroes: true })
+    Ok(RoomConfig { timeline_limit, state: StateWishes { wishes: vec![Arc::new(wish)] }, heroes: true })
 }
 
 /// The windows of a list.

@@ -223,6 +223,26 @@ async fn what_is_too_much_or_no_request_is_refused() {
     }
 }
 
+/// What clients subscribe to is the same for each room.
+#[tokio::test(start_paused = true)]
+async fn row_137_state_is_wished_for_within_a_total() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let state = |name: &str, number: usize| {
+        let patterns = (0..number).map(|number| json!([format!("{name}.{number}"), ""]));
+        json!({"timeline_limit": 1, "required_state": patterns.collect::<Vec<_>>()})
+    };
+    let body = |name: &dyn Fn(usize) -> String| {
+        let part = |sigil: &str, end: &str| -> serde_json::Map<_, _> {
+            (0..50).map(|number| (format!("{sigil}{number}{end}"), state(&name(number), 20))).collect()
+        };
+        json!({"lists": part("", ""), "room_subscriptions": part("!", ":plop.example")})
+    };
+    bed.post(DEPLOYED).json(&body(&|_| "a".to_owned())).by(&alice).await.ok();
+    let refused = bed.post(DEPLOYED).json(&body(&|number| number.to_string())).by(&alice).await;
+    refused.refused(400, "M_INVALID_PARAM");
+}
+
 /// Hostile input, row 96: what comes after a device was logged out is not for it.
 #[tokio::test(start_paused = true)]
 async fn a_device_that_is_logged_out_while_it_waits_gets_nothing() {

@@ -1,6 +1,7 @@
 //! Clients of sliding sync.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plop_base::Actor;
@@ -32,7 +33,7 @@ pub fn wishes(patterns: &[(&str, &str)]) -> StateWishes {
         .filter(|(_, key)| *key != "lazy")
         .map(|(kind, key)| StatePattern { kind: word(kind), key: word(key) })
         .collect();
-    StateWishes { wishes: vec![RequiredState { include, exclude: Vec::new(), lazy_members }] }
+    StateWishes { wishes: vec![Arc::new(RequiredState { include, exclude: Vec::new(), lazy_members })] }
 }
 
 pub fn config(timeline_limit: u32, patterns: &[(&str, &str)]) -> RoomConfig {
