@@ -3,6 +3,7 @@
 //! Owns: the types and the limits. Does not own: their forms in HTTP (rank 5).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plop_db::ReadError;
@@ -29,7 +30,7 @@ pub const MAX_WISHES_BYTES: usize = 16 << 10;
 pub const MAX_PATTERNS: usize = 256;
 /// Different wishes for state of a request at most.
 pub const MAX_DIFFERENT_WISHES: usize = 128;
-/// Rooms, spaces, types or tags in one list of a filter or an extension at most.
+/// Spaces, types and tags in all filters of a request, and names in one list of an extension, at most.
 pub const MAX_NAMES: usize = 1_000;
 /// Events of a timeline at most.
 pub const MAX_TIMELINE: u32 = 100;
@@ -115,8 +116,8 @@ pub struct Filters {
     /// Children of one of these spaces.
     pub spaces: Option<BTreeSet<OwnedRoomId>>,
     /// `None` in it: rooms without a type.
-    pub room_types: Option<BTreeSet<Option<String>>>,
-    pub not_room_types: BTreeSet<Option<String>>,
+    pub room_types: Option<BTreeSet<Option<Arc<str>>>>,
+    pub not_room_types: BTreeSet<Option<Arc<str>>>,
     pub tags: Option<BTreeSet<String>>,
     pub not_tags: BTreeSet<String>,
 }
@@ -125,6 +126,16 @@ impl Filters {
     /// Whether tags are asked about.
     pub fn has_tags(&self) -> bool {
         self.tags.is_some() || !self.not_tags.is_empty()
+    }
+
+    /// Spaces, types and tags that are named.
+    pub fn names(&self) -> usize {
+        let Self { spaces, room_types, not_room_types, tags, not_tags, .. } = self;
+        spaces.as_ref().map_or(0, BTreeSet::len)
+            + room_types.as_ref().map_or(0, BTreeSet::len)
+            + not_room_types.len()
+            + tags.as_ref().map_or(0, BTreeSet::len)
+            + not_tags.len()
     }
 }
 

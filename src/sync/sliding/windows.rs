@@ -2,7 +2,7 @@
 //!
 //! Owns: filtering and cutting a user's order, what is wanted of a room that several of them have. Does not own: the order, what is told of a room.
 //!
-//! Invariants: one pass over the order for each list, in memory. A room that the user has left is in it only until the client has been told.
+//! Invariants: one pass over the order for all lists, in memory, in which others get their turns. A room that the user has left is in it only until the client has been told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,6 +20,10 @@ use super::request::{
 use super::required_state::{RequiredState, StateWishes};
 use super::spaces;
 use crate::asking::Asking;
+use crate::turns::take_turns;
+
+/// Rooms that are looked at before others get a turn.
+const ROOMS_AT_ONCE: usize = 64;
 
 /// The lists that have a room in a window, a bit for each; [`SUBSCRIBED`] for a subscription.
 pub type Mask = u128;
@@ -142,7 +146,8 @@ impl Windows {
         let answers = Answers::of(asking, lists, &order, direct).await?;
         let mut counts = vec![0; lists.len()];
         let mut masks = Vec::with_capacity(order.listed.len());
-        for listed in &order.listed {
+        for (index, listed) in order.listed.iter().enumerate() {
+            take_turns(index, ROOMS_AT_ONCE).await;
             masks.push(if is_there(listed, connection, came_with) {
                 let lists = of_lists(lists, &mut counts, listed, &answers);
                 lists | if asked.subscriptions.contains_key(&listed.room) { SUBSCRIBED } else { 0 }
@@ -215,9 +220,7 @@ impl Answers {
         let Filters { is_dm, is_encrypted, is_invited, room_types, not_room_types, tags, not_tags, .. } =
             filters;
         let is = |wanted: &Option<bool>, is: bool| wanted.is_none_or(|wanted| wanted == is);
-        let has_type = |types: &BTreeSet<Option<String>>| {
-            types.iter().any(|wanted| wanted.as_deref() == listed.facts.room_type.as_deref())
-        };
+        let has_type = |types: &BTreeSet<Option<Arc<str>>>| types.contains(&listed.facts.room_type);
         let has_tag = |wanted: &BTreeSet<String>| {
             self.tags.get(&listed.room).is_some_and(|tags| !tags.is_disjoint(wanted))
         };

@@ -105,8 +105,8 @@ impl FiltersBody {
                 Dialect::Accepted => self.is_invited,
             },
             spaces: spaces.transpose()?,
-            room_types: self.room_types.map(some).transpose()?,
-            not_room_types: some(self.not_room_types.unwrap_or_default())?,
+            room_types: self.room_types.map(types).transpose()?,
+            not_room_types: types(self.not_room_types.unwrap_or_default())?,
             tags: self.tags.map(some).transpose()?,
             not_tags: some(self.not_tags.unwrap_or_default())?,
         })
@@ -128,6 +128,10 @@ fn names<T: Ord>(
 fn some<T: Ord>(listed: Vec<T>) -> Result<BTreeSet<T>, ApiError> {
     check(listed.len() <= MAX_NAMES, || format!("more than {MAX_NAMES} names in a filter"))?;
     Ok(listed.into_iter().collect())
+}
+
+fn types(listed: Vec<Option<String>>) -> Result<BTreeSet<Option<Arc<str>>>, ApiError> {
+    some(listed.into_iter().map(|kind| kind.map(Into::into)).collect())
 }
 
 fn room_id(id: &str) -> Result<OwnedRoomId, ApiError> {
@@ -164,6 +168,8 @@ pub fn checked(request: SlidingRequest) -> Result<SlidingRequest, ApiError> {
     check(lists.iter().all(has_short_name), || {
         format!("the name of a list is longer than {MAX_LIST_NAME_BYTES} bytes")
     })?;
+    let names: usize = lists.iter().map(|(_, list)| list.filters.names()).sum();
+    check(names <= MAX_NAMES, || format!("more than {MAX_NAMES} names in all filters"))?;
     check(transaction.as_ref().is_none_or(|id| id.len() <= MAX_LIST_NAME_BYTES), || {
         format!("txn_id is longer than {MAX_LIST_NAME_BYTES} bytes")
     })?;

@@ -181,7 +181,18 @@ async fn what_is_too_much_or_no_request_is_refused() {
         list[key] = part;
         json!({"lists": {"a": list}})
     };
-    for body in [lists(100), subscriptions(100), with("timeline_limit", json!(9_007_199_254_740_991_u64))] {
+    let named = |lists: usize, names: usize| {
+        let types: Vec<String> = (0..names).map(|name| name.to_string()).collect();
+        let list = json!({"timeline_limit": 1, "ranges": [[0, 1]], "filters": {"not_room_types": types}});
+        let lists: serde_json::Map<_, _> = (0..lists).map(|name| (name.to_string(), list.clone())).collect();
+        json!({ "lists": lists })
+    };
+    for body in [
+        named(2, 500),
+        lists(100),
+        subscriptions(100),
+        with("timeline_limit", json!(9_007_199_254_740_991_u64)),
+    ] {
         bed.post(DEPLOYED).json(&body).by(&alice).await.ok();
     }
     let long = "x".repeat(300);
@@ -194,6 +205,7 @@ async fn what_is_too_much_or_no_request_is_refused() {
         with("required_state", json!(state)),
         with("filters", json!({"room_name_like": "tea"})),
         with("filters", json!({"tags": vec!["x"; 1_001]})),
+        named(2, 501),
         json!({ "conn_id": long }),
         json!({"extensions": {"to_device": {"enabled": true, "since": "5"}}}),
     ] {

@@ -211,3 +211,26 @@ async fn many_rooms_come_in_order_whoever_moves() {
     assert_eq!(rooms(&answer), BTreeSet::from([made[3].as_str()]));
     assert_eq!(alice.next().await["lists"]["all"]["count"], 119);
 }
+
+/// How often a look at all of a user's rooms, of which none has anything new, lets others run.
+async fn turns(rooms: usize) -> usize {
+    let bed = Bed::new().await;
+    some_rooms(&bed, rooms).await;
+    let mut alice = Slider::new(&bed, "alice", 1);
+    alice.next().await;
+    let mut turns = 0;
+    let mut request = std::pin::pin!(alice.attempt());
+    let counted = std::future::poll_fn(|context| {
+        let polled = request.as_mut().poll(context);
+        turns += usize::from(polled.is_pending());
+        polled
+    });
+    counted.await.expect("an answer");
+    turns
+}
+
+/// Hostile input, row 137: a look at many rooms and lists lets others run.
+#[tokio::test(start_paused = true)]
+async fn row_137_windows_are_cut_in_turns() {
+    assert_eq!(turns(200).await - turns(1).await, 3);
+}
