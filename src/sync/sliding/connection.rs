@@ -34,6 +34,7 @@ pub struct Told {
     /// The wishes that rooms of it were sent with, by their hash.
     pub wishes: BTreeMap<u64, StateWishes>,
     pub account_data: Option<Position>,
+    pub encryption: Option<Position>,
 }
 
 impl Told {
@@ -41,7 +42,7 @@ impl Told {
     pub fn then(mut self, later: Self) -> Self {
         self.rooms.extend(later.rooms);
         self.wishes.extend(later.wishes);
-        Self { account_data: later.account_data, ..self }
+        Self { account_data: later.account_data, encryption: later.encryption, ..self }
     }
 }
 
@@ -59,7 +60,7 @@ pub struct TooManyWishes;
 impl Connection {
     /// One that has sent nothing.
     pub fn new(id: ConnectionId, now: UnixMillis) -> Self {
-        let current = MarkRow { answer: 0, position: Position::START, account_data: None };
+        let current = MarkRow { answer: 0, position: Position::START, account_data: None, encryption: None };
         let row = ConnectionRow { id, current, parent: None, used: now };
         Self { row, rooms: OrdMap::new(), wishes: OrdMap::new() }
     }
@@ -121,7 +122,12 @@ impl Connection {
         }
         next.row = ConnectionRow {
             id: self.row.id,
-            current: MarkRow { answer, position, account_data: told.account_data },
+            current: MarkRow {
+                answer,
+                position,
+                account_data: told.account_data,
+                encryption: told.encryption,
+            },
             parent: Some(came_with.clone()),
             used: now,
         };

@@ -111,9 +111,10 @@ impl Look<'_> {
         };
         let beside = beside_rooms::beside(&sources, receipts, of_rooms, self.typing).await?;
         let to_device = self.to_device(&asking, to).await?;
-        let encryption = self.encryption(&asking, since, to).await?;
+        let encryption = self.encryption(&asking, to).await?;
         let told = self.told(to, &rooms, &beside);
-        let for_device = is_news_for_device(to_device.as_ref(), encryption.as_ref(), since);
+        let for_device =
+            is_news_for_device(to_device.as_ref(), encryption.as_ref(), self.came_with.encryption);
         let is_news = since.is_none() || is_cut || for_device || !account_data.is_empty() || beside.is_news();
         let more_ids = shared.ids.of(beside.rooms().into_iter()).await?;
         let composing = Composing { asking, connection: connection.clone(), since: self.client };
@@ -200,19 +201,14 @@ impl Look<'_> {
         }
     }
 
-    async fn encryption(
-        &self,
-        asking: &Asking,
-        since: Option<Position>,
-        to: Position,
-    ) -> Result<Option<Encryption>, StoreFault> {
+    async fn encryption(&self, asking: &Asking, to: Position) -> Result<Option<Encryption>, StoreFault> {
         if !self.asked.request.extensions.encryption {
             return Ok(None);
         }
         let shared = &asking.shared;
         let rooms = shared.memberships.of(asking.user(), &shared.changes).await?;
         let reader = (&asking.actor, asking.user());
-        Ok(Some(encryption::to_tell(shared, reader, &rooms, since, to).await?))
+        Ok(Some(encryption::to_tell(shared, reader, &rooms, self.came_with.encryption, to).await?))
     }
 
     /// What the connection has sent after the answer.
@@ -236,12 +232,15 @@ impl Look<'_> {
             Some(_) => Some(to),
             None => self.came_with.account_data,
         };
+        // Who leaves the extension out, now and then or at first, is told later of what changed meanwhile.
+        let is_told = self.asked.request.extensions.encryption || self.came_with.answer == 0;
+        let encryption = if is_told { Some(to) } else { self.came_with.encryption };
         let mut wishes = BTreeMap::new();
         for room in rooms {
             let state = &room.wanted.state;
             wishes.entry(state.hash).or_insert_with(|| state.wishes.clone());
         }
-        Told { rooms: sent, wishes, account_data }
+        Told { rooms: sent, wishes, account_data, encryption }
     }
 }
 

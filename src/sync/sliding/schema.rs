@@ -52,14 +52,32 @@ record! {
 }
 
 record! {
+    /// An answer of a connection, as it was kept before device lists had a place of their own.
+    pub struct MarkRowV1 = 1 {
+        pub answer: u64,
+        pub position: Position,
+        pub account_data: Option<Position>,
+    }
+}
+
+impl From<MarkRowV1> for MarkRow {
+    fn from(old: MarkRowV1) -> Self {
+        let MarkRowV1 { answer, position, account_data } = old;
+        Self { answer, position, account_data, encryption: Some(position) }
+    }
+}
+
+record! {
     /// An answer of a connection.
-    pub struct MarkRow = 1 {
+    pub struct MarkRow = 2 from MarkRowV1 {
         /// Rises with each answer.
         pub answer: u64,
         /// Everything told of goes up to here.
         pub position: Position,
         /// Up to where account data was told that belongs to no room.
         pub account_data: Option<Position>,
+        /// Up to where changes of device lists and of the device's keys were told. What was before the connection began need not be.
+        pub encryption: Option<Position>,
     }
 }
 

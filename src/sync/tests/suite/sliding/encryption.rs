@@ -76,3 +76,28 @@ async fn a_request_that_is_repeated_is_told_the_same_lists() {
     bob.request.pos = before;
     assert_eq!(lists(&bob.next().await), lists(&answer));
 }
+
+/// A client that pauses the extension, or enables it later, would else encrypt to devices that are gone.
+#[tokio::test(start_paused = true)]
+async fn what_changes_while_nobody_asks_is_told_once_somebody_does() {
+    let bed = Bed::new().await;
+    for name in ["alice", "bob"] {
+        bed.register(name).await;
+    }
+    let room = bed.room("alice").await;
+    bed.join("bob", &room).await;
+    let mut bob = Slider::new(&bed, "bob", 20);
+    bob.next().await;
+    for other in ["carol", "dave", "erin"] {
+        bob.request.extensions.encryption = false;
+        bed.join(other, &room).await;
+        bed.say("alice", &room, "hello").await;
+        assert_eq!(bob.next().await["extensions"]["e2ee"], Value::Null);
+        bob.request.extensions.encryption = true;
+        let answer = bob.next().await;
+        assert_eq!(lists(&answer), &value!({ "changed": [id(other)], "left": [] }));
+        assert_eq!(lists(&bob.next().await), &Value::Null);
+        bed.say("alice", &room, "again").await;
+        bob.next().await;
+    }
+}

@@ -1,15 +1,25 @@
 //! What is on disks already.
 
 use plop_base::UnixMillis;
+use plop_db::codec::{decode, encode};
 use plop_db::{Batch, Position};
 use plop_state_store::RoomNumber;
 use plop_sync::sliding::schema::{
-    ConnectionRow, ConnectionUses, Connections, KEYSPACES, MarkRow, SentDelta, SentRoom, SentRooms, SentRow,
-    SentWishes,
+    ConnectionRow, ConnectionUses, Connections, KEYSPACES, MarkRow, MarkRowV1, SentDelta, SentRoom,
+    SentRooms, SentRow, SentWishes,
 };
 use ruma::{owned_device_id, owned_user_id};
 
 use super::bed::wishes;
+
+/// Device lists were told up to the answer's position.
+#[test]
+fn marks_of_before_are_read() {
+    let position = Position::from_bytes([0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3]);
+    let old = encode(&MarkRowV1 { answer: 2, position, account_data: None });
+    let mark = MarkRow { answer: 2, position, account_data: None, encryption: Some(position) };
+    assert_eq!(decode(&old), Ok(mark));
+}
 
 /// What is on disks already. A difference here is a difference there.
 #[test]
@@ -18,7 +28,7 @@ fn stored_rows_keep_their_bytes() {
     let since = Position::from_bytes([0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3]);
     let used = UnixMillis(1_700_000_000_000);
     let mut rows = Batch::durable();
-    let mark = |answer| MarkRow { answer, position: since, account_data: Some(since) };
+    let mark = |answer| MarkRow { answer, position: since, account_data: Some(since), encryption: None };
     let row = ConnectionRow { id: [7; 16], current: mark(2), parent: Some(mark(1)), used };
     rows.put::<Connections>(&(user.clone(), device.clone(), since, "main".to_owned()), &row);
     rows.put::<ConnectionUses>(&(used, user, device, since, "main".to_owned()), &());

@@ -125,7 +125,7 @@ impl Kinds {
 async fn filters_choose_rooms_by_what_they_are() {
     let kinds = Kinds::new().await;
     let Kinds { plain, direct, encrypted, tagged, space, invited, .. } = &kinds;
-    let spaces = || BTreeSet::from([Some("m.space".to_owned())]);
+    let spaces = || BTreeSet::from([Some("m.space".into())]);
     let all = || Filters::default();
     kinds.are(all(), &[plain, direct, encrypted, tagged, space, invited]).await;
     kinds.are(Filters { is_encrypted: Some(true), ..all() }, &[encrypted]).await;
