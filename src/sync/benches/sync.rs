@@ -210,7 +210,9 @@ impl<'r> Slider<'r> {
     /// The bytes of the next answer.
     async fn next(&mut self) -> usize {
         let sync = &self.reader.server.sync;
-        let mut answer = sync.sliding_sync(&user(&self.reader.name), &self.request).await.expect("an answer");
+        let actor = user(&self.reader.name);
+        let found = sync.sliding_sync(&actor, &self.request).await.expect("something");
+        let mut answer = found.answer().await.expect("an answer");
         self.request.pos = Some(answer.pos().to_owned());
         let mut bytes = 0;
         while let Some(part) = answer.part().await.expect("a part") {

@@ -62,6 +62,8 @@ pub struct Looked {
     pub encryption: Option<Encryption>,
     pub account_data: Events,
     pub beside: BesideRooms,
+    /// Rooms that the client gets as ones that it does not have.
+    pub initial: usize,
     /// What the connection has sent with the answer.
     pub told: Told,
     /// Whether it is to be answered at once.
@@ -97,7 +99,8 @@ impl Look<'_> {
             read: &receipts.read,
         };
         let (rooms, is_cut) = frame::frame(&sources).await?;
-        let initial = rooms.iter().filter(|room| room.is_initial()).map(|room| room.room).collect();
+        let initial = rooms.iter().filter(|room| room.is_initial()).map(|room| room.room);
+        let initial: BTreeSet<RoomNumber> = initial.collect();
         let (account_data, of_rooms) = self.account_data(&asking, since, to).await?;
         let ids = self.ids(&asking, &rooms).await?;
         let sources = beside_rooms::Sources {
@@ -130,6 +133,7 @@ impl Look<'_> {
             encryption,
             account_data,
             beside,
+            initial: initial.len(),
             told,
             is_news,
         };

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use plop_base::Actor;
 use plop_db::Position;
-use plop_ephemeral::LivePosition;
+use plop_ephemeral::{Connection, LivePosition};
 use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, UserId};
 
 use super::answer::SlidingAnswer;
+use super::connection::Told;
 use super::connections::Open;
 use super::extensions;
 use super::look::{Look, Looked};
@@ -33,6 +34,28 @@ use crate::shared::{Parts, Shared};
 use crate::sync::{Syncing, syncing_user};
 use crate::waiters::Waiter;
 
+/// What is new for a connection, before it is told.
+pub struct Found<'a> {
+    request: Request<'a>,
+    looked: Looked,
+    /// What the connection has sent with the answer; `None`: the client stays where it is.
+    told: Option<Told>,
+}
+
+impl Found<'_> {
+    /// The rooms that the client gets as ones that it does not have.
+    pub fn initial_rooms(&self) -> usize {
+        self.looked.initial
+    }
+
+    /// The answer. The connection has it from here on.
+    pub async fn answer(self) -> Result<SlidingAnswer, SlidingError> {
+        let Self { request, looked, told } = self;
+        let pos = request.pos_after(&looked, told).await?;
+        Ok(SlidingAnswer::new(pos.to_string(), request.asked.request, looked))
+    }
+}
+
 /// A request with its connection.
 struct Request<'a> {
     shared: &'a Arc<Shared>,
@@ -45,31 +68,42 @@ struct Request<'a> {
     came_with: MarkRow,
     sending: Sending,
     to_device: Option<Position>,
+    /// The user is there as long as the request is.
+    _present: Connection,
 }
 
 impl Syncing {
     /// What is new for a connection since its position; waits for something if there is nothing.
-    pub async fn sliding_sync(
-        &self,
-        actor: &Actor,
-        request: &SlidingRequest,
-    ) -> Result<SlidingAnswer, SlidingError> {
+    pub async fn sliding_sync<'r>(
+        &'r self,
+        actor: &'r Actor,
+        request: &'r SlidingRequest,
+    ) -> Result<Found<'r>, SlidingError> {
         let user = syncing_user(actor).map_err(|_| SlidingError::NoUser)?;
         let shared = self.shared();
         let (open, pos, came_with) = connection(shared, actor, user, request).await?;
-        // The user is there as long as the request is.
-        let _present = shared.parts.presence.connect(actor, user, request.set_presence.0).await?;
+        let present = shared.parts.presence.connect(actor, user, request.set_presence.0).await?;
         let process = shared.parts.typing.position().start;
         let members = pos.as_ref().and_then(|pos| pos.members_of(process));
         let id = Some(open.connection.row.id);
         let sending = shared.sent_members.sending(user, actor.device_id(), id, members);
         let asked = Asked::new(request, subscriptions(shared, request).await?)?;
-        let mut request =
-            Request { shared, actor, user, asked, open, pos, came_with, sending, to_device: None };
+        let mut request = Request {
+            shared,
+            actor,
+            user,
+            asked,
+            open,
+            pos,
+            came_with,
+            sending,
+            to_device: None,
+            _present: present,
+        };
         if let Some(to_device) = &request.asked.request.extensions.to_device {
             request.to_device = Some(extensions::acknowledge(&request.asking().await?, to_device).await?);
         }
-        request.answer().await
+        request.find().await
     }
 
     /// Deletes what is kept of connections that nobody will use. To be run now and then, before the list of devices that are gone is worked off.
@@ -116,8 +150,8 @@ async fn subscriptions<'r>(
     Ok(numbers.into_iter().zip(configs).filter_map(|(number, config)| Some((number?, config))).collect())
 }
 
-impl Request<'_> {
-    async fn answer(&self) -> Result<SlidingAnswer, SlidingError> {
+impl<'a> Request<'a> {
+    async fn find(self) -> Result<Found<'a>, SlidingError> {
         let Parts { clock, tasks, .. } = &self.shared.parts;
         let timeout = self.asked.request.timeout.min(MAX_TIMEOUT);
         // A new connection is answered at once.
@@ -136,12 +170,13 @@ impl Request<'_> {
             if waiter.as_ref().is_some_and(Waiter::has_ended) {
                 // The newer request tells it. Were it told here too, that one's answer would be given up.
                 looked.say_nothing();
-                return self.stay(looked);
+                return Ok(Found { request: self, looked, told: None });
             }
             let left = deadline.saturating_sub(clock.monotonic());
             let waiter = waiter.as_ref().filter(|_| !looked.is_news && !left.is_zero());
             let Some(waiter) = waiter.filter(|_| !tasks.is_stopping()) else {
-                return self.finish(reached, looked).await;
+                let told = self.to_tell(reached, &mut looked);
+                return Ok(Found { request: self, looked, told });
             };
             reached.go_on(&mut looked, clock.now()).map_err(|_| SlidingError::UnknownPos)?;
             tokio::select! {
@@ -176,23 +211,20 @@ impl Request<'_> {
         })
     }
 
-    /// Ends with what was found. Where that is nothing the client stays where it is, unless it would be looked at again and again what was passed over.
-    async fn finish(&self, reached: Reached, mut looked: Looked) -> Result<SlidingAnswer, SlidingError> {
+    /// What the connection has sent with the answer. Where nothing was found the client stays where it is, unless it would be looked at again and again
+    /// what was passed over.
+    fn to_tell(&self, reached: Reached, looked: &mut Looked) -> Option<Told> {
         let is_near = || self.shared.changes.now().0.logs.are_near(self.came_with.position);
-        if self.pos.is_some() && !looked.is_news && !reached.has_passed && is_near() {
-            return self.stay(looked);
-        }
-        let told = reached.told.then(std::mem::take(&mut looked.told));
-        let connections = &self.shared.sliding.connections;
-        let open = connections.answer(&self.open, &self.came_with, looked.to, told).await?;
-        let pos = self.pos_of(&open, looked.typing);
-        Ok(SlidingAnswer::new(pos.to_string(), self.asked.request, looked))
+        let stays = self.pos.is_some() && !looked.is_news && !reached.has_passed && is_near();
+        (!stays).then(|| reached.told.then(std::mem::take(&mut looked.told)))
     }
 
-    /// Ends with nothing.
-    fn stay(&self, looked: Looked) -> Result<SlidingAnswer, SlidingError> {
-        let pos = self.pos.ok_or(SlidingError::UnknownPos)?;
-        Ok(SlidingAnswer::new(pos.to_string(), self.asked.request, looked))
+    /// Where the client goes on from.
+    async fn pos_after(&self, looked: &Looked, told: Option<Told>) -> Result<Pos, SlidingError> {
+        let Some(told) = told else { return self.pos.ok_or(SlidingError::UnknownPos) };
+        let connections = &self.shared.sliding.connections;
+        let open = connections.answer(&self.open, &self.came_with, looked.to, told).await?;
+        Ok(self.pos_of(&open, looked.typing))
     }
 
     fn pos_of(&self, open: &Open, typing: LivePosition) -> Pos {

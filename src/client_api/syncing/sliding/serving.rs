@@ -1,6 +1,6 @@
 //! Answering a request of sliding sync, whatever its dialect.
 //!
-//! Owns: the wait, and what a first answer costs. Does not own: the forms of the requests.
+//! Owns: the wait, and what a full answer costs. Does not own: the forms of the requests.
 
 use axum::response::Response;
 use http::request::Parts;
@@ -13,8 +13,8 @@ use crate::error::ApiError;
 use crate::extract::Session;
 use crate::syncing::sending;
 
-/// A first answer with windows of more rooms is a full one, of which a user gets few at once.
-const LARGE_WINDOW: u64 = 200;
+/// An answer with more rooms that the client does not have is a full one, of which a user gets few at once. Element X asks for a hundred more at a time.
+const MAX_NEW_ROOMS: usize = 100;
 
 /// What answers a request, whatever its dialect.
 pub struct Serving {
@@ -30,17 +30,10 @@ impl Serving {
     pub async fn answer(self, request: &SlidingRequest) -> Result<Response, ApiError> {
         let Self { api, sync, budgets, session, head } = self;
         let user = session.user()?;
-        let place = is_full(request).then(|| budgets.full_answer(user)).transpose()?;
-        let answer = sync.sliding_sync(session.actor(), request);
-        let answer = sending::unless_logged_out(&api, &session, head, answer).await?;
-        sending::send(answer, budgets, user, place).await
+        let found = sync.sliding_sync(session.actor(), request);
+        let found = sending::unless_logged_out(&api, &session, head, found).await?;
+        let is_full = found.initial_rooms() > MAX_NEW_ROOMS;
+        let place = is_full.then(|| budgets.full_answer(user)).transpose()?;
+        sending::send(found.answer().await?, budgets, user, place).await
     }
-}
-
-fn is_full(request: &SlidingRequest) -> bool {
-    let is_first = request.pos.as_ref().is_none_or(String::is_empty);
-    let is_large = |ranges: &Vec<(u64, u64)>| {
-        ranges.iter().any(|(first, last)| last.saturating_sub(*first) >= LARGE_WINDOW)
-    };
-    is_first && request.lists.iter().any(|(_, list)| list.ranges.as_ref().is_none_or(is_large))
 }

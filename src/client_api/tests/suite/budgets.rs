@@ -5,8 +5,11 @@ use std::time::Duration;
 use plop_accounts::login::PasswordLogin;
 use plop_accounts::sessions::NewDevice;
 use plop_base::buckets::Rate;
+use plop_bed_rooms::public_room;
 use plop_client_api::{ActionRates, BudgetLimits};
-use serde_json::json;
+use plop_rooms::ops::create::CreateRoom;
+use ruma::RoomVersionId;
+use serde_json::{Value, json};
 
 use crate::bed::{Bed, HERE, PASSWORD, User};
 use crate::call::Call;
@@ -134,6 +137,38 @@ async fn row_150_two_full_answers_are_sent_to_a_user_at_a_time() {
         .refused(429, "M_LIMIT_EXCEEDED");
     bed.get(&format!("{SYNC}?since={since}")).by(&alice).await.ok();
     drop((first, again));
+}
+
+/// It is the rooms that make it full, not that it is the first.
+#[tokio::test(start_paused = true)]
+async fn row_150_answers_of_sliding_sync_with_many_new_rooms_are_full_ones() {
+    let bed = bed_with(|limits| limits.reads = Rate { burst: 1_000, interval: Duration::from_secs(1) }).await;
+    let alice = bed.user("alice").await;
+    for _ in 0..102 {
+        let request = CreateRoom { name: Some("Tea".to_owned()), ..public_room(RoomVersionId::V12) };
+        bed.api.rooms.create(&alice.actor(), &request).await.expect("a room");
+    }
+    let ask = |connection: &str, pos: &Value, window: usize| {
+        let list = json!({"ranges": [[0, window - 1]], "timeline_limit": 1, "required_state": []});
+        let pos = pos.as_str().map(|pos| format!("?pos={pos}")).unwrap_or_default();
+        bed.post(&format!("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync{pos}"))
+            .json(&json!({"conn_id": connection, "lists": {"all": list}}))
+            .by(&alice)
+    };
+    let mut begun = Vec::new();
+    for connection in ["a", "b"] {
+        begun.push(ask(connection, &Value::Null, 1).await.ok()["pos"].clone());
+    }
+    let first = ask("d", &Value::Null, 1_000).open().await;
+    let second = ask("e", &Value::Null, 1_000).open().await;
+    assert!(first.status().is_success() && second.status().is_success());
+    ask("f", &Value::Null, 1_000).await.refused(429, "M_LIMIT_EXCEEDED");
+    ask("b", &begun[1], 1_000).await.refused(429, "M_LIMIT_EXCEEDED");
+    let few = ask("a", &begun[0], 100).await.ok();
+    assert_eq!(few["rooms"].as_object().map(|rooms| rooms.len()), Some(99));
+    drop((first, second));
+    let all = ask("b", &begun[1], 1_000).await.ok();
+    assert_eq!(all["rooms"].as_object().map(|rooms| rooms.len()), Some(101));
 }
 
 #[tokio::test(start_paused = true)]

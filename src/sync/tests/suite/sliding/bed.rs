@@ -103,7 +103,7 @@ impl<'b> Slider<'b> {
 
     /// An answer that is lost on the way.
     pub async fn attempt(&self) -> Result<Value, SlidingError> {
-        let answer = self.bed.sync.sliding_sync(&self.actor, &self.request).await?;
+        let answer = self.bed.sync.sliding_sync(&self.actor, &self.request).await?.answer().await?;
         Ok(serde_json::from_str(&text(answer).await).expect("JSON"))
     }
 
