@@ -5,6 +5,7 @@
 //! Invariants: a connection is changed under a guard, and its row expects the one before, so no two requests change it at once. Writes are relaxed: a
 //! power cut takes some of the newest answers, whose clients begin again. A device has at most [`MAX_OF_DEVICE`].
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -212,9 +213,15 @@ impl Connections {
             connection.wishes.extend(rows.into_iter().map(|((_, hash), wishes)| (hash, wishes)));
         }
         connection.row = row.clone();
-        let open = Arc::new(Open { key, connection, stored: Some(row), is_unsaved: false });
-        self.cache.insert(name, Arc::clone(&open));
-        Ok(Some(open))
+        let open = Open { key, connection, stored: Some(row), is_unsaved: false };
+        Ok(Some(self.keep_read(name, open)))
+    }
+
+    /// Keeps a connection that was read without its guard, unless an answer has come in between: that one has the newer one.
+    fn keep_read(&self, name: Name, open: Open) -> Arc<Open> {
+        let open = Arc::new(open);
+        let kept = self.cache.get_or_insert_with(&name, || Ok::<_, Infallible>(Arc::clone(&open)));
+        kept.unwrap_or(open)
     }
 
     /// Makes room for one more connection of a device.
@@ -278,4 +285,29 @@ impl Open {
 fn owner(actor: &Actor, user: &UserId, name: &str) -> Name {
     let device = actor.device_id().map_or_else(|| OwnedDeviceId::from(""), DeviceId::to_owned);
     (user.to_owned(), device, name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use plop_bed::{Ground, user};
+    use ruma::user_id;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_before_an_answer_does_not_take_the_place_of_it() {
+        let ground = Ground::new(plop_bed_server::keyspaces(), 7);
+        let connections = Connections::new(ground.db.clone(), ground.clock.clone());
+        let (actor, alice) = (user("alice"), user_id!("@alice:plop.example"));
+        let new = connections.begin(&actor, alice, "main").await.expect("a connection");
+        let start = new.connection.row.current.clone();
+        let read =
+            connections.answer(&new, &start, Position::START, Told::default()).await.expect("an answer");
+        let mark = read.connection.row.current.clone();
+        let newer =
+            connections.answer(&read, &mark, Position::START, Told::default()).await.expect("an answer");
+        let (key, connection, stored) = (read.key.clone(), read.connection.clone(), read.stored.clone());
+        let kept = connections.keep_read(name_of(&key), Open { key, connection, stored, is_unsaved: false });
+        assert!(Arc::ptr_eq(&kept, &newer));
+    }
 }
