@@ -17,7 +17,7 @@ use super::Keys;
 use super::error::{KeyRejected, PublishError};
 use super::identity::{cross_signing_key, signature_by};
 use super::published::{Published, verify_key};
-use super::signatures::put_master_signatures;
+use super::signatures::{Taken, put_master_signatures};
 use crate::schema::{CrossSigningKeyRow, CrossSigningKeys, KeyUsage};
 
 /// The body of a request.
@@ -48,14 +48,15 @@ impl Keys {
         let guard = parts.accounts.lock_user(&user).await;
         let snapshot = parts.db.snapshot();
         let change = Change::new(&snapshot, &user, upload).await?;
-        if change.is_none() {
-            return Ok(());
-        }
-        let needs_consent = change.before.master.is_some() && !matches!(actor, Actor::AppService { .. });
+        let needs_consent =
+            !change.is_none() && change.before.master.is_some() && !matches!(actor, Actor::AppService { .. });
         if needs_consent && consent == Consent::NotAsked {
             return Err(PublishError::NeedsConsent);
         }
         let batch = change.batch(&snapshot, &user, upload).await?;
+        if batch.is_empty() {
+            return Ok(());
+        }
         parts.db.commit_under(guard, batch).await?;
         Ok(())
     }
@@ -114,7 +115,7 @@ impl Change {
         Ok(Self { before, after })
     }
 
-    /// Whether the keys are there already; who signs them how is looked at by nobody twice.
+    /// Whether the keys are there already. Devices may have signed them anew.
     fn is_none(&self) -> bool {
         let key = |row: &Option<CrossSigningKeyRow>| row.as_ref().map(|row| row.key.clone());
         let keys = |keys: &UserKeys| [key(&keys.master), key(&keys.self_signing), key(&keys.user_signing)];
@@ -127,12 +128,19 @@ impl Change {
         user: &OwnedUserId,
         upload: &CrossSigningUpload,
     ) -> Result<Batch, PublishError> {
+        let is_none = self.is_none();
         let Self { before, after } = self;
-        let mut batch = Batch::durable();
-        change_device_list(snapshot, &mut batch, user).await?;
+        let (mut batch, mut taken) = (Batch::durable(), Taken::default());
         if let (Some(object), Some(master)) = (&upload.master, &after.master) {
-            put_master_signatures(snapshot, &mut batch, user, &Published::new(object)?, &master.public)
-                .await?;
+            let published = Published::new(object)?;
+            taken = put_master_signatures(snapshot, &mut batch, user, &published, &master.public).await?;
+        }
+        if is_none && taken.new == 0 {
+            return Ok(batch);
+        }
+        change_device_list(snapshot, &mut batch, user).await?;
+        if is_none {
+            return Ok(batch);
         }
         let changes = [
             (KeyUsage::Master, before.master, after.master),

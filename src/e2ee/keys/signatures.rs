@@ -158,10 +158,10 @@ impl Signing {
     async fn own_master(&mut self, published: &Published<'_>, master: &str) -> Result<(), Failure> {
         let taken =
             put_master_signatures(&self.snapshot, &mut self.batch, &self.user, published, master).await?;
-        if taken == 0 {
+        if taken.verified == 0 {
             return Err(SignatureRefused::InvalidSignature.into());
         }
-        self.is_public = true;
+        self.is_public |= taken.new > 0;
         Ok(())
     }
 
@@ -177,6 +177,9 @@ impl Signing {
         let by = by.ok_or(SignatureRefused::InvalidSignature)?;
         let pair = (self.user.clone(), signed.clone());
         let before = self.snapshot.get::<UserSignatures>(&pair).await?;
+        if before.as_ref().is_some_and(|before| before.master == master && before.by == by) {
+            return Ok(());
+        }
         let position = Position::pending(self.private);
         self.private += 1;
         if let Some(before) = before {
@@ -188,23 +191,35 @@ impl Signing {
     }
 }
 
-/// Keeps the signatures of a user's devices on their master key, those that verify. Says how many.
+/// Signatures of one key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    pub verified: usize,
+    /// Those of them that were not there: without one nobody is told of anything.
+    pub new: usize,
+}
+
+/// Keeps the signatures of a user's devices on their master key, those that verify.
 pub async fn put_master_signatures(
     snapshot: &Snapshot,
     batch: &mut Batch,
     user: &OwnedUserId,
     published: &Published<'_>,
     master: &str,
-) -> Result<usize, ReadError> {
-    let mut taken = 0;
+) -> Result<Taken, ReadError> {
+    let mut taken = Taken::default();
     for (id, _) in published.signatures_of(user).take(MAX_SIGNATURES) {
         let Some(device) = id.strip_prefix("ed25519:") else { continue };
         let Some((inbox, row)) = identity(snapshot, &(user.clone(), device.into())).await? else { continue };
         let key = verify_key(&row.signing_key).ok();
         if let Some(signature) = key.and_then(|key| published.verified(user, device, &key)) {
             let (master, signature) = (master.to_owned(), signature.to_owned());
-            batch.put::<MasterKeySignatures>(&inbox, &MasterKeySignatureRow { master, signature });
-            taken += 1;
+            let row = MasterKeySignatureRow { master, signature };
+            taken.verified += 1;
+            if snapshot.get::<MasterKeySignatures>(&inbox).await?.as_ref() != Some(&row) {
+                batch.put::<MasterKeySignatures>(&inbox, &row);
+                taken.new += 1;
+            }
         }
     }
     Ok(taken)

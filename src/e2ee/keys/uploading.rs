@@ -22,7 +22,8 @@ use super::one_time::{self, NewKey};
 use super::{Keys, MAX_FALLBACK_KEYS, MAX_ONE_TIME_KEYS, Owner, own_device};
 use crate::schema::{
     ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysRow, FallbackKeyRow,
-    FallbackKeys, Inbox, KeyCountsRow, KeyUsage, OneTimeKeyId, OneTimeKeyOrder, OneTimeKeyRow, OneTimeKeys,
+    FallbackKeys, Inbox, KeyCountsRow, KeyUsage, MasterKeySignatures, OneTimeKeyId, OneTimeKeyOrder, OneTimeKeyRow,
+    OneTimeKeys,
 };
 
 /// The body of a request.
@@ -134,6 +135,7 @@ impl Uploading {
         self.batch.delete_range(KeyRange::<OneTimeKeyOrder>::prefix(&self.inbox));
         self.batch.delete_range(KeyRange::<ClaimedKeys>::prefix(&self.inbox));
         self.batch.delete_range(KeyRange::<FallbackKeys>::prefix(&self.inbox));
+        self.batch.delete::<MasterKeySignatures>(&self.inbox);
         self.counting.now.one_time.clear();
         self.counting.now.unused_fallback.clear();
         self.counting.now.claimed = 0;

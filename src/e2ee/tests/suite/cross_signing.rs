@@ -212,6 +212,63 @@ async fn everybody_sees_what_is_theirs_to_see() {
     assert_eq!(signers(&query(&bed, &bob, &alice).await.master[&alice.id]), [phone]);
 }
 
+/// Everybody who shares a room asks for the keys when somebody's list has changed.
+#[tokio::test(start_paused = true)]
+async fn a_signature_that_is_there_tells_nobody_anything() {
+    let bed = Bed::new();
+    let (alice, bob) = people(&bed).await;
+    alice.publish(&bed).await;
+    bob.publish(&bed).await;
+    let by_device = alice.master_signed(&alice.device, &alice.id, "PHONE");
+    let of_bob = bob.master_signed(&alice.user_signing, &alice.id, &alice.user_signing.public());
+    let uploads = [
+        signed(&alice, "PHONE", alice.device_signed()),
+        signed(&alice, &alice.master.public(), by_device),
+        signed(&bob, &bob.master.public(), of_bob),
+    ];
+    for is_new in [true, false, false] {
+        for upload in &uploads {
+            let before = bed.db.published();
+            let refused = bed.keys.upload_signatures(&alice.actor(), upload).await.expect("looked at");
+            assert!(refused.is_empty(), "{refused:?}");
+            assert_eq!(bed.db.published() > before, is_new, "{upload:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_there_are_taken_with_a_new_signature() {
+    let bed = Bed::new();
+    let (alice, bob) = people(&bed).await;
+    alice.publish(&bed).await;
+    let master = Some(alice.master_signed(&alice.device, &alice.id, "PHONE"));
+    for is_new in [true, false] {
+        let before = bed.db.published();
+        let upload = CrossSigningUpload { master: master.clone(), ..alice.upload() };
+        let published = bed.keys.upload_cross_signing(&alice.actor(), &upload, Consent::NotAsked).await;
+        published.expect("published");
+        assert_eq!(bed.db.published() > before, is_new);
+        assert_eq!(signers(&query(&bed, &bob, &alice).await.master[&alice.id]), ["ed25519:PHONE"]);
+    }
+    assert_eq!(bed.rows::<CrossSigningKeys>().await, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_with_another_key_has_signed_no_master_key() {
+    let bed = Bed::new();
+    let (alice, _) = people(&bed).await;
+    alice.publish(&bed).await;
+    let by_device = alice.master_signed(&alice.device, &alice.id, "PHONE");
+    let upload = signed(&alice, &alice.master.public(), by_device);
+    bed.keys.upload_signatures(&alice.actor(), &upload).await.expect("taken");
+    assert_eq!(bed.rows::<MasterKeySignatures>().await, 1);
+    let device_keys = Some(Signer::new(88).device_keys(&alice.id, "PHONE"));
+    bed.keys.upload(&alice.actor(), &Upload { device_keys, ..Upload::default() }).await.expect("published");
+    assert_eq!(bed.rows::<MasterKeySignatures>().await, 0);
+    let master = &query(&bed, &alice, &alice).await.master[&alice.id];
+    assert_eq!(signers(master), Vec::<String>::new());
+}
+
 /// Hostile input, row 91.
 #[tokio::test(start_paused = true)]
 async fn row_91_signatures_that_are_none_are_told_and_not_stored() {
