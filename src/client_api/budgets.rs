@@ -2,7 +2,7 @@
 //! networks may.
 //!
 //! Owns: what a request costs, and whether its user can pay. Does not own: the rates (an administrator's), logins and registrations
-//! ([`plop_accounts`]), how large a request may be ([`crate::extract::bodies`]).
+//! ([`plop_accounts`]), invitations to one user ([`plop_rooms`]), how large a request may be ([`crate::extract::bodies`]).
 //!
 //! Invariants: a budget is its user's, not a device's, so more sessions are no more budget; what is refused costs nothing. Memory is bounded.
 //! Nobody waits here: look-ups under a lock that is shared with a sixteenth of the users, and for actions under that of all networks.
@@ -18,7 +18,7 @@ use plop_base::buckets::{Buckets, Rate};
 use plop_base::network::is_near;
 use plop_base::shares::{Share, Shares};
 use plop_base::{Clock, Network};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedUserId, UserId};
 
 use crate::actions::{Action, ActionRates};
 use crate::error::ApiError;
@@ -36,10 +36,6 @@ pub struct BudgetLimits {
     pub full_syncs: u32,
     /// Kinds of requests, each by itself.
     pub actions: ActionRates,
-    /// Invitations to one user, by everybody together.
-    pub invites_to_user: Option<Rate>,
-    /// Invitations into one room, by everybody together.
-    pub invites_to_room: Option<Rate>,
 }
 
 /// What a request costs its user. A table of routes says it where it is not what the method says.
@@ -109,9 +105,10 @@ struct Inner {
     clock: Clock,
     shards: [Mutex<Shard>; SHARDS],
     strangers: Mutex<Buckets<Network>>,
+    /// Strangers who do something for users.
+    delegated: Mutex<Buckets<Network>>,
     /// Actions of all users of a network together.
     networks: Mutex<Buckets<(Network, Action)>>,
-    invited: Mutex<Invited>,
     /// Full answers that are being made or sent.
     full_syncs: Shares<OwnedUserId>,
 }
@@ -122,21 +119,6 @@ struct Shard {
     writes: Buckets<OwnedUserId>,
     reads: Buckets<OwnedUserId>,
     actions: Buckets<(OwnedUserId, Action)>,
-}
-
-/// Whom and where to invitations go.
-#[derive(Default)]
-struct Invited {
-    users: Buckets<OwnedUserId>,
-    rooms: Buckets<OwnedRoomId>,
-}
-
-/// Invitations that may be sent. They count once they are.
-pub struct Invitation {
-    /// `None` where nobody is limited.
-    inner: Option<Arc<Inner>>,
-    users: Vec<OwnedUserId>,
-    room: Option<OwnedRoomId>,
 }
 
 /// A full answer of `/sync`, until it is gone.
@@ -172,8 +154,16 @@ impl Budgets {
     /// `None`: nobody is limited.
     pub fn new(limits: Option<BudgetLimits>, clock: &Clock) -> Self {
         Self(limits.map(|limits| {
-            let (shards, strangers, networks, invited, full_syncs) = Default::default();
-            Arc::new(Inner { limits, clock: clock.clone(), shards, strangers, networks, invited, full_syncs })
+            let (shards, strangers, delegated, networks, full_syncs) = Default::default();
+            Arc::new(Inner {
+                limits,
+                clock: clock.clone(),
+                shards,
+                strangers,
+                delegated,
+                networks,
+                full_syncs,
+            })
         }))
     }
 
@@ -223,34 +213,6 @@ impl Budgets {
         Ok(())
     }
 
-    /// Whether these users may be invited now, into a room that is there or one that is about to be made.
-    ///
-    /// # Errors
-    /// 429 `M_LIMIT_EXCEEDED` while one of them, or the room, has got too many invitations.
-    pub fn invitation(
-        &self,
-        room: Option<&RoomId>,
-        users: impl IntoIterator<Item = OwnedUserId>,
-    ) -> Result<Invitation, ApiError> {
-        let users: Vec<_> = users.into_iter().collect();
-        // Nobody is invited nowhere.
-        let room = room.filter(|_| !users.is_empty()).map(ToOwned::to_owned);
-        if let Some(inner) = &self.0 {
-            let (now, limits) = (inner.clock.monotonic(), &inner.limits);
-            let invited = lock(&inner.invited);
-            let to_user = limits.invites_to_user.into_iter();
-            let users = to_user.flat_map(|rate| users.iter().map(move |user| (user, rate)));
-            let waits = users.map(|(user, rate)| invited.users.wait(now, user, rate, 1));
-            let room = room.as_ref().zip(limits.invites_to_room);
-            let of_room = room.map(|(room, rate)| invited.rooms.wait(now, room, rate, 1));
-            let wait = waits.chain(of_room).max().unwrap_or_default();
-            if !wait.is_zero() {
-                return Err(ApiError::limited(wait));
-            }
-        }
-        Ok(Invitation { inner: self.0.clone(), users, room })
-    }
-
     /// Takes what a request turned out to cost besides, also if it is not there: then the next ones wait. At most as much as fits in at once.
     pub fn charge(&self, user: &UserId, cost: Cost) {
         let Some(inner) = &self.0 else { return };
@@ -269,6 +231,14 @@ impl Budgets {
         taken.map_err(ApiError::limited)
     }
 
+    /// Takes what a stranger's request costs that does something for a user: of one who serves many users, so there is more of it.
+    pub fn take_delegated(&self, address: IpAddr) -> Result<(), ApiError> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        let rate = of_network(inner.limits.strangers);
+        let taken = lock(&inner.delegated).take(inner.clock.monotonic(), &[(Network::of(address), rate)]);
+        taken.map_err(ApiError::limited)
+    }
+
     /// The place of a full answer of `/sync`.
     pub fn full_answer(&self, user: &UserId) -> Result<FullAnswer, ApiError> {
         let Some(inner) = &self.0 else { return Ok(FullAnswer { _share: None }) };
@@ -281,21 +251,6 @@ impl Budgets {
         let Some(inner) = self.0.as_ref().filter(|_| bytes >= SYNC_BYTES) else { return };
         let count = u32::try_from(bytes / SYNC_BYTES).unwrap_or(u32::MAX);
         self.charge(user, Cost::Read(count.min(inner.limits.reads.burst / SYNC_PART)));
-    }
-}
-
-impl Invitation {
-    /// They were sent.
-    pub fn sent(self) {
-        let Some(inner) = &self.inner else { return };
-        let (now, limits) = (inner.clock.monotonic(), &inner.limits);
-        let mut invited = lock(&inner.invited);
-        if let Some(rate) = limits.invites_to_user {
-            self.users.iter().for_each(|user| invited.users.charge(now, user, rate, 1));
-        }
-        if let Some((room, rate)) = self.room.as_ref().zip(limits.invites_to_room) {
-            invited.rooms.charge(now, room, rate, u32::try_from(self.users.len()).unwrap_or(rate.burst));
-        }
     }
 }
 

@@ -7,18 +7,23 @@ mod form;
 mod listing;
 pub mod scheduling;
 
-use crate::budgets::PAGE;
+use crate::budgets::{PAGE, SEND};
 use crate::routes::Routes;
 
 /// The chapter's endpoints.
 pub fn routes() -> Routes {
     Routes::new()
-        .put("/_matrix/client/v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}", scheduling::schedule)
+        .costly_put(
+            "/_matrix/client/v3/rooms/{roomId}/delayed_event/{eventType}/{txnId}",
+            SEND,
+            scheduling::schedule,
+        )
         .get("/_matrix/client/v1/delayed_events/{delayId}", listing::get)
         .post("/_matrix/client/v1/delayed_events/{delayId}/{action}", acting::act)
         // Before it was accepted.
-        .put(
+        .costly_put(
             "/_matrix/client/unstable/org.matrix.msc4140/rooms/{roomId}/delayed_event/{eventType}/{txnId}",
+            SEND,
             scheduling::schedule,
         )
         .costly_get("/_matrix/client/unstable/org.matrix.msc4140/delayed_events", PAGE, listing::list)

@@ -16,6 +16,7 @@ use ruma::api::client::uiaa::{UiaaInfo, UiaaResponse};
 use ruma::api::error::{
     Error, ErrorBody, ErrorKind, LimitExceededErrorData, RetryAfter, StandardErrorBody, UnknownTokenErrorData,
 };
+use serde_json::{Map, Value};
 
 /// A request that is not carried out.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub enum ApiError {
         status: StatusCode,
         kind: ErrorKind,
         message: String,
+        /// What the answer has besides.
+        extra: Option<Box<Map<String, Value>>>,
     },
     /// More has to be proven first (client-server API, "User-Interactive Authentication API").
     Challenge(Box<UiaaInfo>),
@@ -32,7 +35,17 @@ pub enum ApiError {
 impl ApiError {
     /// An error with the status that the specification gives it.
     pub fn new(status: StatusCode, kind: ErrorKind, message: impl Display) -> Self {
-        Self::Refused { status, kind, message: message.to_string() }
+        Self::Refused { status, kind, message: message.to_string(), extra: None }
+    }
+
+    /// The same with members that the specification gives the error besides.
+    pub fn with(self, members: Map<String, Value>) -> Self {
+        match self {
+            Self::Refused { status, kind, message, extra: _ } => {
+                Self::Refused { status, kind, message, extra: Some(Box::new(members)) }
+            }
+            Self::Challenge(info) => Self::Challenge(info),
+        }
     }
 
     pub fn bad_request(kind: ErrorKind, message: impl Display) -> Self {
@@ -55,11 +68,9 @@ impl ApiError {
         Self::bad_request(ErrorKind::MissingParam, message)
     }
 
-    /// `M_INVALID_SIGNATURE`, which ruma has no variant for, only for what it reads.
+    /// `M_INVALID_SIGNATURE`.
     pub fn invalid_signature(message: impl Display) -> Self {
-        let code = serde_json::json!({ "errcode": "M_INVALID_SIGNATURE", "error": "" });
-        let kind = serde_json::from_value::<StandardErrorBody>(code).map(|body| body.kind);
-        Self::bad_request(kind.unwrap_or(ErrorKind::Unknown), message)
+        Self::bad_request(kind("M_INVALID_SIGNATURE"), message)
     }
 
     pub fn too_large(message: impl Display) -> Self {
@@ -144,10 +155,23 @@ impl ApiError {
     }
 }
 
+/// A code that ruma has no variant for, only for what it reads.
+pub fn kind(errcode: &str) -> ErrorKind {
+    let code = serde_json::json!({ "errcode": errcode, "error": "" });
+    let kind = serde_json::from_value::<StandardErrorBody>(code).map(|body| body.kind);
+    kind.unwrap_or(ErrorKind::Unknown)
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let answer = match self {
-            Self::Refused { status, kind, message } => {
+            Self::Refused { status, kind, message, extra: Some(extra) } => {
+                let mut members = Map::from_iter(*extra);
+                members.insert("errcode".to_owned(), kind.errcode().as_str().into());
+                members.insert("error".to_owned(), message.into());
+                Error::new(status, ErrorBody::Json(members.into())).try_into_http_response::<BytesMut>()
+            }
+            Self::Refused { status, kind, message, extra: None } => {
                 let body = ErrorBody::Standard(StandardErrorBody::new(kind, message));
                 Error::new(status, body).try_into_http_response::<BytesMut>()
             }

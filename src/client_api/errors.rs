@@ -4,7 +4,7 @@
 
 mod accounts;
 mod backup;
-mod delayed;
+pub mod delayed;
 mod email;
 mod ephemeral;
 mod json;

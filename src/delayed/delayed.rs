@@ -4,17 +4,16 @@
 //!
 //! Invariants: built once; cheap to clone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use plop_accounts::Accounts;
-use plop_base::{Actor, Clock, Random};
+use plop_base::buckets::Buckets;
+use plop_base::{Clock, Random};
 use plop_db::{Db, Guards, ReadError};
 use plop_rooms::Rooms;
-use ruma::UserId;
 use tokio::sync::Notify;
 
-use crate::refusal::DelayRefusal;
 use crate::schema::{DelayedEvents, DelayedRow};
 
 /// What an administrator chose.
@@ -47,6 +46,8 @@ pub(crate) struct Parts {
     pub events: Guards,
     /// One for each user: how many they have.
     pub users: Guards,
+    /// Actions on each event.
+    pub actions: Mutex<Buckets<String>>,
     /// Something is due earlier than before.
     pub earlier: Notify,
 }
@@ -60,8 +61,8 @@ impl Delayed {
         accounts: Accounts,
         limits: Limits,
     ) -> Self {
-        let (events, users, earlier) = Default::default();
-        Self(Arc::new(Parts { db, clock, random, rooms, accounts, limits, events, users, earlier }))
+        let (events, users, actions, earlier) = Default::default();
+        Self(Arc::new(Parts { db, clock, random, rooms, accounts, limits, events, users, actions, earlier }))
     }
 
     /// What an administrator chose.
@@ -79,18 +80,5 @@ impl Delayed {
             return Ok(None);
         }
         self.0.db.snapshot().get::<DelayedEvents>(&id.to_owned()).await
-    }
-}
-
-/// The user who schedules. Guests may, as those of calls do.
-pub(crate) fn owner(actor: &Actor) -> Result<&UserId, DelayRefusal> {
-    match actor {
-        Actor::User { user, .. }
-        | Actor::AppService { user, .. }
-        | Actor::Guest { user, .. }
-        | Actor::AdminAs { user, .. }
-        | Actor::ShadowBanned { user, .. }
-        | Actor::ServerAs { user } => Ok(user),
-        Actor::Server => Err(DelayRefusal::NoUser),
     }
 }

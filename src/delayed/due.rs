@@ -14,7 +14,7 @@ use ruma::OwnedRoomId;
 
 use crate::delayed::Delayed;
 use crate::refusal::DelayRefusal;
-use crate::schema::{DelayedEvents, DelayedRow, DueDelayed, FinalisedRow};
+use crate::schema::{DelayedEvents, DelayedRow, DueDelayed, End};
 use crate::sending::failure;
 
 /// Events that are looked at together.
@@ -102,14 +102,11 @@ impl Delayed {
         if row.finalised.is_some() || row.due > now {
             return Ok(());
         }
-        let (event, failure) = match self.send(id, &row).await {
-            Ok(event) => (Some(event), None),
-            Err(refusal) => match failure(&refusal) {
-                Some(failure) => (None, Some(failure)),
-                None => return Err(refusal),
-            },
+        let end = match self.send(id, &row).await {
+            Ok(event) => End::Sent { event },
+            Err(refusal) => End::Refused { failure: failure(&refusal).ok_or(refusal)? },
         };
-        self.finalise(&guard, id, &row, FinalisedRow { at: now, event, failure }).await?;
+        self.finalise(&guard, id, &row, end).await?;
         Ok(())
     }
 

@@ -14,7 +14,8 @@ use plop_db::{Batch, Direction, Guard, KeyRange, Pages};
 use crate::delayed::Delayed;
 use crate::refusal::DelayRefusal;
 use crate::schema::{
-    DelayedEvents, DelayedOfUser, DelayedRequests, DelayedRow, DueDelayed, FinalisedDelayed, FinalisedRow,
+    DelayedEvents, DelayedOfUser, DelayedRequests, DelayedRow, DueDelayed, End, FinalisedDelayed,
+    FinalisedRow,
 };
 
 /// How long it is told what became of an event.
@@ -92,9 +93,10 @@ impl Delayed {
         guard: &Guard,
         id: &str,
         row: &DelayedRow,
-        end: FinalisedRow,
+        end: End,
     ) -> Result<DelayedRow, DelayRefusal> {
-        let over = DelayedRow { finalised: Some(end), ..row.clone() };
+        let finalised = Some(FinalisedRow { at: self.parts().clock.now(), end });
+        let over = DelayedRow { finalised, ..row.clone() };
         self.change(guard, id, row, &over).await?;
         Ok(over)
     }

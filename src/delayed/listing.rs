@@ -8,9 +8,10 @@ use plop_base::{Actor, UnixMillis};
 use plop_db::{Direction, KeyRange};
 use ruma::RoomId;
 
-use crate::delayed::{Delayed, owner};
+use crate::delayed::Delayed;
 use crate::refusal::DelayRefusal;
 use crate::schema::{DelayedEvents, DelayedOfUser, DelayedRow};
+use crate::sender::owner;
 
 /// Events that a page looks at.
 const PAGE: usize = 200;

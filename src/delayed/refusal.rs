@@ -23,6 +23,9 @@ pub enum DelayRefusal {
     /// `next`: until the next one of the user's is sent.
     #[error("you have scheduled as many events as you may")]
     TooMany { next: Duration },
+    /// Somebody does something with this event without end.
+    #[error("too much is done with this event")]
+    TooOften { wait: Duration },
     #[error("the event is larger than {MAX_PDU_BYTES} bytes")]
     TooLarge,
     #[error("the {0} is longer than {MAX_ID_BYTES} bytes")]

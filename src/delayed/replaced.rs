@@ -4,13 +4,13 @@
 //!
 //! Invariant: a user's own newer state cancels nothing.
 
-use plop_base::Actor;
 use plop_db::Guard;
 use plop_state::StateKey;
 
 use crate::delayed::Delayed;
 use crate::refusal::DelayRefusal;
-use crate::schema::{DelayedRow, FailureKind, FailureRow, FinalisedRow};
+use crate::schema::{DelayedRow, End, FailureKind, FailureRow};
+use crate::sender::sender;
 
 impl Delayed {
     /// An event as it is now, under its guard; `None` if there is none of this name.
@@ -20,14 +20,13 @@ impl Delayed {
             return Ok(Some(row));
         }
         let reason = "the state was set by somebody else meanwhile".to_owned();
-        let failure = Some(FailureRow { kind: FailureKind::Replaced, reason });
-        let end = FinalisedRow { at: self.parts().clock.now(), event: None, failure };
+        let end = End::Refused { failure: FailureRow { kind: FailureKind::Replaced, reason } };
         Ok(Some(self.finalise(guard, id, &row, end).await?))
     }
 
     async fn is_replaced(&self, row: &DelayedRow) -> Result<bool, DelayRefusal> {
         let Some(state_key) = &row.state_key else { return Ok(false) };
-        let actor = Actor::ServerAs { user: row.user.clone() };
+        let actor = sender(row);
         let key = StateKey::new(&row.kind, state_key.as_str());
         let current = match self.parts().rooms.reader(&actor, &row.room).await.map_err(DelayRefusal::from) {
             Ok(reader) => reader.state_event(&key).await.map_err(DelayRefusal::from),

@@ -16,10 +16,11 @@ use plop_state::StateKey;
 use plop_state::json::{Object, Value, canonical};
 use ruma::{OwnedEventId, RoomId, UserId};
 
-use crate::delayed::{Delayed, NAME_LETTERS, owner};
+use crate::delayed::{Delayed, NAME_LETTERS};
 use crate::finalising::put;
 use crate::refusal::DelayRefusal;
 use crate::schema::{DelayedOfUser, DelayedRequest, DelayedRequests, DelayedRow};
+use crate::sender::{owner, scheduled_by};
 
 /// An event that somebody wants to be sent later.
 #[derive(Debug, Clone)]
@@ -56,7 +57,7 @@ impl Delayed {
         let row = DelayedRow {
             user: user.to_owned(),
             device: actor.device_id().map_or_else(String::new, ToString::to_string),
-            is_heard: actor.reaches_others(),
+            by: scheduled_by(actor)?,
             room: new.room.to_owned(),
             kind: new.kind.to_owned(),
             state_key: new.state_key.map(ToOwned::to_owned),

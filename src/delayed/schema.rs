@@ -6,7 +6,7 @@
 
 use plop_base::UnixMillis;
 use plop_db::codec::Tail;
-use plop_db::{record, tags};
+use plop_db::{choice, record, tags};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 
 plop_db::keyspaces! {
@@ -47,9 +47,9 @@ record! {
     /// An event that is sent later, or was to be.
     pub struct DelayedRow = 1 {
         pub user: OwnedUserId,
+        /// Empty for those without a device.
         pub device: String,
-        /// Whether others hear of what the user does.
-        pub is_heard: bool,
+        pub by: ScheduledBy,
         pub room: OwnedRoomId,
         pub kind: String,
         pub state_key: Option<String>,
@@ -68,12 +68,35 @@ record! {
     }
 }
 
+choice! {
+    /// As what its user has scheduled it, and so sends it.
+    pub enum ScheduledBy {
+        User = 1,
+        AppService { registration: String } = 2,
+        Guest = 3,
+        /// An administrator in the user's name.
+        Admin { admin: OwnedUserId } = 4,
+        /// One whom others do not hear.
+        ShadowBanned = 5,
+        /// This server in the user's name.
+        Server = 6,
+    }
+}
+
 record! {
-    /// What became of it: sent where there is an event, refused where there is a failure, else cancelled.
+    /// That it is over.
     pub struct FinalisedRow = 1 {
         pub at: UnixMillis,
-        pub event: Option<OwnedEventId>,
-        pub failure: Option<FailureRow>,
+        pub end: End,
+    }
+}
+
+choice! {
+    /// What became of it.
+    pub enum End {
+        Sent { event: OwnedEventId } = 1,
+        Refused { failure: FailureRow } = 2,
+        Cancelled = 3,
     }
 }
 
@@ -101,5 +124,7 @@ tags! {
         /// Somebody else has set the state that it was to set.
         Replaced = 6,
         Other = 7,
+        /// Its user has done too much of this.
+        Limited = 8,
     }
 }

@@ -1,10 +1,9 @@
 //! Sending an event whose time has come, or that somebody asks for.
 //!
-//! Owns: in whose name and under which transaction id, and what a refusal is to be kept as. Does not own: when ([`crate::due`], [`crate::actions`]).
+//! Owns: under which transaction id, and what a refusal is to be kept as. Does not own: as whom ([`crate::sender`]), when ([`crate::due`], [`crate::actions`]).
 //!
 //! Invariant: sending one again, after a crash say, finds the event that was sent: its name is the transaction id.
 
-use plop_base::Actor;
 use plop_rooms::ops::refusal::Refusal;
 use plop_rooms::ops::send::SendEvent;
 use plop_state::json::{NumberRule, parse_object};
@@ -13,6 +12,7 @@ use ruma::OwnedEventId;
 use crate::delayed::Delayed;
 use crate::refusal::DelayRefusal;
 use crate::schema::{DelayedRow, FailureKind, FailureRow};
+use crate::sender::sender;
 
 impl Delayed {
     /// Sends an event, if its user still may.
@@ -32,10 +32,10 @@ impl Delayed {
             state_key: row.state_key.clone(),
             // It was an object when it was scheduled.
             content: content.unwrap_or_default(),
-            transaction: Some(id.to_owned()),
+            transaction: None,
             ts: None,
         };
-        Ok(self.parts().rooms.send(&sender(row), &row.room, &event).await?)
+        Ok(self.parts().rooms.send_delayed(&sender(row), &row.room, &event, id).await?)
     }
 
     /// The event, if it was sent and nothing says so because the process ended in between.
@@ -44,17 +44,7 @@ impl Delayed {
         id: &str,
         row: &DelayedRow,
     ) -> Result<Option<OwnedEventId>, DelayRefusal> {
-        Ok(self.parts().rooms.answer_of_send(&sender(row), &row.room, &row.kind, id).await?)
-    }
-}
-
-/// In whose name it is sent. The device plays no part: it may be gone.
-fn sender(row: &DelayedRow) -> Actor {
-    let user = row.user.clone();
-    if row.is_heard {
-        Actor::ServerAs { user }
-    } else {
-        Actor::ShadowBanned { user, device: row.device.as_str().into() }
+        Ok(self.parts().rooms.answer_of_delayed(&sender(row), &row.room, &row.kind, id).await?)
     }
 }
 
@@ -66,6 +56,7 @@ pub(crate) fn failure(refusal: &DelayRefusal) -> Option<FailureRow> {
         DelayRefusal::AccountEnded => FailureKind::AccountEnded,
         DelayRefusal::Room(Refusal::NoSuchEvent | Refusal::NoSuchAlias) => FailureKind::NotFound,
         DelayRefusal::Room(Refusal::Event(_) | Refusal::IdTooLong(_)) => FailureKind::TooLarge,
+        DelayRefusal::Room(Refusal::TooManyInvites { .. }) => FailureKind::Limited,
         DelayRefusal::Room(
             Refusal::NotInRoom
             | Refusal::MayNotRedact
@@ -82,6 +73,7 @@ pub(crate) fn failure(refusal: &DelayRefusal) -> Option<FailureRow> {
         | DelayRefusal::NoDelay
         | DelayRefusal::TooLong { .. }
         | DelayRefusal::TooMany { .. }
+        | DelayRefusal::TooOften { .. }
         | DelayRefusal::TooLarge
         | DelayRefusal::IdTooLong(_)
         | DelayRefusal::NotFound

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::invitations::InviteRates;
 use ruma::OwnedUserId;
 
 /// All of it.
@@ -15,6 +16,8 @@ pub struct RoomParameters {
     pub redaction_retention: Duration,
     /// Whose invitations cannot be rejected (client-server API, "Server Notices").
     pub notices_user: Option<OwnedUserId>,
+    /// How many invitations there may be.
+    pub invites: InviteRates,
 }
 
 /// Small ones, as tests want them; the composition root gives all.
@@ -26,6 +29,7 @@ impl Default for RoomParameters {
             view_bytes: 1 << 24,
             redaction_retention: WEEK,
             notices_user: None,
+            invites: InviteRates::default(),
         }
     }
 }

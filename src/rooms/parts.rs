@@ -13,6 +13,7 @@ use plop_state_store::StateStore;
 use ruma::{OwnedEventId, OwnedServerName, OwnedUserId};
 
 use crate::event_store::EventStore;
+use crate::invitations::Invitations;
 use crate::state_lists::StateLists;
 
 /// The parts below this crate, and this server's identity.
@@ -29,6 +30,7 @@ pub struct Core {
     pub redaction_retention: Duration,
     /// Whose invitations cannot be rejected.
     pub notices_user: Option<OwnedUserId>,
+    pub(crate) invitations: Invitations,
 }
 
 impl Core {

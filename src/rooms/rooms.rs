@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::event_store::EventStore;
 use crate::fault::StoreFault;
+use crate::invitations::Invitations;
 use crate::loading::LoadError;
 use crate::operation::Operation;
 use crate::parameters::RoomParameters;
@@ -66,6 +67,7 @@ impl Rooms {
             state_lists: StateLists::default(),
             server: key.server().to_owned(),
             key,
+            invitations: Invitations::new(parameters.invites, clock.clone()),
             clock,
             random,
             redaction_retention: parameters.redaction_retention,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use plop_base::buckets::Rate;
 use plop_client_api::{ActionRates, BodyLimits, BudgetLimits};
 use plop_config::sections::{Limits, Often};
+use plop_rooms::InviteRates;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// A bucket that is always full.
@@ -50,9 +51,13 @@ pub fn budgets(limits: &Limits) -> Option<BudgetLimits> {
             uploads: rate(limits.uploads),
             previews: rate(limits.previews),
         },
-        invites_to_user: rate(limits.invites_to_user),
-        invites_to_room: rate(limits.invites_to_room),
     })
+}
+
+/// How many invitations there may be.
+pub fn invites(limits: &Limits) -> InviteRates {
+    let chosen = |often| limits.requests.then(|| rate(often)).flatten();
+    InviteRates { to_user: chosen(limits.invites_to_user), to_room: chosen(limits.invites_to_room) }
 }
 
 /// `None` where it is switched off.

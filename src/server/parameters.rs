@@ -43,6 +43,7 @@ pub fn rooms(config: &Config) -> RoomParameters {
         view_bytes: usize::try_from(bytes(config.caches.rooms_mib)).unwrap_or(usize::MAX),
         redaction_retention: days(config.rooms.keep_redacted_days),
         notices_user: notices(config).map(|settings| settings.user),
+        invites: limits::invites(&config.limits),
     }
 }
 

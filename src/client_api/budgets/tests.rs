@@ -14,8 +14,6 @@ fn budgets() -> (Budgets, Clock) {
         strangers: rate(2),
         full_syncs: 2,
         actions: ActionRates { searches: Some(rate(1)), ..ActionRates::default() },
-        invites_to_user: Some(rate(2)),
-        invites_to_room: Some(rate(3)),
     };
     (Budgets::new(Some(limits), &clock), clock)
 }
@@ -102,23 +100,4 @@ async fn row_134_many_users_of_one_network_do_as_much_as_ten() {
     assert!(search(100, "2001:db8:0:1::1"));
     // A private network may be a proxy that stands for everybody.
     assert_eq!((200..300).filter(|number| search(*number, "10.0.0.1")).count(), 100);
-}
-
-#[tokio::test(start_paused = true)]
-async fn row_149_invitations_are_limited_by_whom_and_where() {
-    let (budgets, clock) = budgets();
-    let room = |name: &str| OwnedRoomId::try_from(format!("!{name}:plop.example")).expect("a room");
-    let user = |name: &str| OwnedUserId::try_from(format!("@{name}:plop.example")).expect("a user");
-    let invite = |to: &str, into: &str| {
-        let wish = budgets.invitation(Some(&room(into)), [user(to)]);
-        wish.map(Invitation::sent).is_ok()
-    };
-    // One that was refused for another reason does not count.
-    drop(budgets.invitation(Some(&room("a")), [user("bob")]).expect("allowed"));
-    assert!(invite("bob", "a") && invite("bob", "b") && !invite("bob", "c"));
-    assert!(invite("carol", "a") && invite("dave", "a") && !invite("erin", "a"));
-    clock.sleep(Duration::from_secs(1)).await;
-    assert!(invite("bob", "c") && invite("erin", "a"));
-    let many = budgets.invitation(None, [user("frank"), user("bob"), user("bob")]);
-    assert!(many.is_err(), "all or none");
 }

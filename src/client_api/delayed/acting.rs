@@ -1,7 +1,7 @@
 //! Sending at once, cancelling, starting anew: `POST /delayed_events/{delayId}/{action}`.
 //!
-//! Whoever knows the name of an event may: a client hands it to the service that notices when a call has ended. Those who guess have the budget
-//! of strangers.
+//! Whoever knows the name of an event may: a client hands it to the service that notices when a call has ended. Such services have a
+//! budget by network, each event has one, and those who guess have that of strangers.
 
 use axum::extract::State;
 use plop_delayed::{Action, DelayRefusal, Delayed};
@@ -54,6 +54,7 @@ async fn apply(
     id: &str,
     action: Action,
 ) -> Result<Json<Done>, ApiError> {
+    budgets.take_delegated(from.0)?;
     match delayed.act(id, action).await {
         Ok(()) => Ok(Json(Done {})),
         Err(refusal @ DelayRefusal::NotFound) => {

@@ -1,7 +1,7 @@
 //! How an event that is sent later looks to its user.
 
 use plop_delayed::Listed;
-use plop_delayed::schema::{FailureKind, FailureRow, FinalisedRow};
+use plop_delayed::schema::{End, FailureKind, FailureRow, FinalisedRow};
 use ruma::{OwnedEventId, OwnedRoomId};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -80,7 +80,12 @@ impl TryFrom<Listed> for FormerEvent {
 
 impl From<FinalisedRow> for Finalised {
     fn from(row: FinalisedRow) -> Self {
-        Self { finalised_ts: row.at.0, event_id: row.event, error: row.failure.map(Failure::from) }
+        let (event_id, error) = match row.end {
+            End::Sent { event } => (Some(event), None),
+            End::Refused { failure } => (None, Some(failure.into())),
+            End::Cancelled => (None, None),
+        };
+        Self { finalised_ts: row.at.0, event_id, error }
     }
 }
 
@@ -92,6 +97,7 @@ impl From<FailureRow> for Failure {
             FailureKind::TooLarge => "M_TOO_LARGE",
             FailureKind::Suspended => "M_USER_SUSPENDED",
             FailureKind::AccountEnded => "M_USER_DEACTIVATED",
+            FailureKind::Limited => "M_LIMIT_EXCEEDED",
             FailureKind::Replaced | FailureKind::Other => "M_UNKNOWN",
         };
         Self { errcode, error: row.reason }

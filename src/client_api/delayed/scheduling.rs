@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
 use plop_base::Actor;
-use plop_delayed::{DelayRefusal, Delayed, NewDelayed};
+use plop_delayed::{Delayed, NewDelayed};
 use plop_state::json::{Object, Value};
 use ruma::OwnedRoomId;
 use ruma::api::error::ErrorKind;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::error::ApiError;
+use crate::errors::delayed::former;
 use crate::extract::{Acting, ActiveSession, Content, Json, Path, SendOptions};
 
 /// The answer.
@@ -30,7 +29,7 @@ pub async fn schedule(
     options: SendOptions,
     Path((room, kind, transaction)): Path<(OwnedRoomId, String, String)>,
     Content(mut body): Content,
-) -> Result<Response, ApiError> {
+) -> Result<Json<Scheduled>, ApiError> {
     options.at_once()?;
     if options.time(session.actor())?.is_some() {
         return Err(ApiError::invalid_param("`ts` is not supported here."));
@@ -57,11 +56,7 @@ pub async fn schedule(
         delay: Duration::from_millis(delay),
         transaction: Some(&transaction),
     };
-    match delayed.schedule(session.actor(), new).await {
-        Ok(delay_id) => Ok(Json(Scheduled { delay_id }).into_response()),
-        Err(DelayRefusal::TooLong { max }) => Ok(too_long("M_MAX_DELAY_EXCEEDED", max)),
-        Err(refusal) => Err(refusal.into()),
-    }
+    Ok(Json(Scheduled { delay_id: delayed.schedule(session.actor(), new).await? }))
 }
 
 /// What `/send` and `/state` were asked for with a delay.
@@ -88,22 +83,6 @@ pub async fn schedule_former(
         return Ok(Json(Scheduled { delay_id }).into_response());
     }
     let new = NewDelayed { room, kind, state_key, content: content?, delay, transaction };
-    match delayed.schedule(actor, new).await {
-        Ok(delay_id) => Ok(Json(Scheduled { delay_id }).into_response()),
-        Err(DelayRefusal::TooLong { max }) => Ok(too_long("M_UNKNOWN", max)),
-        Err(refusal) => Err(refusal.into()),
-    }
-}
-
-/// Clients of each dialect look for their own names, and try again with the delay that is allowed.
-fn too_long(errcode: &str, max: Duration) -> Response {
-    let max_delay = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
-    let body = json!({
-        "errcode": errcode,
-        "error": "The requested delay exceeds the allowed maximum.",
-        "max_delay": max_delay,
-        "org.matrix.msc4140.errcode": "M_MAX_DELAY_EXCEEDED",
-        "org.matrix.msc4140.max_delay": max_delay,
-    });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    let delay_id = delayed.schedule(actor, new).await.map_err(former)?;
+    Ok(Json(Scheduled { delay_id }).into_response())
 }

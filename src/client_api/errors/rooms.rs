@@ -19,6 +19,7 @@ impl From<Refusal> for ApiError {
             Refusal::Event(error) => error.into(),
             Refusal::Store(fault) => fault.into(),
             Refusal::NoSuchEvent | Refusal::NoSuchAlias => Self::not_found(refusal),
+            Refusal::TooManyInvites { wait } => Self::limited(wait),
             Refusal::Guest => Self::guest_access_forbidden(refusal),
             Refusal::ServerNoticeRoom => {
                 Self::new(StatusCode::FORBIDDEN, ErrorKind::CannotLeaveServerNoticeRoom, refusal)
@@ -58,6 +59,7 @@ impl From<CreateError> for ApiError {
         match error {
             CreateError::Event(error) => error.into(),
             CreateError::Store(fault) => fault.into(),
+            CreateError::TooManyInvites { wait } => Self::limited(wait),
             CreateError::Guest => Self::guest_access_forbidden(error),
             CreateError::InviteBlocked(_) => {
                 Self::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, error)

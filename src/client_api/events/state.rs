@@ -8,15 +8,13 @@ use plop_rooms::ops::send::SendEvent;
 use plop_rooms::reader::client_event::Detail;
 use plop_rooms::reader::state::StatePages;
 use plop_state::StateKey;
-use plop_state::json::{Object, Value};
 use plop_state::pdu::ClientFormat;
+use ruma::OwnedRoomId;
 use ruma::api::client::state::get_state_event_for_key::v3::StateEventFormat;
 use ruma::api::client::state::{get_state_events, send_state_event};
-use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde::Deserialize;
 
 use crate::answer::{Listed, RoomList};
-use crate::budgets::Budgets;
 use crate::delayed::scheduling::{Former, schedule_former};
 use crate::error::ApiError;
 use crate::extract::{ActiveSession, Content, JsonText, OrGuest, Path, Query, Ruma, SendOptions, Session};
@@ -36,14 +34,12 @@ pub struct Entry {
 pub async fn set(
     State(rooms): State<Rooms>,
     State(delayed): State<Delayed>,
-    State(budgets): State<Budgets>,
     session: OrGuest<ActiveSession>,
     options: SendOptions,
     Path(entry): Path<Entry>,
     Content(content): Content,
 ) -> Result<Response, ApiError> {
     let ts = options.time(session.actor())?;
-    let invitation = budgets.invitation(Some(&entry.room_id), invited(&entry, &content))?;
     let Entry { room_id, event_type: kind, state_key } = entry;
     if let Some(delay) = options.delay() {
         let (kind, state_key, content) = (kind.as_str(), Some(state_key.as_str()), Ok(content));
@@ -52,15 +48,7 @@ pub async fn set(
     }
     let event = SendEvent { kind, state_key: Some(state_key), content, transaction: None, ts };
     let id = rooms.send(session.actor(), &room_id, &event).await?;
-    invitation.sent();
     Ok(Ruma(send_state_event::v3::Response::new(id)).into_response())
-}
-
-/// Whom a state event invites: there is more than one way to.
-fn invited(entry: &Entry, content: &Object) -> Option<OwnedUserId> {
-    let is_invitation = entry.event_type == "m.room.member"
-        && content.get("membership").and_then(Value::as_str) == Some("invite");
-    is_invitation.then(|| UserId::parse(&entry.state_key).ok()).flatten()
 }
 
 /// The query of the following.

@@ -27,10 +27,8 @@ pub async fn create(
     Ruma(request): Ruma<Request>,
 ) -> Result<Ruma<Response>, ApiError> {
     let room = read(request, &settings)?;
-    let invitation = budgets.invitation(None, room.invite.iter().cloned())?;
     budgets.charge(session.user()?, Cost::Write(u32::try_from(room.invite.len()).unwrap_or(u32::MAX)));
     let id = rooms.create(session.actor(), &room).await?;
-    invitation.sent();
     Ok(Ruma(Response::new(id)))
 }
 

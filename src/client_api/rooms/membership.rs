@@ -8,7 +8,6 @@ use ruma::api::client::membership::{
     ban_user, invite_user, joined_rooms as joined, kick_user, leave_room, unban_user,
 };
 
-use crate::budgets::Budgets;
 use crate::error::ApiError;
 use crate::extract::{ActiveSession, OrGuest, Ruma, Session};
 
@@ -25,16 +24,13 @@ pub async fn joined_rooms(
 /// `POST /_matrix/client/v3/rooms/{roomId}/invite` (client-server API, "Joining rooms"). Access token of an account that is not suspended.
 pub async fn invite(
     State(rooms): State<Rooms>,
-    State(budgets): State<Budgets>,
     session: ActiveSession,
     Ruma(request): Ruma<invite_user::v3::Request>,
 ) -> Result<Ruma<invite_user::v3::Response>, ApiError> {
     let InvitationRecipient::UserId(target) = request.recipient else {
         return Err(ApiError::third_party_invites());
     };
-    let invitation = budgets.invitation(Some(&request.room_id), [target.user_id.clone()])?;
     rooms.invite(session.actor(), &request.room_id, &target.user_id, &reason(target.reason)).await?;
-    invitation.sent();
     Ok(Ruma(invite_user::v3::Response::new()))
 }
 

@@ -1,4 +1,4 @@
-//! Declarations that write a [`Codec`](super::Codec) by themselves: rows with a version, tags, and numbers with a type of their own.
+//! Declarations that write a [`Codec`](super::Codec) by themselves: rows with a version, tags, choices, and numbers with a type of their own.
 
 /// A persisted row: a struct whose encoding begins with its version.
 ///
@@ -86,6 +86,51 @@ macro_rules! tags {
             fn decode(input: &mut $crate::codec::Decoder<'_>) -> Result<Self, $crate::codec::CodecError> {
                 match input.byte()? {
                     $($tag => Ok(Self::$variant),)+
+                    _ => Err($crate::codec::CodecError::Invalid(stringify!($name))),
+                }
+            }
+        }
+    };
+}
+
+/// A persisted choice: each variant has a permanent number, and may have fields.
+///
+/// ```
+/// plop_db::choice! {
+///     /// What became of a request.
+///     pub enum End { Granted { name: String } = 1, Refused = 2 }
+/// }
+/// let granted = End::Granted { name: "a".to_owned() };
+/// assert_eq!(plop_db::codec::decode(&plop_db::codec::encode(&granted)), Ok(granted));
+/// ```
+///
+/// `Debug`, `Clone`, `PartialEq` and `Eq` are derived.
+#[macro_export]
+macro_rules! choice {
+    ($(#[$attribute:meta])* $visibility:vis enum $name:ident {
+        $($(#[$variant_attribute:meta])* $variant:ident $({
+            $($(#[$field_attribute:meta])* $field:ident: $type:ty),+ $(,)?
+        })? = $tag:literal),+ $(,)?
+    }) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        $visibility enum $name {
+            $($(#[$variant_attribute])* $variant $({ $($(#[$field_attribute])* $field: $type),+ })?),+
+        }
+
+        impl $crate::codec::Codec for $name {
+            fn encode(&self, out: &mut $crate::codec::Encoder) {
+                match self {
+                    $(Self::$variant $({ $($field),+ })? => {
+                        out.byte($tag);
+                        $($($crate::codec::Codec::encode($field, out);)+)?
+                    })+
+                }
+            }
+
+            fn decode(input: &mut $crate::codec::Decoder<'_>) -> Result<Self, $crate::codec::CodecError> {
+                match input.byte()? {
+                    $($tag => Ok(Self::$variant $({ $($field: $crate::codec::Codec::decode(input)?),+ })?),)+
                     _ => Err($crate::codec::CodecError::Invalid(stringify!($name))),
                 }
             }

@@ -22,8 +22,8 @@ use super::one_time::{self, NewKey};
 use super::{Keys, MAX_FALLBACK_KEYS, MAX_ONE_TIME_KEYS, Owner, own_device};
 use crate::schema::{
     ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysRow, FallbackKeyRow,
-    FallbackKeys, Inbox, KeyCountsRow, KeyUsage, MasterKeySignatures, OneTimeKeyId, OneTimeKeyOrder, OneTimeKeyRow,
-    OneTimeKeys,
+    FallbackKeys, Inbox, KeyCountsRow, KeyUsage, MasterKeySignatures, OneTimeKeyId, OneTimeKeyOrder,
+    OneTimeKeyRow, OneTimeKeys,
 };
 
 /// The body of a request.

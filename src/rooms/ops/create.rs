@@ -9,6 +9,7 @@ mod request;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use plop_accounts::invite_permission::{InvitePermission, invite_permission};
 use plop_base::Actor;
@@ -57,6 +58,8 @@ pub enum CreateError {
     Unreachable(OwnedUserId),
     #[error("{0} does not want to be invited")]
     InviteBlocked(OwnedUserId),
+    #[error("there were too many invitations to one of these users")]
+    TooManyInvites { wait: Duration },
     #[error("members are invited by `invite`, not by the initial state")]
     MemberInInitialState,
     /// An alias in the initial state that is none, or does not lead to this room.
@@ -125,7 +128,8 @@ impl Rooms {
         let drafts = self.first_events(creator, request, rules, alias.as_deref()).await?;
         let content = content::create(creator, request, rules);
         let new = NewRoom { creator: creator.to_owned(), content, rules };
-        let first = FirstBatch { creator, drafts, alias, published: request.published, ignoring };
+        let (published, invite) = (request.published, &*request.invite);
+        let first = FirstBatch { actor, creator, drafts, alias, published, invite, ignoring };
         let founded = self.found(&new, &first, |operation, first| Box::pin(fill(operation, first))).await?;
         Ok(founded.id)
     }
@@ -206,10 +210,12 @@ impl Rooms {
 
 /// What a new room holds from the start, besides its create event.
 struct FirstBatch<'r> {
+    actor: &'r Actor,
     creator: &'r UserId,
     drafts: Vec<EventDraft>,
     alias: Option<OwnedRoomAliasId>,
     published: bool,
+    invite: &'r [OwnedUserId],
     /// Users who do not see that they are invited.
     ignoring: BTreeSet<OwnedUserId>,
 }
@@ -226,6 +232,8 @@ async fn fill(operation: &mut Operation<'_>, first: &FirstBatch<'_>) -> Result<(
             hide(operation, user, event.number);
         }
     }
+    let invited = operation.core().invitations.take(first.actor, None, first.invite);
+    invited.map_err(|wait| CreateError::TooManyInvites { wait })?;
     let (number, id) = (operation.view().number, operation.view().id.clone());
     let batch = operation.batch();
     if let Some(alias) = &first.alias {

@@ -23,9 +23,10 @@ use crate::fault::StoreFault;
 use crate::operation::{AppendError, Operation};
 use crate::ops::forget::hide;
 use crate::ops::refusal::{Guests, Refusal, sender};
+use crate::ops::transactions::{Transaction, sent_by};
 use crate::restricted_join;
 use crate::rooms::Rooms;
-use crate::schema::{Membership, SentBy, UserRooms};
+use crate::schema::{Membership, UserRooms};
 use crate::summary::guests_may_join;
 use crate::view::RoomView;
 use steps::{Effect, Step};
@@ -136,8 +137,20 @@ impl Rooms {
         content: &Object,
         ts: Option<UnixMillis>,
     ) -> Result<OwnedEventId, Refusal> {
+        self.set_member_once(actor, room, target, (content, ts), None).await
+    }
+
+    /// The same, once for a transaction.
+    pub(super) async fn set_member_once(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        target: &UserId,
+        (content, ts): (&Object, Option<UnixMillis>),
+        transaction: Option<&Transaction>,
+    ) -> Result<OwnedEventId, Refusal> {
         let sender = sender(actor, Guests::May)?;
-        self.change(room, &Change { actor, sender, target, step: None, content, ts }).await
+        self.change(room, &Change { actor, sender, target, step: None, content, ts, transaction }).await
     }
 
     async fn step(
@@ -150,7 +163,8 @@ impl Rooms {
     ) -> Result<OwnedEventId, Refusal> {
         let sender = sender(actor, Guests::May)?;
         let target = target.unwrap_or(sender);
-        self.change(room, &Change { actor, sender, target, step: Some(step), content, ts: None }).await
+        let change = Change { actor, sender, target, step: Some(step), content, ts: None, transaction: None };
+        self.change(room, &change).await
     }
 
     async fn change(&self, room: &RoomId, change: &Change<'_>) -> Result<OwnedEventId, Refusal> {
@@ -176,6 +190,7 @@ struct Change<'r> {
     step: Option<Step>,
     content: &'r Object,
     ts: Option<UnixMillis>,
+    transaction: Option<&'r Transaction>,
 }
 
 impl Change<'_> {
@@ -186,7 +201,12 @@ impl Change<'_> {
 }
 
 async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<OwnedEventId, Refusal> {
-    let Change { sender, target, .. } = *change;
+    let Change { sender, target, transaction, .. } = *change;
+    if let Some(transaction) = transaction
+        && let Some(answered) = transaction.answered(operation).await?
+    {
+        return Ok(answered);
+    }
     let view = operation.view();
     let now = view.members.get(target).map(|member| member.membership);
     let step = change.step(now)?;
@@ -218,7 +238,11 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
     if let Some(current) = current
         && (effect == Effect::Nothing || is_unchanged(&current, sender, &content))
     {
-        return Ok(current.pdu.event_id_owned().clone());
+        let id = current.pdu.event_id_owned().clone();
+        if let Some(transaction) = transaction {
+            transaction.record(operation, &id);
+        }
+        return Ok(id);
     }
     let is_let_in = matches!(now, Some(Membership::Join | Membership::Invite));
     if step == Step::Join && !is_let_in && operation.view().join_rule().is_restricted() {
@@ -230,15 +254,22 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
     }
     let mut draft = EventDraft::state("m.room.member", target.as_str(), sender.to_owned(), content);
     draft.ts = change.ts;
-    draft.sent_by =
-        change.actor.device_id().map(|device| SentBy { device: device.to_string(), transaction: None });
+    draft.sent_by = sent_by(change.actor, transaction);
     let event = operation.append(draft).await.map_err(refusal)?;
+    if is_new_invite {
+        let (core, room) = (operation.core(), operation.view().id.clone());
+        let taken = core.invitations.take(change.actor, Some(&room), &[target.to_owned()]);
+        taken.map_err(|wait| Refusal::TooManyInvites { wait })?;
+    }
     if permission == InvitePermission::Ignored {
         hide(operation, target, event.number);
     }
     keep_forgotten(operation, target, now, &event).await?;
     if !change.actor.reaches_others() && !step.moves_oneself() {
         operation.abandon();
+    }
+    if let Some(transaction) = transaction {
+        transaction.record(operation, event.pdu.event_id());
     }
     Ok(event.pdu.event_id_owned().clone())
 }

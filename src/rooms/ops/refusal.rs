@@ -2,6 +2,8 @@
 //!
 //! Owns: [`Refusal`], the outcomes that the operations share. Knows no HTTP: the edge maps each to a status and an error code.
 
+use std::time::Duration;
+
 use plop_base::Actor;
 use plop_base::limits::MAX_ID_BYTES;
 use plop_db::ReadError;
@@ -81,6 +83,8 @@ pub enum Refusal {
     UnknownVersion(String),
     #[error("{0} does not want to be invited")]
     InviteBlocked(OwnedUserId),
+    #[error("there were too many invitations to this user or into this room")]
+    TooManyInvites { wait: Duration },
     /// Something that becomes a part of keys.
     #[error("the {0} is longer than {MAX_ID_BYTES} bytes")]
     IdTooLong(&'static str),

@@ -20,9 +20,8 @@ use crate::operation::Operation;
 use crate::ops::aliases;
 use crate::ops::annotations::Annotation;
 use crate::ops::refusal::{Guests, Refusal, check_length, sender};
-use crate::ops::transactions::{Transaction, scope};
+use crate::ops::transactions::{Transaction, sent_by};
 use crate::rooms::Rooms;
-use crate::schema::SentBy;
 use crate::summary::guests_may_join;
 
 /// An event that a local user sends.
@@ -62,19 +61,44 @@ impl Rooms {
         room: &RoomId,
         event: &SendEvent,
     ) -> Result<OwnedEventId, Refusal> {
+        let transaction = match event.transaction.as_deref() {
+            Some(id) => {
+                Some(Transaction::of_send(actor, sender(actor, Guests::May)?, room, &event.kind, id)?)
+            }
+            None => None,
+        };
+        self.send_under(actor, room, event, transaction).await
+    }
+
+    /// Sends an event that was scheduled, as the actor who scheduled it: once, whatever it is. `name` is the delayed event's.
+    pub async fn send_delayed(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        event: &SendEvent,
+        name: &str,
+    ) -> Result<OwnedEventId, Refusal> {
+        let transaction = Transaction::of_delayed(sender(actor, Guests::May)?, room, &event.kind, name)?;
+        self.send_under(actor, room, event, Some(transaction)).await
+    }
+
+    async fn send_under(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        event: &SendEvent,
+        transaction: Option<Transaction>,
+    ) -> Result<OwnedEventId, Refusal> {
         if event.kind == "m.room.member"
             && let Some(target) = &event.state_key
         {
             let target = <&UserId>::try_from(target.as_str());
             let target = target.map_err(|_| Refusal::Rule(AuthError::MemberStateKey))?;
-            return self.set_member(actor, room, target, &event.content, event.ts).await;
+            let says = (&event.content, event.ts);
+            return self.set_member_once(actor, room, target, says, transaction.as_ref()).await;
         }
         let sender = sender(actor, Guests::May)?;
         check_length("event type", &event.kind)?;
-        let transaction = match event.transaction.as_deref() {
-            Some(id) => Some(Transaction::of_send(actor, sender, room, &event.kind, id)?),
-            None => None,
-        };
         let number = self.number(room).await?.ok_or(Refusal::NotInRoom)?;
         self.send_once(number, Request { actor, sender, event, transaction, whose: Whose::Any }).await
     }
@@ -140,6 +164,9 @@ async fn send(operation: &mut Operation<'_>, request: &Request<'_>) -> Result<Ow
     }
     check_thread(operation, &event.content).await?;
     if let Some(same) = unchanged(operation, sender, event).await? {
+        if let Some(transaction) = transaction {
+            transaction.record(operation, &same);
+        }
         return Ok(same);
     }
     if event.kind == "m.room.canonical_alias" && event.state_key.as_deref() == Some("") {
@@ -191,15 +218,7 @@ async fn draft(operation: &Operation<'_>, request: &Request<'_>) -> Result<Event
     let mut draft = EventDraft::message(&event.kind, sender.to_owned(), event.content.clone());
     draft.state_key.clone_from(&event.state_key);
     draft.ts = event.ts;
-    draft.sent_by = match (actor, &event.transaction) {
-        // Later, in the user's name, or by an administrator.
-        (Actor::ServerAs { .. } | Actor::AdminAs { .. }, Some(_)) => {
-            Some(SentBy { device: scope(actor), transaction: event.transaction.clone() })
-        }
-        _ => actor
-            .device_id()
-            .map(|device| SentBy { device: device.to_string(), transaction: event.transaction.clone() }),
-    };
+    draft.sent_by = sent_by(actor, request.transaction.as_ref());
     if event.kind == "m.room.redaction" && event.state_key.is_none() {
         draft.redacts = Some(redaction_target(operation, sender, whose, &mut draft.content).await?);
     }

@@ -15,7 +15,7 @@ use crate::fault::StoreFault;
 use crate::operation::Operation;
 use crate::ops::refusal::{Guests, Refusal, check_length, sender};
 use crate::rooms::Rooms;
-use crate::schema::{TRANSACTION_LIFETIME, TransactionKey, TransactionRow, Transactions};
+use crate::schema::{SentBy, TRANSACTION_LIFETIME, TransactionKey, TransactionRow, Transactions};
 
 /// Rows looked at in one page.
 const PAGE: usize = 1000;
@@ -25,6 +25,20 @@ pub struct Transaction {
     key: TransactionKey,
     kind: String,
     redacts: Option<OwnedEventId>,
+    is_delayed: bool,
+}
+
+/// What delayed events have in the place of a device: theirs may be gone when they are sent.
+const NO_DEVICE: &str = "";
+
+/// What an event keeps of the request that sent it.
+pub(super) fn sent_by(actor: &Actor, transaction: Option<&Transaction>) -> Option<SentBy> {
+    match transaction {
+        Some(transaction) if transaction.is_delayed || !transaction.key.device.is_empty() => {
+            Some(transaction.sent_by())
+        }
+        _ => actor.device_id().map(|device| SentBy { device: device.to_string(), transaction: None }),
+    }
 }
 
 impl Transaction {
@@ -39,7 +53,24 @@ impl Transaction {
         kind: &str,
         id: &str,
     ) -> Result<Self, Refusal> {
+        check_length("event type", kind)?;
         Self::new(actor, user, format!("send/{room}/{kind}"), id, kind, None)
+    }
+
+    /// Sending an event that was scheduled, by its name: no request's, so that no client can choose it.
+    ///
+    /// # Errors
+    /// `IdTooLong`.
+    pub fn of_delayed(user: &UserId, room: &RoomId, kind: &str, name: &str) -> Result<Self, Refusal> {
+        check_length("event type", kind)?;
+        check_length("transaction id", name)?;
+        let key = TransactionKey {
+            user: user.to_owned(),
+            device: NO_DEVICE.to_owned(),
+            endpoint: format!("delayed/{room}/{kind}"),
+            transaction: name.to_owned(),
+        };
+        Ok(Self { key, kind: kind.to_owned(), redacts: None, is_delayed: true })
     }
 
     /// Redacting an event of a room.
@@ -74,7 +105,11 @@ impl Transaction {
         check_length("transaction id", id)?;
         let device = scope(actor);
         let key = TransactionKey { user: user.to_owned(), device, endpoint, transaction: id.to_owned() };
-        Ok(Self { key, kind: kind.to_owned(), redacts })
+        Ok(Self { key, kind: kind.to_owned(), redacts, is_delayed: false })
+    }
+
+    fn sent_by(&self) -> SentBy {
+        SentBy { device: self.key.device.clone(), transaction: Some(self.key.transaction.clone()) }
     }
 
     /// The event that the first of the requests made.
@@ -115,7 +150,7 @@ impl Transaction {
 }
 
 /// What stands for the device in the scope of an id: an administrator who acts as somebody has one of their own, who else has no device shares one.
-pub fn scope(actor: &Actor) -> String {
+fn scope(actor: &Actor) -> String {
     match actor {
         Actor::AdminAs { admin, .. } => admin.to_string(),
         Actor::User { .. }
@@ -128,18 +163,18 @@ pub fn scope(actor: &Actor) -> String {
 }
 
 impl Rooms {
-    /// The event that was sent under a transaction id, as [`Rooms::send`] would answer.
+    /// What a delayed event became, as [`Rooms::send_delayed`] would answer.
     ///
     /// # Errors
     /// `IdTooLong`, `NoUser`.
-    pub async fn answer_of_send(
+    pub async fn answer_of_delayed(
         &self,
         actor: &Actor,
         room: &RoomId,
         kind: &str,
-        id: &str,
+        name: &str,
     ) -> Result<Option<OwnedEventId>, Refusal> {
-        let transaction = Transaction::of_send(actor, sender(actor, Guests::May)?, room, kind, id)?;
+        let transaction = Transaction::of_delayed(sender(actor, Guests::May)?, room, kind, name)?;
         Ok(transaction.recorded(&self.core().db.snapshot()).await?)
     }
 }

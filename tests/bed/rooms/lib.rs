@@ -8,7 +8,7 @@ use plop_bed::{Ground, id, json, server, user};
 use plop_db::KeyspaceInfo;
 use plop_rooms::ops::create::{CreateRoom, Preset};
 use plop_rooms::ops::send::SendEvent;
-use plop_rooms::{RoomParameters, Rooms};
+use plop_rooms::{InviteRates, RoomParameters, Rooms};
 use plop_state::json::Object;
 use plop_state::sign::SigningKey;
 use plop_state_store::{CacheBytes, StateStore};
@@ -35,7 +35,13 @@ impl RoomBed {
     }
 
     pub async fn on(ground: Ground) -> Self {
-        let rooms = rooms(&ground, key(&server(), 1)).await;
+        Self::limited(ground, InviteRates::default()).await
+    }
+
+    /// The same where there may be as many invitations.
+    pub async fn limited(ground: Ground, invites: InviteRates) -> Self {
+        let parameters = RoomParameters { invites, ..RoomParameters::default() };
+        let rooms = rooms_with(&ground, key(&server(), 1), &parameters).await;
         Self { ground, rooms }
     }
 
@@ -97,10 +103,14 @@ impl RoomBed {
 
 /// The rooms of the server that has this key.
 pub async fn rooms(ground: &Ground, key: SigningKey) -> Rooms {
+    rooms_with(ground, key, &RoomParameters::default()).await
+}
+
+async fn rooms_with(ground: &Ground, key: SigningKey, parameters: &RoomParameters) -> Rooms {
     let Ground { db, clock, random } = ground.clone();
     let cache = CacheBytes { nodes: 1 << 20, links: 1 << 20 };
     let state = StateStore::open(&db, &random, cache).await.expect("a state store");
-    let parameters = RoomParameters { notices_user: Some(id("server")), ..RoomParameters::default() };
+    let parameters = RoomParameters { notices_user: Some(id("server")), ..parameters.clone() };
     Rooms::open(db, state, key, clock, random, &parameters).await.expect("rooms")
 }
 

@@ -22,6 +22,7 @@ use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::{Presence, ProcessStart, Receipts, Typing};
 use plop_media::{BlobStore, Media};
 use plop_moderation::reports::Reports;
+use plop_rooms::InviteRates;
 use plop_search::language::Language;
 use plop_search::{Place, Search, SearchParameters};
 use plop_sync::{Parts, SyncAnswer, Syncing};
@@ -58,19 +59,20 @@ impl Deref for Server {
 
 impl Server {
     pub async fn on(ground: Ground, parameters: Parameters) -> Self {
-        Self::with_media(ground, parameters, BlobStore::memory(), plop_media::Settings::default(), None).await
+        let chosen = (parameters, InviteRates::default());
+        Self::with_media(ground, chosen, BlobStore::memory(), plop_media::Settings::default(), None).await
     }
 
-    /// The same with other media.
+    /// The same with other media and limits of invitations.
     pub async fn with_media(
         ground: Ground,
-        parameters: Parameters,
+        (parameters, invites): (Parameters, InviteRates),
         blobs: BlobStore,
         settings: plop_media::Settings,
         previewing: Option<plop_media::Previewing>,
     ) -> Self {
         let tasks = Tasks::new(ground.clock.clone(), ground.random.clone());
-        let bed = RoomBed::on(ground).await;
+        let bed = RoomBed::limited(ground, invites).await;
         let Ground { db, clock, random } = bed.ground.clone();
         let accounts = plop_bed::accounts(&bed.ground, parameters);
         let start = ProcessStart(random.u64());

@@ -18,6 +18,7 @@ use plop_client_api::{Api, Bodies, BodyLimits, BudgetLimits, Budgets, Settings, 
 use plop_db::Db;
 use plop_media::BlobStore;
 use plop_moderation::notices::{NoticeSettings, Notices};
+use plop_rooms::InviteRates;
 use plop_rooms::upkeep::Upkeep;
 use ruma::{OwnedDeviceId, OwnedUserId, RoomVersionId};
 
@@ -53,6 +54,7 @@ pub struct Choices {
     /// Nobody is told anything without.
     pub notices: Option<NoticeSettings>,
     pub media: plop_media::Settings,
+    pub invites: InviteRates,
     pub blobs: BlobStore,
     /// No previews without.
     pub previewing: Option<plop_media::Previewing>,
@@ -103,6 +105,7 @@ impl Bed {
             transports: Transports::default(),
             notices: None,
             media: plop_media::Settings::default(),
+            invites: InviteRates::default(),
             blobs: BlobStore::memory(),
             previewing: None,
         };
@@ -118,14 +121,8 @@ impl Bed {
     async fn on(ground: Ground, choices: Choices) -> Self {
         let server = {
             let (blobs, media) = (choices.blobs.clone(), choices.media.clone());
-            Server::with_media(
-                ground.clone(),
-                choices.parameters.clone(),
-                blobs,
-                media,
-                choices.previewing.clone(),
-            )
-            .await
+            let chosen = (choices.parameters.clone(), choices.invites);
+            Server::with_media(ground.clone(), chosen, blobs, media, choices.previewing.clone()).await
         };
         let clock = ground.clock.clone();
         let (people, rooms) = (server.accounts.clone(), server.rooms.clone());

@@ -28,8 +28,6 @@ async fn bed_with(choose: impl FnOnce(&mut BudgetLimits)) -> Bed {
         strangers: rate(3),
         full_syncs: 2,
         actions: ActionRates::default(),
-        invites_to_user: None,
-        invites_to_room: None,
     };
     choose(&mut limits);
     Bed::with(|choices| choices.budgets = Some(limits)).await
@@ -223,11 +221,7 @@ async fn each_kind_of_request_has_a_rate_of_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn row_149_nobody_is_flooded_with_invitations_by_many() {
-    let bed = bed_with(|limits| {
-        let writes = Rate { burst: 1_000, interval: Duration::from_secs(1) };
-        *limits = BudgetLimits { writes, invites_to_user: often(2), ..*limits };
-    })
-    .await;
+    let bed = Bed::with(|choices| choices.invites.to_user = often(2)).await;
     let (alice, carol, bob) = (bed.user("alice").await, bed.user("carol").await, bed.user("bob").await);
     let create =
         |by: &User, body: serde_json::Value| bed.post("/_matrix/client/v3/createRoom").by(by).json(&body);

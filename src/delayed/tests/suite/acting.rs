@@ -1,7 +1,7 @@
 //! Sending at once, cancelling, starting anew.
 
 use plop_bed::user;
-use plop_delayed::schema::FailureKind;
+use plop_delayed::schema::{End, FailureKind};
 use plop_delayed::{Action, DelayRefusal};
 
 use crate::bed::Bed;
@@ -23,7 +23,7 @@ async fn what_is_cancelled_is_never_sent() {
     bed.delayed.catch_up().await.expect("done");
     assert_eq!((bed.texts(&room).await.len(), bed.scheduled("alice").await.len()), (0, 0));
     let end = bed.delayed.get(&user("alice"), &id).await.expect("an event").row.finalised.expect("an end");
-    assert_eq!((end.event, end.failure), (None, None));
+    assert_eq!(end.end, End::Cancelled);
 }
 
 #[tokio::test(start_paused = true)]

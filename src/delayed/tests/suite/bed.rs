@@ -5,9 +5,12 @@ use std::time::Duration;
 use plop_accounts::Accounts;
 use plop_accounts::registration::NewAccount;
 use plop_base::Actor;
+use plop_base::buckets::Rate;
 use plop_bed::{Ground, account, json, user};
 use plop_bed_rooms::RoomBed;
+use plop_delayed::schema::{End, FailureKind};
 use plop_delayed::{DelayRefusal, Delayed, Filter, Limits, Listed, NewDelayed};
+use plop_rooms::InviteRates;
 use ruma::{OwnedEventId, RoomId};
 
 pub const LIMITS: Limits = Limits { max_delay: Duration::from_secs(3600), max_scheduled: 5 };
@@ -33,7 +36,8 @@ impl Bed {
     async fn on(ground: Ground) -> Self {
         let Ground { db, clock, random } = ground.clone();
         let accounts = plop_bed::accounts(&ground, plop_bed::parameters());
-        let rooms = RoomBed::on(ground).await;
+        let to_user = Some(Rate { burst: 2, interval: Duration::from_secs(60) });
+        let rooms = RoomBed::limited(ground, InviteRates { to_user, to_room: None }).await;
         let delayed = Delayed::new(db, clock, random, rooms.rooms.clone(), accounts.clone(), LIMITS);
         Self { rooms, accounts, delayed }
     }
@@ -87,7 +91,38 @@ impl Bed {
     /// The event that a delayed one became.
     pub async fn sent(&self, name: &str, id: &str) -> Option<OwnedEventId> {
         let listed = self.delayed.get(&user(name), id).await.expect("an event");
-        listed.row.finalised.and_then(|end| end.event)
+        match listed.row.finalised?.end {
+            End::Sent { event } => Some(event),
+            End::Refused { .. } | End::Cancelled => None,
+        }
+    }
+
+    /// Why an event was not sent.
+    pub async fn refused(&self, name: &str, id: &str) -> FailureKind {
+        let listed = self.delayed.get(&user(name), id).await.expect("an event");
+        match listed.row.finalised.expect("an end").end {
+            End::Refused { failure } => failure.kind,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Schedules a step of a member's.
+    pub async fn member_later(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        target: &str,
+        membership: &str,
+    ) -> Result<String, DelayRefusal> {
+        let new = NewDelayed {
+            room,
+            kind: "m.room.member",
+            state_key: Some(plop_bed::id(target).as_str()),
+            content: json(&format!(r#"{{"membership":"{membership}"}}"#)),
+            delay: Duration::from_millis(100),
+            transaction: None,
+        };
+        self.delayed.schedule(actor, new).await
     }
 
     /// Texts of a room, oldest first.

@@ -3,5 +3,6 @@
 mod acting;
 mod bed;
 mod limits;
+mod members;
 mod schema;
 mod sending;

@@ -4,8 +4,8 @@ use plop_base::UnixMillis;
 use plop_db::Batch;
 use plop_db::codec::Tail;
 use plop_delayed::schema::{
-    DelayedEvents, DelayedOfUser, DelayedRequest, DelayedRequests, DelayedRow, DueDelayed, FailureKind,
-    FailureRow, FinalisedDelayed, FinalisedRow, KEYSPACES,
+    DelayedEvents, DelayedOfUser, DelayedRequest, DelayedRequests, DelayedRow, DueDelayed, End, FailureKind,
+    FailureRow, FinalisedDelayed, FinalisedRow, KEYSPACES, ScheduledBy,
 };
 use ruma::{owned_event_id, owned_room_id, owned_user_id};
 
@@ -23,7 +23,7 @@ fn stored_rows_keep_their_bytes() {
     let scheduled = DelayedRow {
         user: user.clone(),
         device: "D".to_owned(),
-        is_heard: true,
+        by: ScheduledBy::User,
         room: owned_room_id!("!r:b.c"),
         kind: "t".to_owned(),
         state_key: None,
@@ -45,17 +45,24 @@ fn stored_rows_keep_their_bytes() {
         FailureKind::AccountEnded,
         FailureKind::Replaced,
         FailureKind::Other,
+        FailureKind::Limited,
     ];
-    let failures = kinds.map(|kind| Some(FailureRow { kind, reason: "r".to_owned() }));
-    for (event, failure) in
-        [(Some(owned_event_id!("$e")), None)].into_iter().chain(failures.map(|failure| (None, failure)))
-    {
+    let failures = kinds.map(|kind| End::Refused { failure: FailureRow { kind, reason: "r".to_owned() } });
+    let ends = [End::Sent { event: owned_event_id!("$e") }, End::Cancelled].into_iter().chain(failures);
+    let actors = [
+        ScheduledBy::AppService { registration: "b".to_owned() },
+        ScheduledBy::Guest,
+        ScheduledBy::Admin { admin: owned_user_id!("@root:b.c") },
+        ScheduledBy::ShadowBanned,
+        ScheduledBy::Server,
+    ];
+    for (end, by) in ends.zip(actors.into_iter().cycle()) {
         let over = DelayedRow {
             state_key: Some("k".to_owned()),
             request: Some(request.clone()),
             replaces: Some(owned_event_id!("$d")),
-            finalised: Some(FinalisedRow { at: now, event, failure }),
-            is_heard: false,
+            finalised: Some(FinalisedRow { at: now, end }),
+            by,
             ..scheduled.clone()
         };
         rows.put::<DelayedEvents>(&id, &over);
