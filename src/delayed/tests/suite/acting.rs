@@ -89,7 +89,8 @@ async fn state_that_another_sets_cancels_and_ones_own_does_not() {
     bed.rooms.set("bob", &room, kind, r#"{"body":"other"}"#).await;
     assert_eq!(bed.scheduled("alice").await.len(), 0);
     let end = bed.delayed.get(&user("alice"), &id).await.expect("an event").row.finalised.expect("an end");
-    assert_eq!(end.failure.map(|failure| failure.kind), Some(FailureKind::Replaced));
+    let End::Refused { failure } = end.end else { panic!("{end:?}") };
+    assert_eq!(failure.kind, FailureKind::Replaced);
     bed.delayed.act(&id, Action::Cancel).await.expect("it is");
     // What stood before it was scheduled is what it is to replace.
     let id = bed.schedule("alice", &room, kind, Some(""), "later", 900).await.expect("scheduled");

@@ -114,10 +114,11 @@ impl Bed {
         target: &str,
         membership: &str,
     ) -> Result<String, DelayRefusal> {
+        let target = plop_bed::id(target);
         let new = NewDelayed {
             room,
             kind: "m.room.member",
-            state_key: Some(plop_bed::id(target).as_str()),
+            state_key: Some(target.as_str()),
             content: json(&format!(r#"{{"membership":"{membership}"}}"#)),
             delay: Duration::from_millis(100),
             transaction: None,
