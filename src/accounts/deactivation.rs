@@ -22,6 +22,7 @@ use crate::schema::{
     ThreadSubscriptionChanges, ThreadSubscriptionTotals, ThreadSubscriptions, UserKind, UserRow, Users,
 };
 use crate::threepids::delete_addresses;
+use crate::uia::{Authorized, UiaOperation};
 
 /// Why an account is not deactivated.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +37,16 @@ pub enum DeactivationError {
 }
 
 impl Accounts {
-    /// Deactivates the actor's account, for ever. The edge asks for interactive authentication before.
-    pub async fn deactivate(&self, actor: &Actor, erase: bool) -> Result<(), DeactivationError> {
-        self.end_account(own_account(actor)?, erase, None).await
+    /// Deactivates the actor's account, for ever.
+    pub async fn deactivate(
+        &self,
+        actor: &Actor,
+        authorized: Authorized,
+        erase: bool,
+    ) -> Result<(), DeactivationError> {
+        let user = own_account(actor)?;
+        authorized.check(user, &UiaOperation::Deactivate)?;
+        self.end_account(user, erase, None).await
     }
 
     /// Ends an account, if it is of this kind.

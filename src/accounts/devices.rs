@@ -16,6 +16,7 @@ use crate::error::StoreError;
 use crate::rows::all_rows;
 use crate::schema::{DeviceRow, Devices, LastSeen, LastSeenRow, ListedDevices, Users};
 use crate::sessions::{DeviceRejected, check_device_name};
+use crate::uia::{Authorized, UiaOperation};
 
 /// Most devices that one request deletes.
 pub const MAX_DELETED_DEVICES: usize = 10_000;
@@ -134,18 +135,25 @@ impl Accounts {
     pub async fn delete_devices(
         &self,
         actor: &Actor,
+        authorized: Authorized,
         ids: &[OwnedDeviceId],
     ) -> Result<Vec<OwnedDeviceId>, DeviceError> {
+        let user = own_account(actor)?;
+        let is_for_one =
+            matches!(ids, [id] if authorized.check(user, &UiaOperation::DeleteDevice(id.clone())).is_ok());
+        if !is_for_one {
+            authorized.check(user, &UiaOperation::DeleteDevices)?;
+        }
         if ids.len() > MAX_DELETED_DEVICES {
             return Err(DeviceError::TooMany);
         }
-        Ok(self.remove_devices(own_account(actor)?, Which::These(ids)).await?)
+        Ok(self.remove_devices(user, Which::These(ids)).await?)
     }
 
     /// Ends the actor's session: its device goes.
     pub async fn logout(&self, actor: &Actor) -> Result<Vec<OwnedDeviceId>, DeviceError> {
         let device = actor.device_id().ok_or(DeviceError::NotFound)?.to_owned();
-        self.delete_devices(actor, &[device]).await
+        Ok(self.remove_devices(own_account(actor)?, Which::These(&[device])).await?)
     }
 
     /// Ends all sessions of the actor and names the devices that are gone. A dehydrated device is there for the time without any.

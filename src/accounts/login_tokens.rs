@@ -15,11 +15,17 @@ use crate::login::{LoginError, may_log_in};
 use crate::schema::Users;
 use crate::secrets::make_secret;
 use crate::sessions::{DeviceRejected, LoggedIn, NewDevice};
+use crate::uia::{Authorized, UiaOperation};
 
 impl Accounts {
-    /// A token with which another device can log in, and how long it is valid. The edge asks for interactive authentication before.
-    pub fn make_login_token(&self, actor: &Actor) -> Result<(String, Duration), Forbidden> {
+    /// A token with which another device can log in, and how long it is valid.
+    pub fn make_login_token(
+        &self,
+        actor: &Actor,
+        authorized: Authorized,
+    ) -> Result<(String, Duration), Forbidden> {
         let user = own_account(actor)?.to_owned();
+        authorized.check(&user, &UiaOperation::MakeLoginToken)?;
         let parts = self.parts();
         let token = make_secret(&parts.random);
         lock(&parts.login_tokens).insert(parts.clock.monotonic(), &token, user);

@@ -14,6 +14,7 @@ use crate::email_address::EmailAddress;
 use crate::error::StoreError;
 use crate::passwords::{Busy, Password, PasswordRejected};
 use crate::schema::{EmailOwners, UserRow, Users};
+use crate::uia::{Authorized, UiaOperation};
 
 /// Why a password is not changed.
 #[derive(Debug, thiserror::Error)]
@@ -43,15 +44,16 @@ pub(crate) struct Whose {
 }
 
 impl Accounts {
-    /// Changes the actor's password. With `logout_others` the devices other than the one that asks go with it; they are named. The edge asks for
-    /// interactive authentication before.
+    /// Changes the actor's password. With `logout_others` the devices other than the one that asks go with it; they are named.
     pub async fn change_password(
         &self,
         actor: &Actor,
+        authorized: Authorized,
         password: Password,
         logout_others: bool,
     ) -> Result<Vec<OwnedDeviceId>, PasswordChangeError> {
         let user = own_account(actor)?.to_owned();
+        authorized.check(&user, &UiaOperation::ChangePassword)?;
         let whose = Whose { user, by_address: None, kept_device: actor.device_id().map(ToOwned::to_owned) };
         self.set_password(whose, password, logout_others).await
     }

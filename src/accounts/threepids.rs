@@ -16,6 +16,7 @@ use crate::email_validation::NotValidated;
 use crate::error::StoreError;
 use crate::rows::all_rows;
 use crate::schema::{EmailAddressRow, EmailAddresses, EmailOwners, Users};
+use crate::uia::{Authorized, UiaOperation};
 use crate::validation_session::{EmailPurpose, ValidatedAddress};
 
 /// Most addresses of one account.
@@ -71,15 +72,16 @@ impl Accounts {
         Ok(rows.into_iter().map(|((_, address), row)| (address, row)).collect())
     }
 
-    /// Adds a proven address to the actor's account, and uses the proof up. One that the account has already stays. The edge asks for interactive
-    /// authentication before.
+    /// Adds a proven address to the actor's account, and uses the proof up. One that the account has already stays.
     pub async fn add_address(
         &self,
         actor: &Actor,
+        authorized: Authorized,
         sid: &str,
         client_secret: &str,
     ) -> Result<(), ThreepidError> {
         let user = own_account(actor)?.to_owned();
+        authorized.check(&user, &UiaOperation::AddAddress)?;
         let proven = self.take_validated(EmailPurpose::AddAddress, sid, client_secret)?;
         let guard = self.parts().user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();

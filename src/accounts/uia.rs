@@ -11,10 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use plop_base::Actor;
+use ruma::{OwnedUserId, UserId};
 use serde_json::{Map, Value};
 
 use crate::accounts::{Accounts, lock};
 use crate::attempts::Limited;
+use crate::authority::Forbidden;
 use crate::error::StoreError;
 use crate::login::{LoginError, LoginName};
 use crate::passwords::{Busy, Password};
@@ -77,12 +79,26 @@ impl Proof {
     }
 }
 
-/// A request that may be carried out, once.
+/// A request that may be carried out, once. What changes credentials asks for it, so that no entrance forgets to.
 #[derive(Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Authorized {
+    /// Who has asked; `None` for one who has no account yet, or no session.
+    pub(crate) user: Option<OwnedUserId>,
     pub(crate) operation: UiaOperation,
     pub(crate) completed: BTreeSet<Stage>,
     pub(crate) held: Held,
+}
+
+impl Authorized {
+    /// Whether it authorises an operation of this user.
+    ///
+    /// # Errors
+    /// `Forbidden`: it was given for something else, or to somebody else.
+    pub fn check(&self, user: &UserId, operation: &UiaOperation) -> Result<(), Forbidden> {
+        let serves = self.user.as_deref() == Some(user) && self.operation == *operation;
+        if serves { Ok(()) } else { Err(Forbidden) }
+    }
 }
 
 /// What the client has to do.
@@ -180,6 +196,7 @@ impl Accounts {
         }
         match self.take_if_complete(&id, &binding, &body, request.flows) {
             Some(session) => Ok(Authorized {
+                user: session.binding.user,
                 operation: session.binding.operation,
                 completed: session.completed,
                 held: session.held,

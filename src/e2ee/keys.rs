@@ -32,7 +32,7 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedServerName, OwnedUserId, UserId};
 
 pub use claiming::{Claimed, Claims};
 pub use counts::{KeyCount, SIGNED_CURVE25519, key_count};
-pub use cross_signing::{Consent, CrossSigningUpload};
+pub use cross_signing::CrossSigningUpload;
 pub(crate) use ended::forget_device;
 pub use error::{ClaimError, KeyRejected, PublishError, QueryError};
 pub use querying::{Queried, Wanted};

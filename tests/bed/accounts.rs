@@ -1,14 +1,22 @@
 //! Accounts.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use plop_accounts::deactivation::DeactivationError;
+use plop_accounts::devices::DeviceError;
 use plop_accounts::mailer::{Mail, Mailer, TooManyMails};
 use plop_accounts::parameters::{EmailAtRegistration, EmailParameters, RegistrationMode};
+use plop_accounts::password_change::PasswordChangeError;
 use plop_accounts::passwords::PasswordCost;
 use plop_accounts::registration::NewAccount;
 use plop_accounts::sessions::NewDevice;
+use plop_accounts::uia::{Authorized, Proof, Stage, Submission, UiaOperation, UiaRequest};
 use plop_accounts::{Accounts, Parameters};
+use plop_base::Actor;
+use ruma::OwnedDeviceId;
+use serde_json::Map;
 
 use crate::{Ground, server};
 
@@ -70,4 +78,46 @@ pub fn account(name: &str, device: Option<NewDevice>) -> NewAccount {
         device,
         ..NewAccount::default()
     }
+}
+
+/// What interactive authentication gives a user for an operation, by a flow that proves nothing.
+pub async fn authorized(accounts: &Accounts, actor: &Actor, operation: UiaOperation) -> Authorized {
+    let (flows, body) = ([vec![Stage::Dummy]], Map::new());
+    let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let request = UiaRequest { actor: Some(actor), operation, body: &body, flows: &flows, from };
+    let auth = Submission { session: None, proof: Some(Proof::Dummy) };
+    accounts.authorize(&request, Some(auth)).await.expect("authorised")
+}
+
+/// Ends the account of a user, who has authorised it.
+pub async fn deactivate(accounts: &Accounts, actor: &Actor, erase: bool) -> Result<(), DeactivationError> {
+    let authorized = authorized(accounts, actor, UiaOperation::Deactivate).await;
+    accounts.deactivate(actor, authorized, erase).await
+}
+
+/// Changes the password of a user, who has authorised it.
+pub async fn change_password(
+    accounts: &Accounts,
+    actor: &Actor,
+    password: &str,
+    logout_others: bool,
+) -> Result<Vec<OwnedDeviceId>, PasswordChangeError> {
+    let authorized = authorized(accounts, actor, UiaOperation::ChangePassword).await;
+    accounts.change_password(actor, authorized, password.into(), logout_others).await
+}
+
+/// A login token of a user, who has authorised it.
+pub async fn login_token(accounts: &Accounts, actor: &Actor) -> (String, Duration) {
+    let authorized = authorized(accounts, actor, UiaOperation::MakeLoginToken).await;
+    accounts.make_login_token(actor, authorized).expect("a token")
+}
+
+/// Deletes devices of a user, who has authorised it.
+pub async fn delete_devices(
+    accounts: &Accounts,
+    actor: &Actor,
+    ids: &[OwnedDeviceId],
+) -> Result<Vec<OwnedDeviceId>, DeviceError> {
+    let authorized = authorized(accounts, actor, UiaOperation::DeleteDevices).await;
+    accounts.delete_devices(actor, authorized, ids).await
 }

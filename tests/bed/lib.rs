@@ -11,7 +11,10 @@ mod accounts;
 mod keys;
 pub mod web;
 
-pub use accounts::{Mailbox, PASSWORD, account, accounts, email, parameters};
+pub use accounts::{
+    Mailbox, PASSWORD, account, accounts, authorized, change_password, deactivate, delete_devices, email,
+    login_token, parameters,
+};
 pub use keys::Signer;
 
 use plop_base::{Actor, Clock, Random, UnixMillis};

@@ -21,8 +21,9 @@ pub async fn deactivate(
     from: ClientAddress,
     request: Interactive<Request>,
 ) -> Result<Ruma<Response>, ApiError> {
-    request.authorize_user(&accounts, session.actor(), UiaOperation::Deactivate, from).await?;
-    accounts.deactivate(session.actor(), request.request.erase).await?;
+    let authorized =
+        request.authorize_user(&accounts, session.actor(), UiaOperation::Deactivate, from).await?;
+    accounts.deactivate(session.actor(), authorized, request.request.erase).await?;
     presence.forget(session.user()?);
     Ok(Ruma(Response::new(ThirdPartyIdRemovalStatus::Success)))
 }

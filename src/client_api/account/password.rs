@@ -28,9 +28,12 @@ pub async fn change(
 ) -> Result<Ruma<Response>, ApiError> {
     match who {
         Whoever::User(session) => {
-            request.authorize_user(&accounts, session.actor(), UiaOperation::ChangePassword, from).await?;
+            let operation = UiaOperation::ChangePassword;
+            let authorized = request.authorize_user(&accounts, session.actor(), operation, from).await?;
             let Request { new_password, logout_devices, .. } = request.request;
-            accounts.change_password(session.actor(), new_password.into(), logout_devices).await?;
+            accounts
+                .change_password(session.actor(), authorized, new_password.into(), logout_devices)
+                .await?;
         }
         Whoever::Mailbox => {
             let flows = [vec![Stage::EmailIdentity]];

@@ -51,8 +51,9 @@ pub async fn add(
     if !accounts.is_email_validated(EmailPurpose::AddAddress, sid, secret) {
         return Err(NotValidated.into());
     }
-    request.authorize_user(&accounts, session.actor(), UiaOperation::AddAddress, from).await?;
-    accounts.add_address(session.actor(), sid, secret).await?;
+    let authorized =
+        request.authorize_user(&accounts, session.actor(), UiaOperation::AddAddress, from).await?;
+    accounts.add_address(session.actor(), authorized, sid, secret).await?;
     Ok(Ruma(add_3pid::v3::Response::new()))
 }
 

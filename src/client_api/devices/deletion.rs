@@ -17,8 +17,8 @@ pub async fn one(
 ) -> Result<Ruma<delete_device::v3::Response>, ApiError> {
     let device = request.request.device_id.clone();
     let operation = UiaOperation::DeleteDevice(device.clone());
-    request.authorize_user(&accounts, session.actor(), operation, from).await?;
-    accounts.delete_devices(session.actor(), &[device]).await?;
+    let authorized = request.authorize_user(&accounts, session.actor(), operation, from).await?;
+    accounts.delete_devices(session.actor(), authorized, &[device]).await?;
     Ok(Ruma(delete_device::v3::Response::new()))
 }
 
@@ -29,7 +29,8 @@ pub async fn several(
     from: ClientAddress,
     request: Interactive<delete_devices::v3::Request>,
 ) -> Result<Ruma<delete_devices::v3::Response>, ApiError> {
-    request.authorize_user(&accounts, session.actor(), UiaOperation::DeleteDevices, from).await?;
-    accounts.delete_devices(session.actor(), &request.request.devices).await?;
+    let operation = UiaOperation::DeleteDevices;
+    let authorized = request.authorize_user(&accounts, session.actor(), operation, from).await?;
+    accounts.delete_devices(session.actor(), authorized, &request.request.devices).await?;
     Ok(Ruma(delete_devices::v3::Response::new()))
 }

@@ -91,9 +91,9 @@ impl<R> Interactive<R> {
         actor: &Actor,
         operation: UiaOperation,
         from: ClientAddress,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Authorized, ApiError> {
         let flows = [vec![Stage::Password]];
-        self.authorize(accounts, Some(actor), operation, &flows, from).await.map(drop)
+        self.authorize(accounts, Some(actor), operation, &flows, from).await
     }
 }
 

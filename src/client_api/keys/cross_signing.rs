@@ -3,7 +3,7 @@
 use axum::extract::State;
 use plop_accounts::Accounts;
 use plop_accounts::uia::UiaOperation;
-use plop_e2ee::keys::{Consent, CrossSigningUpload, Keys, PublishError};
+use plop_e2ee::keys::{CrossSigningUpload, Keys, PublishError};
 use plop_state::json::Object;
 use ruma::api::client::keys::upload_signing_keys::v3::{Request, Response};
 use ruma::encryption::CrossSigningKey;
@@ -28,11 +28,11 @@ pub async fn upload(
         self_signing: key(body.self_signing_key.as_ref())?,
         user_signing: key(body.user_signing_key.as_ref())?,
     };
-    match keys.upload_cross_signing(session.actor(), &upload, Consent::NotAsked).await {
+    match keys.upload_cross_signing(session.actor(), &upload, None).await {
         Err(PublishError::NeedsConsent) => {
             let operation = UiaOperation::ReplaceCrossSigningKeys;
-            request.authorize_user(&accounts, session.actor(), operation, from).await?;
-            keys.upload_cross_signing(session.actor(), &upload, Consent::Given).await?;
+            let authorized = request.authorize_user(&accounts, session.actor(), operation, from).await?;
+            keys.upload_cross_signing(session.actor(), &upload, Some(authorized)).await?;
         }
         outcome => outcome?,
     }

@@ -15,7 +15,8 @@ pub async fn get_token(
     from: ClientAddress,
     request: Interactive<Request>,
 ) -> Result<Ruma<Response>, ApiError> {
-    request.authorize_user(&accounts, session.actor(), UiaOperation::MakeLoginToken, from).await?;
-    let (token, lifetime) = accounts.make_login_token(session.actor())?;
+    let operation = UiaOperation::MakeLoginToken;
+    let authorized = request.authorize_user(&accounts, session.actor(), operation, from).await?;
+    let (token, lifetime) = accounts.make_login_token(session.actor(), authorized)?;
     Ok(Ruma(Response::new(lifetime, token)))
 }

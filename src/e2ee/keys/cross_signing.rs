@@ -7,6 +7,7 @@
 
 use plop_accounts::device_lists::change_device_list;
 use plop_accounts::schema::Devices;
+use plop_accounts::uia::{Authorized, UiaOperation};
 use plop_base::Actor;
 use plop_db::codec::Tail;
 use plop_db::{Batch, ReadError, Snapshot};
@@ -28,29 +29,25 @@ pub struct CrossSigningUpload {
     pub user_signing: Option<Object>,
 }
 
-/// Whether the user has authorised that keys are replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consent {
-    NotAsked,
-    Given,
-}
+/// What the user authorises where keys are replaced.
+const OPERATION: UiaOperation = UiaOperation::ReplaceCrossSigningKeys;
 
 impl Keys {
-    /// Publishes cross-signing keys of the actor. The first ones, and those that are there already, need no consent; nor do application services.
+    /// Publishes cross-signing keys of the actor. The first ones, and those that are there already, need no authorisation; nor do application services.
     pub async fn upload_cross_signing(
         &self,
         actor: &Actor,
         upload: &CrossSigningUpload,
-        consent: Consent,
+        authorized: Option<Authorized>,
     ) -> Result<(), PublishError> {
         let user = actor.user_id().ok_or(PublishError::NoDevice)?.to_owned();
         let parts = &self.0;
         let guard = parts.accounts.lock_user(&user).await;
         let snapshot = parts.db.snapshot();
         let change = Change::new(&snapshot, &user, upload).await?;
-        let needs_consent =
+        let is_asked_for =
             !change.is_none() && change.before.master.is_some() && !matches!(actor, Actor::AppService { .. });
-        if needs_consent && consent == Consent::NotAsked {
+        if is_asked_for && !authorized.is_some_and(|authorized| authorized.check(&user, &OPERATION).is_ok()) {
             return Err(PublishError::NeedsConsent);
         }
         let batch = change.batch(&snapshot, &user, upload).await?;

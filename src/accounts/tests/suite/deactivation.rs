@@ -35,9 +35,9 @@ async fn b8_135_everything_a_deactivated_user_had_is_gone() {
         let subject = Subject { user: &user, room: None, kind: "org.example" };
         bed.accounts.set_account_data(&alice, &subject, &json("{}")).await.expect("account data");
         bed.accounts.add_filter(&alice, &user, &json("{}")).await.expect("a filter");
-        let (login_token, _) = bed.accounts.make_login_token(&alice).expect("a token");
+        let (login_token, _) = plop_bed::login_token(&bed.accounts, &alice).await;
 
-        bed.accounts.deactivate(&alice, erase).await.expect("a deactivation");
+        plop_bed::deactivate(&bed.accounts, &alice, erase).await.expect("a deactivation");
         assert!(is_empty::<Devices>(&bed).await && is_empty::<LastSeen>(&bed).await);
         assert!(is_empty::<AccessTokens>(&bed).await && is_empty::<RefreshTokens>(&bed).await);
         assert!(is_empty::<DeviceTokens>(&bed).await && is_empty::<Profiles>(&bed).await);
@@ -60,18 +60,18 @@ async fn b8_117_a_deactivated_user_is_told_so_with_the_right_password_only() {
     let bed = Bed::new();
     bed.create("alice").await;
     let login = bed.login_on("alice", PASSWORD, "192.0.2.1", refreshable("PHONE")).await.expect("a login");
-    bed.accounts.deactivate(&actor(&login), true).await.expect("a deactivation");
+    plop_bed::deactivate(&bed.accounts, &actor(&login), true).await.expect("a deactivation");
     assert!(matches!(bed.login("alice", PASSWORD, "192.0.2.1").await, Err(LoginError::Deactivated)));
     assert!(matches!(bed.login("alice", "wrong", "192.0.2.1").await, Err(LoginError::WrongCredentials)));
     let refresh = login.tokens.refresh.as_deref().expect("a refresh token");
     assert!(matches!(bed.accounts.refresh(refresh).await, Err(RefreshError::Unknown)));
     // Nor does the account come back by another way.
-    let again = bed.accounts.deactivate(&actor(&login), false).await;
+    let again = plop_bed::deactivate(&bed.accounts, &actor(&login), false).await;
     assert!(matches!(again, Err(DeactivationError::NoAccount)));
     let named = bed.accounts.create_account(&Actor::Server, account("alice", None), false).await;
     assert!(matches!(named, Err(RegisterError::InUse)));
     let field =
         bed.accounts.set_profile_field(&actor(&login), &id("alice"), "displayname", &json!("A")).await;
     assert!(field.is_err());
-    assert!(bed.accounts.change_password(&actor(&login), "new".into(), true).await.is_err());
+    assert!(plop_bed::change_password(&bed.accounts, &actor(&login), "new", true).await.is_err());
 }

@@ -32,9 +32,9 @@ async fn devices_are_listed_renamed_and_deleted() {
 
     assert!(bed.is_valid(&laptop.tokens.access).await);
     let ids = [laptop.device.clone(), "NOBODY".into()];
-    let gone = bed.accounts.delete_devices(&alice, &ids).await.expect("a deletion");
+    let gone = plop_bed::delete_devices(&bed.accounts, &alice, &ids).await.expect("a deletion");
     assert_eq!(gone, std::slice::from_ref(&laptop.device));
-    assert!(bed.accounts.delete_devices(&alice, &ids).await.expect("nothing").is_empty());
+    assert!(plop_bed::delete_devices(&bed.accounts, &alice, &ids).await.expect("nothing").is_empty());
     assert!(!bed.is_valid(&laptop.tokens.access).await);
     assert!(bed.is_valid(&phone.tokens.access).await);
     assert!(bed.is_valid(&other.tokens.access).await);
@@ -151,7 +151,7 @@ async fn a_new_password_ends_the_other_sessions_in_the_same_commit() {
     let thief = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
     assert!(bed.is_valid(&thief.tokens.access).await);
     let before = bed.db.stats().commits;
-    let gone = bed.accounts.change_password(&actor(&phone), "another one".into(), true).await;
+    let gone = plop_bed::change_password(&bed.accounts, &actor(&phone), "another one", true).await;
     assert_eq!(gone.expect("a change"), std::slice::from_ref(&thief.device));
     assert!(!bed.is_valid(&thief.tokens.access).await && bed.is_valid(&phone.tokens.access).await);
     assert_eq!(bed.db.stats().commits, before + 1);
@@ -198,11 +198,11 @@ async fn a_device_that_ended_comes_up_when_nothing_is_on_the_way_to_it() {
         ended.into_iter().map(|ended| ended.device).collect::<Vec<_>>()
     };
     let gone = std::slice::from_ref(&laptop.device);
-    bed.accounts.delete_devices(&actor(&phone), gone).await.expect("a deletion");
+    plop_bed::delete_devices(&bed.accounts, &actor(&phone), gone).await.expect("a deletion");
     assert!(listed().await.is_empty());
     bed.clock.sleep(UNDER_WAY).await;
     assert_eq!(listed().await, gone);
-    bed.accounts.deactivate(&actor(&phone), false).await.expect("the end");
+    plop_bed::deactivate(&bed.accounts, &actor(&phone), false).await.expect("the end");
     bed.clock.sleep(UNDER_WAY).await;
     assert_eq!(listed().await, [laptop.device, phone.device]);
 }
@@ -237,7 +237,7 @@ async fn what_ends_all_sessions_of_a_full_account_fits_one_batch() {
     let gone = bed.accounts.logout_all(&actor(&phone)).await.expect("a logout");
     assert_eq!(gone.len(), MAX_DEVICES);
     fill(&bed, "alice").await;
-    bed.accounts.deactivate(&actor(&phone), false).await.expect("the end");
+    plop_bed::deactivate(&bed.accounts, &actor(&phone), false).await.expect("the end");
     let range = plop_db::KeyRange::<AccessTokens>::all();
     let page = bed.db.snapshot().scan(range, plop_db::Direction::Forward, 1).await.expect("rows");
     assert!(page.rows.is_empty());

@@ -189,16 +189,18 @@ async fn a_changed_password_ends_the_other_sessions_if_asked() {
     for token in [&phone.tokens.access, &laptop.tokens.access] {
         assert!(bed.is_valid(token).await);
     }
-    let gone = bed.accounts.change_password(&actor(&phone), "new".into(), false).await.expect("a change");
+    let gone =
+        plop_bed::change_password(&bed.accounts, &actor(&phone), "new", false).await.expect("a change");
     assert!(gone.is_empty() && bed.is_valid(&laptop.tokens.access).await);
-    let gone = bed.accounts.change_password(&actor(&phone), "newer".into(), true).await.expect("a change");
+    let gone =
+        plop_bed::change_password(&bed.accounts, &actor(&phone), "newer", true).await.expect("a change");
     assert_eq!(gone, [laptop.device]);
     assert!(!bed.is_valid(&laptop.tokens.access).await);
     assert!(bed.is_valid(&phone.tokens.access).await);
     assert!(matches!(bed.login("alice", PASSWORD, HERE).await, Err(LoginError::WrongCredentials)));
     bed.login("alice", "newer", HERE).await.expect("a login");
     for rejected in ["", &"x".repeat(1_025)] {
-        assert!(bed.accounts.change_password(&actor(&phone), rejected.into(), false).await.is_err());
+        assert!(plop_bed::change_password(&bed.accounts, &actor(&phone), rejected, false).await.is_err());
     }
 }
 
@@ -206,7 +208,7 @@ async fn a_changed_password_ends_the_other_sessions_if_asked() {
 async fn b8_121_a_password_is_stored_as_its_hash_only() {
     let bed = Bed::new();
     let phone = bed.user("alice").await;
-    bed.accounts.change_password(&actor(&phone), "tell nobody".into(), true).await.expect("a change");
+    plop_bed::change_password(&bed.accounts, &actor(&phone), "tell nobody", true).await.expect("a change");
     let row = bed.accounts.account(&id("alice")).await.expect("read").expect("a user");
     let hash = row.password.expect("a hash");
     assert!(hash.starts_with("$argon2id$") && !hash.contains("tell nobody") && !hash.contains(PASSWORD));
@@ -224,14 +226,14 @@ async fn b8_121_a_password_is_stored_as_its_hash_only() {
 async fn a_login_token_lets_another_device_in_once_and_for_two_minutes() {
     let bed = Bed::new();
     let phone = bed.user("alice").await;
-    let (token, _) = bed.accounts.make_login_token(&actor(&phone)).expect("a token");
+    let (token, _) = plop_bed::login_token(&bed.accounts, &actor(&phone)).await;
     let laptop = bed.accounts.login_with_token(&token, NewDevice::default()).await.expect("a login");
     assert_eq!(laptop.user, id("alice"));
     for _ in 0..2 {
         let again = bed.accounts.login_with_token(&token, NewDevice::default()).await;
         assert!(matches!(again, Err(LoginError::WrongCredentials)));
     }
-    let (late, lifetime) = bed.accounts.make_login_token(&actor(&phone)).expect("a token");
+    let (late, lifetime) = plop_bed::login_token(&bed.accounts, &actor(&phone)).await;
     bed.pass(lifetime.as_secs()).await;
     let refused = bed.accounts.login_with_token(&late, NewDevice::default()).await;
     assert!(matches!(refused, Err(LoginError::WrongCredentials)));

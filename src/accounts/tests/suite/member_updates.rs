@@ -18,7 +18,7 @@ async fn a_user_is_listed_once_for_all_changes_that_rooms_show() {
     assert_eq!(listed(&bed).await, []);
     bed.accounts.set_profile_field(&alice, &user, "displayname", &json!("Alice")).await.expect("set");
     bed.accounts.delete_profile_field(&alice, &user, "avatar_url").await.expect("deleted");
-    bed.accounts.deactivate(&alice, false).await.expect("deactivated");
+    plop_bed::deactivate(&bed.accounts, &alice, false).await.expect("deactivated");
     let users: Vec<_> = listed(&bed.restarted()).await.into_iter().map(|update| update.user).collect();
     assert_eq!(users, [user]);
 }

@@ -15,7 +15,7 @@ async fn b8_117_a_locked_user_keeps_tokens_and_gets_no_new_ones() {
     let bed = Bed::new();
     bed.create("alice").await;
     let login = bed.login_on("alice", PASSWORD, "192.0.2.1", refreshable("PHONE")).await.expect("a login");
-    let (token, _) = bed.accounts.make_login_token(&actor(&login)).expect("a token");
+    let (token, _) = plop_bed::login_token(&bed.accounts, &actor(&login)).await;
     let standing =
         async || bed.accounts.authenticate(&login.tokens.access, None).await.expect("a session").standing;
     assert_eq!(standing().await, AccountStanding::Active);

@@ -169,7 +169,7 @@ async fn they_are_the_users_own_and_go_with_the_account() {
     let refused = alice.bed.accounts.unsubscribe_from_thread(&bob, alice.thread(&root("a"))).await;
     assert!(matches!(refused, Err(ThreadSubscriptionError::Forbidden(_))), "{refused:?}");
     alice.subscribe(&root("a"), Subscribe::Manually).await.expect("subscribed");
-    alice.bed.accounts.deactivate(&alice.actor, false).await.expect("the end");
+    plop_bed::deactivate(&alice.bed.accounts, &alice.actor, false).await.expect("the end");
     let snapshot = alice.bed.db.snapshot();
     assert!(snapshot.get::<Users>(&alice.user).await.expect("a read").is_some());
     assert_eq!(alice.wish(&root("a")).await, None);

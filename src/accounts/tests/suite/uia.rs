@@ -1,5 +1,9 @@
 //! Interactive authentication: one proof for one request.
 
+use plop_accounts::deactivation::DeactivationError;
+use plop_accounts::devices::DeviceError;
+use plop_accounts::password_change::PasswordChangeError;
+use plop_accounts::threepids::ThreepidError;
 use plop_accounts::uia::{
     Authorized, Challenge, Failure, Proof, Stage, Submission, UiaError, UiaOperation, UiaRequest,
 };
@@ -200,4 +204,31 @@ async fn b8_115_passwords_are_limited_here_as_at_login() {
         limited += u32::from(matches!(outcome, Err(UiaError::Limited(_))));
     }
     assert_eq!(limited, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_authorised_for_another_operation_or_user_changes_nothing() {
+    let bed = Bed::new();
+    let (alice, bob) = (actor(&bed.user("alice").await), actor(&bed.user("bob").await));
+    let given = async |to, operation| plop_bed::authorized(&bed.accounts, to, operation).await;
+    for (to, operation) in [
+        (&bob, UiaOperation::ChangePassword),
+        (&bob, UiaOperation::Deactivate),
+        (&bob, UiaOperation::MakeLoginToken),
+        (&bob, UiaOperation::DeleteDevices),
+        (&alice, UiaOperation::AddAddress),
+        (&alice, UiaOperation::DeleteDevice("OTHER".into())),
+    ] {
+        let authorized = async || given(to, operation.clone()).await;
+        let changed = bed.accounts.change_password(&alice, authorized().await, "new".into(), true).await;
+        assert!(matches!(changed, Err(PasswordChangeError::Forbidden(_))), "{operation:?} {changed:?}");
+        let ended = bed.accounts.deactivate(&alice, authorized().await, true).await;
+        assert!(matches!(ended, Err(DeactivationError::Forbidden(_))), "{operation:?} {ended:?}");
+        assert!(bed.accounts.make_login_token(&alice, authorized().await).is_err(), "{operation:?}");
+        let device = alice.device_id().expect("a device").to_owned();
+        let deleted = bed.accounts.delete_devices(&alice, authorized().await, &[device]).await;
+        assert!(matches!(deleted, Err(DeviceError::Forbidden(_))), "{operation:?} {deleted:?}");
+    }
+    let added = bed.accounts.add_address(&alice, given(&bob, UiaOperation::AddAddress).await, "a", "b").await;
+    assert!(matches!(added, Err(ThreepidError::Forbidden(_))), "{added:?}");
 }

@@ -97,7 +97,7 @@ async fn b8_129_whoever_is_no_administrator_is_told_nothing() {
     }
     assert_eq!(capability(&bed, &alice).await, None);
     assert_eq!(capability(&bed, &root).await, Some(json!({ "lock": true, "suspend": true })));
-    bed.api.accounts.deactivate(&alice.actor(), false).await.expect("deactivated");
+    plop_bed::deactivate(&bed.api.accounts, &alice.actor(), false).await.expect("deactivated");
     bed.get(&lock(alice.id.as_str())).by(&root).await.refused(404, "M_NOT_FOUND");
     bed.get(&whois(alice.id.as_str())).by(&root).await.refused(404, "M_NOT_FOUND");
     // The flag counts as long as it is there.

@@ -286,7 +286,7 @@ async fn callers(bed: &Bed, number: usize) -> [Option<String>; 7] {
     decide(&locked, Decision::Locked(true)).await;
     decide(&suspended, Decision::Suspended(true)).await;
     let deactivated = user("deactivated").await;
-    bed.api.accounts.deactivate(&deactivated.actor(), false).await.expect("deactivated");
+    plop_bed::deactivate(&bed.api.accounts, &deactivated.actor(), false).await.expect("deactivated");
     let ordinary = user("ordinary").await;
     let tokens = [locked, suspended, deactivated, ordinary].map(|user| Some(user.token));
     let [locked, suspended, deactivated, ordinary] = tokens;

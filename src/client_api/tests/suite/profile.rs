@@ -85,7 +85,7 @@ async fn b4_85_b8_116_there_is_one_answer_for_every_absent_user() {
     let bed = Bed::new().await;
     let bob = bed.user("bob").await;
     set(&bed, &bob, "displayname", json!("Bob")).await;
-    bed.api.accounts.deactivate(&bob.actor(), false).await.expect("deactivated");
+    plop_bed::deactivate(&bed.api.accounts, &bob.actor(), false).await.expect("deactivated");
     let mut answers = Vec::new();
     for user in ["@nobody:plop.example", "@bob:plop.example", "@alice:elsewhere.example"] {
         for path in ["", "/displayname", "/org.example.job"] {

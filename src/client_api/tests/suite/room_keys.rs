@@ -228,6 +228,6 @@ async fn a_large_backup_is_one_answer() {
     let counts = rooms.values().map(|room| room["sessions"].as_object().map_or(0, |sessions| sessions.len()));
     assert_eq!(counts.collect::<Vec<_>>(), [600, 600, 600, 200]);
     // The backup of an account that has ended is out of reach at once.
-    bed.api.accounts.deactivate(&alice.actor(), false).await.expect("a deactivation");
+    plop_bed::deactivate(&bed.api.accounts, &alice.actor(), false).await.expect("a deactivation");
     bed.keys(&alice, Method::GET, "", &version, None).await.refused(401, "M_UNKNOWN_TOKEN");
 }

@@ -286,7 +286,7 @@ async fn b8_117_a_deactivated_account_is_told_to_its_owner_only() {
     let mut login = password("alice", PASSWORD);
     login["refresh_token"] = json!(true);
     let tokens = bed.post(LOGIN).json(&login).await.ok();
-    bed.api.accounts.deactivate(&alice.actor(), false).await.expect("deactivated");
+    plop_bed::deactivate(&bed.api.accounts, &alice.actor(), false).await.expect("deactivated");
     bed.post(LOGIN).json(&login).await.refused(403, "M_USER_DEACTIVATED");
     bed.post(LOGIN).json(&password("alice", "wrong")).await.refused(403, "M_FORBIDDEN");
     bed.get(WHOAMI).by(&alice).await.refused(401, "M_UNKNOWN_TOKEN");

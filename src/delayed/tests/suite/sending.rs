@@ -131,7 +131,7 @@ async fn who_may_not_send_any_more_is_told_and_nothing_is_sent() {
                 bed.accounts.decide(&Actor::Server, &plop_bed::id("bob"), Decision::Suspended(true)).await;
             decided.expect("suspended");
         } else {
-            bed.accounts.deactivate(&user("bob"), false).await.expect("deactivated");
+            plop_bed::deactivate(&bed.accounts, &user("bob"), false).await.expect("deactivated");
         }
         bed.pass(100).await;
         bed.delayed.catch_up().await.expect("done");

@@ -108,7 +108,7 @@ async fn who_may_not_use_the_account_is_not_found() {
         bed.decide("alice", decision(false)).await;
         assert_eq!(bed.found("bob", "alice").await.len(), 1);
     }
-    bed.accounts.deactivate(&user("alice"), false).await.expect("the end");
+    plop_bed::deactivate(&bed.accounts, &user("alice"), false).await.expect("the end");
     assert_eq!(bed.found("bob", "alice").await, Vec::<String>::new());
     let entry = bed.db.snapshot().get::<Entries>(&id("alice")).await.expect("a read");
     assert_eq!(entry, None, "nothing is kept of her");

@@ -309,7 +309,7 @@ async fn row_135_the_backups_of_an_ended_account_go_and_nothing_comes_behind() {
     shelf.store(&version, vec![key(room(1), "s", 0)]).await.expect("stored");
     let bob = actor(&shelf.bed.user("bob", &["B"]).await, "B");
     shelf.backups.create(&bob, "a", &map(json!({}))).await.expect("a backup");
-    shelf.bed.accounts.deactivate(&shelf.alice, false).await.expect("a deactivation");
+    plop_bed::deactivate(&shelf.bed.accounts, &shelf.alice, false).await.expect("a deactivation");
     let refused = shelf.store(&version, vec![key(room(1), "t", 0)]).await;
     assert!(matches!(refused, Err(BackupError::NoAccount)));
     assert_eq!(shelf.bed.rows::<EndedAccounts>().await, 1);

@@ -1,10 +1,10 @@
 //! Cross-signing: what is published, who signs what, who sees it.
 
+use plop_accounts::uia::{Authorized, UiaOperation};
 use plop_base::Actor;
 use plop_bed::Signer;
 use plop_e2ee::keys::{
-    Consent, CrossSigningUpload, KeyRejected, PublishError, Queried, SignatureRefused, SignatureUpload,
-    Upload,
+    CrossSigningUpload, KeyRejected, PublishError, Queried, SignatureRefused, SignatureUpload, Upload,
 };
 use plop_e2ee::schema::{CrossSigningKeys, MasterKeySignatures, SignatureChanges, UserSignatures};
 use plop_state::json::{Object, Value};
@@ -37,6 +37,12 @@ impl Person {
         actor(&self.id, "PHONE")
     }
 
+    /// What lets them replace keys.
+    async fn authorized(&self, bed: &Bed) -> Option<Authorized> {
+        let operation = UiaOperation::ReplaceCrossSigningKeys;
+        Some(plop_bed::authorized(&bed.accounts, &self.actor(), operation).await)
+    }
+
     fn upload(&self) -> CrossSigningUpload {
         let key = |signer: &Signer, usage, by| Some(signer.cross_signing_key(&self.id, usage, by));
         CrossSigningUpload {
@@ -47,7 +53,7 @@ impl Person {
     }
 
     async fn publish(&self, bed: &Bed) {
-        let published = bed.keys.upload_cross_signing(&self.actor(), &self.upload(), Consent::NotAsked).await;
+        let published = bed.keys.upload_cross_signing(&self.actor(), &self.upload(), None).await;
         published.expect("published");
     }
 
@@ -88,26 +94,32 @@ fn signed(of: &Person, id: &str, object: Object) -> SignatureUpload {
 #[tokio::test(start_paused = true)]
 async fn the_first_keys_need_no_consent_the_same_ones_need_none_others_do() {
     let bed = Bed::new();
-    let (alice, _) = people(&bed).await;
-    let upload = async |actor: &Actor, upload: CrossSigningUpload, consent| {
-        bed.keys.upload_cross_signing(actor, &upload, consent).await
+    let (alice, bob) = people(&bed).await;
+    let upload = async |actor: &Actor, upload: CrossSigningUpload, authorized| {
+        bed.keys.upload_cross_signing(actor, &upload, authorized).await
     };
     let only_master = || CrossSigningUpload { master: alice.upload().master, ..Default::default() };
     for _ in 0..2 {
-        upload(&alice.actor(), only_master(), Consent::NotAsked).await.expect("published");
+        upload(&alice.actor(), only_master(), None).await.expect("published");
     }
     // Another key, more keys, one of the keys and another one.
     let other = Signer::new(99).cross_signing_key(&alice.id, "master", None);
     let other = || CrossSigningUpload { master: Some(other.clone()), ..Default::default() };
     for upload_more in [other(), alice.upload(), CrossSigningUpload { master: None, ..alice.upload() }] {
-        let refused = upload(&alice.actor(), upload_more, Consent::NotAsked).await;
+        let refused = upload(&alice.actor(), upload_more, None).await;
         assert!(matches!(refused, Err(PublishError::NeedsConsent)), "{refused:?}");
     }
-    upload(&alice.actor(), alice.upload(), Consent::Given).await.expect("published");
-    upload(&alice.actor(), alice.upload(), Consent::NotAsked).await.expect("published");
+    // What somebody else has authorised, or the user for something else.
+    let deleting = plop_bed::authorized(&bed.accounts, &alice.actor(), UiaOperation::DeleteDevices).await;
+    for authorized in [bob.authorized(&bed).await, Some(deleting)] {
+        let refused = upload(&alice.actor(), alice.upload(), authorized).await;
+        assert!(matches!(refused, Err(PublishError::NeedsConsent)), "{refused:?}");
+    }
+    upload(&alice.actor(), alice.upload(), alice.authorized(&bed).await).await.expect("published");
+    upload(&alice.actor(), alice.upload(), None).await.expect("published");
     assert_eq!(bed.rows::<CrossSigningKeys>().await, 3);
     // Another master key takes with it what the one before has signed.
-    upload(&bridge(&alice.id), other(), Consent::NotAsked).await.expect("published");
+    upload(&bridge(&alice.id), other(), None).await.expect("published");
     assert_eq!(bed.rows::<CrossSigningKeys>().await, 1);
 }
 
@@ -117,7 +129,8 @@ async fn row_90_cross_signing_keys_that_are_none_are_never_stored() {
     let bed = Bed::new();
     let (alice, bob) = people(&bed).await;
     let refused = async |upload: CrossSigningUpload| {
-        let refused = bed.keys.upload_cross_signing(&alice.actor(), &upload, Consent::Given).await;
+        let refused =
+            bed.keys.upload_cross_signing(&alice.actor(), &upload, alice.authorized(&bed).await).await;
         refused.expect_err("refused")
     };
     let master = |change: &dyn Fn(&mut Object)| {
@@ -208,7 +221,10 @@ async fn everybody_sees_what_is_theirs_to_see() {
     let mut upload = bob.upload();
     let others = Signer::new(77);
     upload.user_signing = Some(others.cross_signing_key(&bob.id, "user_signing", Some(&bob.master)));
-    bed.keys.upload_cross_signing(&bob.actor(), &upload, Consent::Given).await.expect("published");
+    bed.keys
+        .upload_cross_signing(&bob.actor(), &upload, bob.authorized(&bed).await)
+        .await
+        .expect("published");
     assert_eq!(signers(&query(&bed, &bob, &alice).await.master[&alice.id]), [phone]);
 }
 
@@ -245,7 +261,7 @@ async fn keys_that_are_there_are_taken_with_a_new_signature() {
     for is_new in [true, false] {
         let before = bed.db.published();
         let upload = CrossSigningUpload { master: master.clone(), ..alice.upload() };
-        let published = bed.keys.upload_cross_signing(&alice.actor(), &upload, Consent::NotAsked).await;
+        let published = bed.keys.upload_cross_signing(&alice.actor(), &upload, None).await;
         published.expect("published");
         assert_eq!(bed.db.published() > before, is_new);
         assert_eq!(signers(&query(&bed, &bob, &alice).await.master[&alice.id]), ["ed25519:PHONE"]);

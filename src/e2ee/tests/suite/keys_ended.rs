@@ -4,7 +4,7 @@ use plop_accounts::schema::{DeviceListChanges, DeviceLists, ListedDevices};
 use plop_base::Actor;
 use plop_bed::Signer;
 use plop_db::Position;
-use plop_e2ee::keys::{Consent, CrossSigningUpload, Upload, key_count};
+use plop_e2ee::keys::{CrossSigningUpload, Upload, key_count};
 use plop_e2ee::schema::{
     CrossSigningKeys, DeviceKeys, FallbackKeys, KeyCounts, MasterKeySignatures, OneTimeKeyOrder, OneTimeKeys,
 };
@@ -82,10 +82,10 @@ async fn the_keys_of_a_user_go_with_the_account() {
     device.sign(&mut key, &alice, "PHONE");
     let upload = CrossSigningUpload { master: Some(key), ..CrossSigningUpload::default() };
     let phone = actor(&alice, "PHONE");
-    bed.keys.upload_cross_signing(&phone, &upload, Consent::NotAsked).await.expect("published");
+    bed.keys.upload_cross_signing(&phone, &upload, None).await.expect("published");
     assert_eq!((bed.rows::<CrossSigningKeys>().await, bed.rows::<MasterKeySignatures>().await), (1, 1));
     let ended: &Actor = &phone;
-    bed.accounts.deactivate(ended, false).await.expect("deactivated");
+    plop_bed::deactivate(&bed.accounts, ended, false).await.expect("deactivated");
     bed.sweep_ended().await;
     assert_eq!((bed.rows::<CrossSigningKeys>().await, bed.rows::<MasterKeySignatures>().await), (0, 0));
     assert_eq!(bed.rows::<DeviceKeys>().await, 0);

@@ -45,7 +45,7 @@ async fn b5_94_messages_to_nobody_are_passed_over() {
     let bed = Bed::new();
     let alice = bed.user("alice", &["A"]).await;
     let gone = bed.user("gone", &["G"]).await;
-    bed.accounts.deactivate(&actor(&gone, "G"), false).await.expect("a deactivation");
+    plop_bed::deactivate(&bed.accounts, &actor(&gone, "G"), false).await.expect("a deactivation");
     let ghost = user_id!("@ghost:plop.example");
     let to = [(ghost, "*"), (ghost, "X"), (&*gone, "*"), (&*gone, "G"), (&*alice, "NONE"), (&*alice, "A")];
     bed.send(&actor(&alice, "A"), "1", &to, 1).await.expect("sent");

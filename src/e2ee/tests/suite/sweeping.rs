@@ -70,12 +70,12 @@ async fn the_sweep_pages_through_what_ended() {
     bed.send(&actor(&alice, "A"), "1", &[(&alice, "*")], 1).await.expect("sent");
     assert_eq!(bed.stored().await, 2_501);
     let gone: Vec<_> = names[..2_400].iter().map(|name| name.as_str().into()).collect();
-    bed.accounts.delete_devices(&actor(&alice, "A"), &gone).await.expect("a deletion");
+    plop_bed::delete_devices(&bed.accounts, &actor(&alice, "A"), &gone).await.expect("a deletion");
     bed.to_device.sweep().await.expect("swept");
     assert_eq!(bed.stored().await, 2_501, "what is on the way to them may arrive still");
     bed.sweep_ended().await;
     assert_eq!((bed.stored().await, bed.counted().await.len()), (101, 101));
-    bed.accounts.deactivate(&actor(&alice, "A"), true).await.expect("a deactivation");
+    plop_bed::deactivate(&bed.accounts, &actor(&alice, "A"), true).await.expect("a deactivation");
     bed.sweep_ended().await;
     assert_eq!((bed.stored().await, bed.counted().await.len()), (0, 0));
 }

@@ -163,7 +163,7 @@ async fn an_account_that_has_ended_leaves_and_takes_back_what_is_pending() {
     bed.rooms.join(&user("bob"), &joined, &nothing).await.expect("joined");
     bed.rooms.knock(&user("bob"), &knocked, &nothing).await.expect("a knock");
     bed.rooms.ban(&user("alice"), &banned, &id("bob"), &nothing).await.expect("banned");
-    server.accounts.deactivate(&user("bob"), false).await.expect("deactivated");
+    plop_bed::deactivate(&server.accounts, &user("bob"), false).await.expect("deactivated");
     let server = server.restarted().await;
     server.upkeep.catch_up().await.expect("done");
     for room in [&joined, &invited, &knocked] {

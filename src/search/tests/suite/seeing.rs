@@ -91,7 +91,7 @@ async fn what_erased_users_sent_is_for_those_who_had_it() {
     let room = bed.room("alice").await;
     bed.join("bob", &room).await;
     bed.say("bob", &room, "confession").await;
-    bed.accounts.deactivate(&user("bob"), true).await.expect("the end");
+    plop_bed::deactivate(&bed.accounts, &user("bob"), true).await.expect("the end");
     bed.join("carol", &room).await;
     assert_eq!(bed.found("alice", "confession").await.len(), 1, "she was there");
     let found = bed.find("carol", &ask("confession")).await;

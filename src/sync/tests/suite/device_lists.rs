@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use plop_bed::Signer;
-use plop_e2ee::keys::{Consent, CrossSigningUpload, SignatureUpload, Upload};
+use plop_e2ee::keys::{CrossSigningUpload, SignatureUpload, Upload};
 use plop_state::json::Value as Signed;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde_json::{Value, json as value};
@@ -141,13 +141,13 @@ async fn whom_a_user_signed_is_told_to_nobody_else() {
         user_signing: Some(user_signing.cross_signing_key(&id("alice"), "user_signing", Some(&master))),
         ..CrossSigningUpload::default()
     };
-    bed.keys.upload_cross_signing(&user("alice"), &upload, Consent::NotAsked).await.expect("published");
+    bed.keys.upload_cross_signing(&user("alice"), &upload, None).await.expect("published");
     let key = bobs.cross_signing_key(&id("bob"), "master", None);
     let upload = CrossSigningUpload { master: Some(key.clone()), ..CrossSigningUpload::default() };
     let (mut alice, mut carol) = (bed.client("alice"), bed.client("carol"));
     alice.sync().await;
     carol.sync().await;
-    bed.keys.upload_cross_signing(&user("bob"), &upload, Consent::NotAsked).await.expect("published");
+    bed.keys.upload_cross_signing(&user("bob"), &upload, None).await.expect("published");
     assert_eq!(
         (lists(&alice.sync().await), lists(&carol.sync().await)),
         (changed(&["bob"]), changed(&["bob"]))

@@ -136,7 +136,7 @@ async fn b8_135_the_addresses_of_an_ended_account_are_free() {
     let post = Post::new().await;
     let (alice, bob) = (post.bed.user("alice").await, post.bed.user("bob").await);
     post.give(&alice, "alice@example.com").await;
-    post.bed.api.accounts.deactivate(&alice.actor(), true).await.expect("deactivated");
+    plop_bed::deactivate(&post.bed.api.accounts, &alice.actor(), true).await.expect("deactivated");
     let left = post.bed.api.accounts.addresses(&Actor::ServerAs { user: alice.id.clone() }).await;
     assert!(left.expect("rows").is_empty());
     post.give(&bob, "alice@example.com").await;
