@@ -50,7 +50,7 @@ async fn there_is_one_and_it_outlives_sessions() {
     let ended = ended_devices(&bed.db.snapshot(), bed.clock.now(), 10).await.expect("ended devices");
     assert_eq!(ended.iter().map(|ended| ended.device.as_str()).collect::<Vec<_>>(), ["FIRST"]);
 
-    let gone = bed.accounts.change_password(&actor(&phone), "another one".into(), true).await;
+    let gone = plop_bed::change_password(&bed.accounts, &actor(&phone), "another one", true).await;
     assert_eq!(gone.expect("a change"), Vec::<OwnedDeviceId>::new());
     bed.accounts.logout_all(&actor(&phone)).await.expect("a logout");
     let phone = bed.login("alice", "another one", "192.0.2.1").await.expect("a login");
@@ -69,12 +69,12 @@ async fn who_names_it_deletes_it_and_the_account_takes_it_along() {
     let bed = Bed::new();
     let phone = bed.user("alice").await;
     dehydrate(&bed, &phone, device("DRY")).await.expect("dehydrated");
-    bed.accounts.delete_devices(&actor(&phone), &["DRY".into()]).await.expect("a deletion");
+    plop_bed::delete_devices(&bed.accounts, &actor(&phone), &["DRY".into()]).await.expect("a deletion");
     let none = bed.accounts.dehydrated_device(&actor(&phone)).await;
     assert!(matches!(none, Err(DeviceError::NotFound)));
 
     dehydrate(&bed, &phone, device("DRY")).await.expect("dehydrated");
-    bed.accounts.deactivate(&actor(&phone), false).await.expect("the end");
+    plop_bed::deactivate(&bed.accounts, &actor(&phone), false).await.expect("the end");
     let snapshot = bed.db.snapshot();
     assert_eq!(snapshot.get::<DehydratedDevices>(&phone.user).await.expect("a row"), None);
     let left = snapshot.scan(KeyRange::<Devices>::all(), plop_db::Direction::Forward, 10).await;
@@ -93,7 +93,7 @@ async fn it_is_no_session_and_no_session_becomes_one() {
     let dry = || NewDevice { id: Some("DRY".into()), ..NewDevice::default() };
     let refused = bed.login_on("alice", PASSWORD, "192.0.2.1", dry()).await;
     assert!(matches!(refused, Err(LoginError::Device(DeviceRejected::Dehydrated))));
-    let (token, _) = bed.accounts.make_login_token(&actor(&phone)).expect("a token");
+    let (token, _) = plop_bed::login_token(&bed.accounts, &actor(&phone)).await;
     let refused = bed.accounts.login_with_token(&token, dry()).await;
     assert!(matches!(refused, Err(LoginError::Device(DeviceRejected::Dehydrated))));
 }
