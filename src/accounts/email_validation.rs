@@ -80,13 +80,6 @@ pub enum LinkError {
 #[error("the e-mail address was not confirmed")]
 pub struct NotValidated;
 
-/// The mail of a session that is there.
-struct EarlierMail {
-    send_attempt: u64,
-    token: String,
-    validated: Option<UnixMillis>,
-}
-
 impl Accounts {
     /// Whether mails are sent, so that there are addresses.
     pub fn sends_mails(&self) -> bool {
@@ -109,14 +102,16 @@ impl Accounts {
             return Err(EmailRequestError::NextLink);
         }
         let sid = self.session_id(purpose, &address, &client_secret);
-        let earlier = self.earlier_mail(&sid);
-        if earlier.as_ref().is_some_and(|earlier| earlier.send_attempt >= send_attempt) {
+        if self.is_repeated(&sid, send_attempt) {
             return Ok(sid);
         }
         parts.limits.mail(parts.clock.monotonic(), &parts.parameters.mail_limits, &address, from)?;
         let owner = self.snapshot().get::<EmailOwners>(&address).await.map_err(StoreError::from)?;
-        let (token, validated) = match earlier {
-            Some(EarlierMail { token, validated, .. }) => (token, validated),
+        // From here on at once: of equal requests at the same time one posts a mail.
+        let (mut sessions, now) = (lock(&parts.validations), parts.clock.monotonic());
+        let (token, validated) = match sessions.get(now, &sid) {
+            Some(earlier) if earlier.send_attempt >= send_attempt => return Ok(sid),
+            Some(earlier) => (earlier.token.clone(), earlier.validated),
             None => (make_secret(&parts.random), None),
         };
         let says = mail_text(email, purpose, owner.clone(), || email.link(&sid, &token))?;
@@ -130,7 +125,8 @@ impl Accounts {
             wrong_tokens: 0,
             validated,
         };
-        lock(&parts.validations).insert(parts.clock.monotonic(), &sid, session);
+        sessions.insert(now, &sid, session);
+        drop(sessions);
         Ok(sid)
     }
 
@@ -148,29 +144,28 @@ impl Accounts {
         })
     }
 
-    /// Whether [`take_validated`](Self::take_validated) would find something.
+    /// Whether an address is proven.
     pub fn is_email_validated(&self, purpose: EmailPurpose, sid: &str, client_secret: &str) -> bool {
-        let parts = self.parts();
-        let mut sessions = lock(&parts.validations);
-        sessions
-            .get(parts.clock.monotonic(), sid)
-            .is_some_and(|session| session.proves(purpose, client_secret).is_some())
+        self.validated(purpose, sid, client_secret).is_ok()
     }
 
-    /// Uses a proof up.
-    pub(crate) fn take_validated(
+    /// Uses a proof up, once what it is for is on disk: who is refused needs no other mail.
+    pub(crate) fn use_up(&self, proven: &ValidatedAddress) {
+        let parts = self.parts();
+        lock(&parts.validations).take(parts.clock.monotonic(), &proven.sid);
+    }
+
+    /// The address that a session proves.
+    pub(crate) fn validated(
         &self,
         purpose: EmailPurpose,
         sid: &str,
         client_secret: &str,
     ) -> Result<ValidatedAddress, NotValidated> {
         let parts = self.parts();
-        let now = parts.clock.monotonic();
         let mut sessions = lock(&parts.validations);
-        let session = sessions.get(now, sid).ok_or(NotValidated)?;
-        let proven = session.proves(purpose, client_secret).ok_or(NotValidated)?;
-        sessions.take(now, sid);
-        Ok(proven)
+        let session = sessions.get(parts.clock.monotonic(), sid).ok_or(NotValidated)?;
+        session.proves(sid, purpose, client_secret).ok_or(NotValidated)
     }
 
     /// The id of the session that a request belongs to: the same for its repetitions, and not to be guessed.
@@ -184,12 +179,11 @@ impl Accounts {
         hasher.finalize().to_hex().to_string()
     }
 
-    fn earlier_mail(&self, sid: &str) -> Option<EarlierMail> {
+    /// Whether a request has posted its mail already.
+    fn is_repeated(&self, sid: &str, send_attempt: u64) -> bool {
         let parts = self.parts();
         let mut sessions = lock(&parts.validations);
-        let session = sessions.get(parts.clock.monotonic(), sid)?;
-        let ValidationSession { send_attempt, token, validated, .. } = session;
-        Some(EarlierMail { send_attempt: *send_attempt, token: token.clone(), validated: *validated })
+        sessions.get(parts.clock.monotonic(), sid).is_some_and(|session| session.send_attempt >= send_attempt)
     }
 
     fn with_link<T>(

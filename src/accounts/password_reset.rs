@@ -28,7 +28,9 @@ impl Accounts {
         let owner = self.snapshot().get::<EmailOwners>(&proven.address).await.map_err(StoreError::from)?;
         let user = owner.filter(|owner| proven.user.as_ref() == Some(owner));
         let user = user.ok_or(PasswordChangeError::NoAccount)?;
-        let whose = Whose { user, by_address: Some(proven.address), kept_device: None };
-        self.set_password(whose, password, logout_all).await
+        let whose = Whose { user, by_address: Some(proven.address.clone()), kept_device: None };
+        let gone = self.set_password(whose, password, logout_all).await?;
+        self.use_up(&proven);
+        Ok(gone)
     }
 }

@@ -251,6 +251,7 @@ impl Accounts {
             None => None,
         };
         self.commit_ending_under(batch, ended, (user_guard, token_guard)).await.map_err(refusal)?;
+        grant.address.iter().for_each(|proven| self.use_up(proven));
         Ok(Registered { user, login })
     }
 

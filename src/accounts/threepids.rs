@@ -82,13 +82,16 @@ impl Accounts {
     ) -> Result<(), ThreepidError> {
         let user = own_account(actor)?.to_owned();
         authorized.check(&user, &UiaOperation::AddAddress)?;
-        let proven = self.take_validated(EmailPurpose::AddAddress, sid, client_secret)?;
+        let proven = self.validated(EmailPurpose::AddAddress, sid, client_secret)?;
         let guard = self.parts().user_guards.lock(user.as_str()).await;
         let snapshot = self.snapshot();
         let row = self.active_user(&snapshot, &user).await.map_err(StoreError::from)?;
         let row = row.ok_or(ThreepidError::NoAccount)?;
         match snapshot.get::<EmailOwners>(&proven.address).await.map_err(StoreError::from)? {
-            Some(owner) if owner == user => return Ok(()),
+            Some(owner) if owner == user => {
+                self.use_up(&proven);
+                return Ok(());
+            }
             Some(_) => return Err(ThreepidError::InUse),
             None => {}
         }
@@ -100,7 +103,10 @@ impl Accounts {
         batch.expect::<Users>(&user, Some(&row));
         put_address(&mut batch, &user, &proven, self.parts().clock.now());
         match self.parts().db.commit_under(guard, batch).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.use_up(&proven);
+                Ok(())
+            }
             Err(CommitError::Conflict { keyspace: EmailOwners::NAME, .. }) => Err(ThreepidError::InUse),
             Err(error) => Err(StoreError::from(error).into()),
         }

@@ -287,7 +287,7 @@ impl Accounts {
             }
             Proof::EmailIdentity { sid, client_secret } => {
                 let purpose = binding.operation.email_purpose().ok_or(Failure::UnexpectedStage)?;
-                let Ok(address) = self.take_validated(purpose, &sid, &client_secret) else {
+                let Ok(address) = self.validated(purpose, &sid, &client_secret) else {
                     self.bind_body(id, proving);
                     return Err(Failure::EmailNotValidated.into());
                 };

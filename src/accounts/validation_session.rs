@@ -30,6 +30,8 @@ pub struct Link {
 /// An address that is proven.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ValidatedAddress {
+    /// The session that proves it, until what it is for is done.
+    pub sid: String,
     pub address: EmailAddress,
     pub at: UnixMillis,
     /// The account whose password is to be set.
@@ -49,9 +51,10 @@ pub(crate) struct ValidationSession {
 
 impl ValidationSession {
     /// The address, if this session proves it to who knows the secret.
-    pub fn proves(&self, purpose: EmailPurpose, client_secret: &str) -> Option<ValidatedAddress> {
+    pub fn proves(&self, sid: &str, purpose: EmailPurpose, client_secret: &str) -> Option<ValidatedAddress> {
         let theirs = self.link.purpose == purpose && self.client_secret == SecretHash::of(client_secret);
         let at = self.validated.filter(|_| theirs)?;
-        Some(ValidatedAddress { address: self.link.address.clone(), at, user: self.link.user.clone() })
+        let (address, user) = (self.link.address.clone(), self.link.user.clone());
+        Some(ValidatedAddress { sid: sid.to_owned(), address, at, user })
     }
 }

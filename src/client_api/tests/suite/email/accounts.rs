@@ -102,6 +102,14 @@ async fn an_account_has_so_many_addresses_and_no_more() {
     }
     let sid = post.prove(TO_ADD, "alice@example.com", "secret").await;
     post.bed.post(ADD).by(&alice).json(&adding(&alice, &sid, "secret")).await.refused(413, "M_TOO_LARGE");
+    // The proof is not used up by that: it needs no other mail.
+    let body = json!({ "medium": "email", "address": "alice7@example.com" });
+    post.bed.post("/_matrix/client/v3/account/3pid/delete").by(&alice).json(&body).await.ok();
+    post.bed.post(ADD).by(&alice).json(&adding(&alice, &sid, "secret")).await.ok();
+    assert_eq!(post.addresses(&alice).await.len(), 20);
+    // Now it is.
+    let again = post.bed.post(ADD).by(&alice).json(&adding(&alice, &sid, "secret")).await;
+    again.refused(400, "M_THREEPID_AUTH_FAILED");
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,16 @@ async fn a_repetition_sends_no_mail_and_the_next_attempt_sends_the_same_link() {
     assert!(sid.len() <= 255 && sid.bytes().all(|byte| byte.is_ascii_alphanumeric()));
 }
 
+/// Else the first mail's link is dead.
+#[tokio::test(start_paused = true)]
+async fn equal_requests_at_the_same_time_send_one_mail() {
+    let post = Post::new().await;
+    let body = asking("alice@example.com", "secret");
+    let (first, second) = tokio::join!(post.ask(TO_ADD, &body), post.ask(TO_ADD, &body));
+    assert_eq!(first, second);
+    post.follow(&post.mail()).await;
+}
+
 /// Row 132 of the hostile input: nobody has the page in a frame.
 #[tokio::test(start_paused = true)]
 async fn row_132_the_page_asks_before_it_confirms_and_is_in_no_frame() {
