@@ -65,7 +65,7 @@ pub struct ThreadSubscription {
 }
 
 /// Changes of a user's subscriptions, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ThreadSubscriptionsPage {
     pub items: Vec<ThreadSubscription>,
     /// Where to go on, if there are more: [`End::Below`] of the next page.
@@ -240,11 +240,11 @@ pub async fn thread_subscription_changes(
     let range = KeyRange::<ThreadSubscriptionChanges>::prefix(&user).after(&(user.clone(), after));
     let range = match end {
         End::At(position) => range.to(&(user.clone(), position)),
-        End::Below(ThreadSubscriptionToken(position)) => range.before(&(user.clone(), position)),
+        End::Below(token) => range.before(&(user.clone(), token.below)),
     };
     let page = snapshot.scan(range, Direction::Backward, limit).await?;
     let last = page.rows.last().map(|((_, position), _)| *position);
-    let next = last.filter(|_| page.more).map(ThreadSubscriptionToken);
+    let next = last.filter(|_| page.more).map(|below| ThreadSubscriptionToken { below, after });
     let keys: Vec<_> = page.rows.into_iter().map(|(_, (room, root))| (user.clone(), room, root)).collect();
     let rows = snapshot.get_many::<ThreadSubscriptions>(&keys).await?;
     let items = keys.into_iter().zip(rows).filter_map(|((_, room, root), row)| {
@@ -256,20 +256,26 @@ pub async fn thread_subscription_changes(
 
 /// What comes before every token's text.
 const PREFIX: &str = "ts1_";
+/// Of a position's text.
+const POSITION_DIGITS: usize = 24;
 
-/// A place in the stream of changes: right below a change. Whose it is, it does not say: everybody reads their own changes.
+/// What is left of a page of changes: those right below a change, down to one that the client has. Whose they are, it does not say: everybody reads their own
+/// changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ThreadSubscriptionToken(Position);
+pub struct ThreadSubscriptionToken {
+    below: Position,
+    after: Position,
+}
 
 impl ThreadSubscriptionToken {
-    /// The place right below a change.
-    pub fn below(position: Position) -> Self {
-        Self(position)
+    /// The change that it is right below.
+    pub fn below(self) -> Position {
+        self.below
     }
 
-    /// The change that it is right below.
-    pub fn position(self) -> Position {
-        self.0
+    /// The position after which it ends.
+    pub fn after(self) -> Position {
+        self.after
     }
 }
 
@@ -280,7 +286,7 @@ pub struct NoToken;
 
 impl fmt::Display for ThreadSubscriptionToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", self.0.to_hex())
+        write!(f, "{PREFIX}{}{}", self.below.to_hex(), self.after.to_hex())
     }
 }
 
@@ -288,6 +294,9 @@ impl FromStr for ThreadSubscriptionToken {
     type Err = NoToken;
 
     fn from_str(text: &str) -> Result<Self, NoToken> {
-        text.strip_prefix(PREFIX).and_then(Position::from_hex).map(Self).ok_or(NoToken)
+        let digits = text.strip_prefix(PREFIX).ok_or(NoToken)?;
+        let (below, after) = digits.split_at_checked(POSITION_DIGITS).ok_or(NoToken)?;
+        let position = |digits| Position::from_hex(digits).ok_or(NoToken);
+        Ok(Self { below: position(below)?, after: position(after)? })
     }
 }

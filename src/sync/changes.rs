@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use plop_accounts::schema::{AccountDataChanges, DeviceListChanges, EndedDevices};
+use plop_accounts::schema::{AccountDataChanges, DeviceListChanges, EndedDevices, ThreadSubscriptionChanges};
 use plop_base::changes::ChangeLog;
 use plop_db::{Db, Notice, Position, Publication};
 use plop_e2ee::schema::{KeyCounts, SignatureChanges};
@@ -42,6 +42,7 @@ pub struct Logs {
     /// Of these users the rooms.
     pub rooms_of_users: Log<(OwnedUserId, RoomNumber)>,
     pub account_data: Log<OwnedUserId>,
+    pub thread_subscriptions: Log<OwnedUserId>,
     pub private_receipts: Log<OwnedUserId>,
     pub device_lists: Log<OwnedUserId>,
     /// Who signed.
@@ -78,6 +79,7 @@ impl Logs {
             memberships: ChangeLog::new(floor, MAX_USERS),
             rooms_of_users: ChangeLog::new(floor, MAX_USERS),
             account_data: ChangeLog::new(floor, MAX_USERS),
+            thread_subscriptions: ChangeLog::new(floor, MAX_USERS),
             private_receipts: ChangeLog::new(floor, MAX_USERS),
             device_lists: ChangeLog::new(floor, MAX_USERS),
             signatures: ChangeLog::new(floor, MAX_USERS),
@@ -147,6 +149,8 @@ impl Changes {
             self.moves.record(row.1, row.0, position);
         } else if let Some(user) = notice.subject::<AccountDataChanges>() {
             self.logs.account_data.record(&user, position);
+        } else if let Some(user) = notice.subject::<ThreadSubscriptionChanges>() {
+            self.logs.thread_subscriptions.record(&user, position);
         } else if let Some(user) = notice.subject::<PrivateReceiptChanges>() {
             self.logs.private_receipts.record(&user, position);
         } else {
@@ -173,6 +177,7 @@ pub fn user_of(notice: &Notice) -> Option<OwnedUserId> {
         .subject::<UserRooms>()
         .map(|(user, _)| user)
         .or_else(|| notice.subject::<AccountDataChanges>())
+        .or_else(|| notice.subject::<ThreadSubscriptionChanges>())
         .or_else(|| notice.subject::<PrivateReceiptChanges>())
         .or_else(|| notice.subject::<SignatureChanges>())
         .or_else(|| notice.subject::<KeyCounts>().map(|(user, _)| user))

@@ -29,6 +29,7 @@ const FEATURES: &[&str] = &[
     "org.matrix.msc3874",
     // Thread subscriptions, and their changes.
     "org.matrix.msc4306",
+    "org.matrix.msc4308",
 ];
 
 /// `GET /_matrix/client/versions` (client-server API, "API Versions"). For everyone.

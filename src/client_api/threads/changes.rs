@@ -7,6 +7,7 @@ use plop_accounts::thread_subscriptions::{
 };
 use plop_db::Position;
 use plop_rooms::Rooms;
+use plop_sync::sliding::pos::Pos;
 use ruma::UInt;
 use ruma::api::Direction;
 use ruma::api::client::threads::get_thread_subscriptions_changes::unstable::{
@@ -30,7 +31,8 @@ pub struct Page {
     limit: Option<UInt>,
 }
 
-/// `GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions` (MSC4308). For users.
+/// `GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions` (MSC4308). For users. `from` says itself where what the client has begins, so `to` counts without it
+/// only: it is the `pos` that the client came with, and of a connection that had told no subscriptions until then it would cut off what is missing.
 pub async fn changes(
     State(rooms): State<Rooms>,
     session: Session,
@@ -44,12 +46,11 @@ pub async fn changes(
         return Err(ApiError::invalid_param("`limit` is 0."));
     }
     let snapshot = rooms.db().snapshot();
-    let end = match page.from.as_deref() {
-        Some(from) => End::Below(token(from)?),
-        None => End::At(snapshot.position()),
+    let to = page.to.as_deref().map(|to| lower_end(to, &rooms)).transpose()?;
+    let (end, after) = match page.from.as_deref().map(token).transpose()? {
+        Some(from) => (End::Below(from), from.after()),
+        None => (End::At(snapshot.position()), to.unwrap_or(Position::START)),
     };
-    let after = page.to.as_deref().map(token).transpose()?;
-    let after = after.map_or(Position::START, ThreadSubscriptionToken::position);
     let limit = limit.min(MAX_LIMIT);
     let found = thread_subscription_changes(&snapshot, session.user()?, after, end, limit).await?;
     let mut response = Response::new();
@@ -60,8 +61,21 @@ pub async fn changes(
     Ok(Ruma(response))
 }
 
+/// The position that a page ends after: of a position of sliding sync, or where another page began.
+fn lower_end(to: &str, rooms: &Rooms) -> Result<Position, ApiError> {
+    match to.parse::<Pos>() {
+        Ok(pos) if pos.database == rooms.db().identity() => Ok(pos.position),
+        Ok(_) => Err(no_token()),
+        Err(_) => token(to).map(ThreadSubscriptionToken::below),
+    }
+}
+
 fn token(text: &str) -> Result<ThreadSubscriptionToken, ApiError> {
-    text.parse().map_err(|_| ApiError::invalid_param("There is no such token."))
+    text.parse().map_err(|_| no_token())
+}
+
+fn no_token() -> ApiError {
+    ApiError::invalid_param("There is no such token.")
 }
 
 fn tell(response: &mut Response, item: ThreadSubscription) {

@@ -16,7 +16,7 @@ use ruma::{OwnedRoomId, RoomId};
 
 use super::beside_rooms::Part;
 use super::frame::RoomToTell;
-use super::look::Looked;
+use super::look::{Looked, OfUser};
 use super::request::SlidingRequest;
 use super::required::RequiredEvents;
 use super::room::{Composed, Composing};
@@ -24,7 +24,7 @@ use super::write::Writer;
 use crate::asking::Asking;
 use crate::json::write_encryption;
 use crate::request::AnswerFault;
-use crate::response::{Encryption, Events};
+use crate::response::Events;
 use crate::turns::take_turns;
 use crate::{account_data, receipts};
 
@@ -54,8 +54,7 @@ pub struct SlidingAnswer {
 
 /// What is told besides rooms.
 struct Apart {
-    to_device: Option<super::extensions::ToDevice>,
-    encryption: Option<Encryption>,
+    of_user: OfUser,
     account_data: Events,
     of_rooms: std::collections::btree_map::IntoIter<RoomNumber, Part<Vec<AccountDataItem>>>,
     receipts: std::collections::btree_map::IntoIter<RoomNumber, Part<Position>>,
@@ -94,8 +93,7 @@ impl SlidingAnswer {
             rooms: looked.rooms.into_iter(),
             ids: looked.ids,
             apart: Apart {
-                to_device: looked.to_device,
-                encryption: looked.encryption,
+                of_user: looked.of_user,
                 account_data: looked.account_data,
                 of_rooms: looked.beside.account_data.into_iter(),
                 receipts: looked.beside.receipts.into_iter(),
@@ -223,17 +221,18 @@ impl SlidingAnswer {
     fn extensions(&mut self) {
         let Self { writer, apart, ids, .. } = self;
         writer.member("extensions");
-        if let Some(to_device) = &apart.to_device {
+        if let Some(to_device) = &apart.of_user.to_device {
             writer.member("to_device");
             writer.text("next_batch", &to_device.next.to_string());
             writer.texts("events", &to_device.events);
             writer.out.close();
         }
-        if let Some(encryption) = &apart.encryption {
+        if let Some(encryption) = &apart.of_user.encryption {
             writer.member("e2ee");
             write_encryption(&mut writer.out, encryption);
             writer.out.close();
         }
+        writer.thread_subscriptions(&apart.of_user.thread_subscriptions);
         if !apart.typing.is_empty() {
             writer.member("typing");
             writer.member("rooms");

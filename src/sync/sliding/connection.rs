@@ -35,6 +35,7 @@ pub struct Told {
     pub wishes: BTreeMap<u64, StateWishes>,
     pub account_data: Option<Position>,
     pub encryption: Option<Position>,
+    pub thread_subscriptions: Option<Position>,
 }
 
 impl Told {
@@ -42,7 +43,8 @@ impl Told {
     pub fn then(mut self, later: Self) -> Self {
         self.rooms.extend(later.rooms);
         self.wishes.extend(later.wishes);
-        Self { account_data: later.account_data, encryption: later.encryption, ..self }
+        let Self { account_data, encryption, thread_subscriptions, .. } = later;
+        Self { account_data, encryption, thread_subscriptions, ..self }
     }
 }
 
@@ -60,7 +62,13 @@ pub struct TooManyWishes;
 impl Connection {
     /// One that has sent nothing.
     pub fn new(id: ConnectionId, now: UnixMillis) -> Self {
-        let current = MarkRow { answer: 0, position: Position::START, account_data: None, encryption: None };
+        let current = MarkRow {
+            answer: 0,
+            position: Position::START,
+            account_data: None,
+            encryption: None,
+            thread_subscriptions: None,
+        };
         let row = ConnectionRow { id, current, parent: None, used: now };
         Self { row, rooms: OrdMap::new(), wishes: OrdMap::new() }
     }
@@ -127,6 +135,7 @@ impl Connection {
                 position,
                 account_data: told.account_data,
                 encryption: told.encryption,
+                thread_subscriptions: told.thread_subscriptions,
             },
             parent: Some(came_with.clone()),
             used: now,

@@ -1,14 +1,15 @@
-//! What an answer tells that belongs to no room: messages to the device (MSC3885), account data (MSC3959).
+//! What an answer tells that belongs to no room: messages to the device (MSC3885), account data (MSC3959), thread subscriptions (MSC4308).
 //!
 //! Owns: from where each goes on. Does not own: the streams.
 //!
 //! Invariants: messages have a token of their own, and go when it comes back. Account data goes on from the client's position, or is told as a whole where the
-//! connection has told none.
+//! connection has told none; so do thread subscriptions, the newest of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plop_accounts::account_data::AccountDataItem;
+use plop_accounts::thread_subscriptions::{End, ThreadSubscriptionsPage, thread_subscription_changes};
 use plop_db::{Position, ReadError};
 use plop_e2ee::to_device::MAX_PAGE_MESSAGES;
 use plop_rooms::schema::RoomIds;
@@ -104,4 +105,24 @@ pub async fn account_data(
     let rooms = numbers.into_iter().zip(by_id.into_values());
     let rooms = rooms.filter_map(|(number, items)| Some((number?, items))).collect();
     Ok(AccountData { global: account_data::events(&global, &asking.filter.account_data), rooms })
+}
+
+/// The newest changes of thread subscriptions since a position; without one since ever. What they leave out is the page's `next`.
+pub async fn thread_subscriptions(
+    asking: &Asking,
+    told_to: Option<Position>,
+    to: Position,
+    limit: usize,
+) -> Result<ThreadSubscriptionsPage, ReadError> {
+    let shared = &asking.shared;
+    let is_told = |told_to| {
+        let (changes, _) = shared.changes.now();
+        !changes.logs.thread_subscriptions.may_have_changed(&asking.user, told_to)
+    };
+    if told_to.is_some_and(is_told) {
+        return Ok(ThreadSubscriptionsPage::default());
+    }
+    let after = told_to.unwrap_or(Position::START);
+    let snapshot = shared.parts.db.snapshot();
+    thread_subscription_changes(&snapshot, asking.user(), after, End::At(to), limit).await
 }

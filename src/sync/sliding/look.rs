@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plop_accounts::account_data::AccountDataItem;
+use plop_accounts::thread_subscriptions::ThreadSubscriptionsPage;
 use plop_db::Position;
 use plop_ephemeral::LivePosition;
 use plop_rooms::StoreFault;
@@ -58,8 +59,7 @@ pub struct Looked {
     pub first: Option<(RoomToTell, Composed)>,
     pub rooms: Vec<RoomToTell>,
     pub ids: BTreeMap<RoomNumber, OwnedRoomId>,
-    pub to_device: Option<ToDevice>,
-    pub encryption: Option<Encryption>,
+    pub of_user: OfUser,
     pub account_data: Events,
     pub beside: BesideRooms,
     /// Rooms that the client gets as ones that it does not have.
@@ -68,6 +68,15 @@ pub struct Looked {
     pub told: Told,
     /// Whether it is to be answered at once.
     pub is_news: bool,
+}
+
+/// What is told of the device and its user, and of no room.
+#[derive(Default)]
+pub struct OfUser {
+    pub to_device: Option<ToDevice>,
+    pub encryption: Option<Encryption>,
+    pub thread_subscriptions: ThreadSubscriptionsPage,
+    is_news: bool,
 }
 
 impl Look<'_> {
@@ -113,12 +122,10 @@ impl Look<'_> {
             initial: &initial,
         };
         let beside = beside_rooms::beside(&sources, receipts, of_rooms, self.typing).await?;
-        let to_device = self.to_device(&asking, to).await?;
-        let encryption = self.encryption(&asking, to).await?;
+        let of_user = self.of_user(&asking, to).await?;
         let told = self.told(to, &rooms, &beside);
-        let for_device =
-            is_news_for_device(to_device.as_ref(), encryption.as_ref(), self.came_with.encryption);
-        let is_news = since.is_none() || is_cut || for_device || !account_data.is_empty() || beside.is_news();
+        let is_told = of_user.is_news || !account_data.is_empty() || beside.is_news();
+        let is_news = since.is_none() || is_cut || is_told;
         let more_ids = shared.ids.of(beside.rooms().into_iter()).await?;
         let composing = Composing { asking, connection: connection.clone(), since: self.client };
         let mut looked = Looked {
@@ -129,8 +136,7 @@ impl Look<'_> {
             first: None,
             rooms,
             ids: ids.into_iter().chain(more_ids).collect(),
-            to_device,
-            encryption,
+            of_user,
             account_data,
             beside,
             initial: initial.len(),
@@ -196,6 +202,27 @@ impl Look<'_> {
         Ok((global, rooms))
     }
 
+    async fn of_user(&self, asking: &Asking, to: Position) -> Result<OfUser, StoreFault> {
+        let to_device = self.to_device(asking, to).await?;
+        let encryption = self.encryption(asking, to).await?;
+        let told_to = self.came_with.thread_subscriptions;
+        let limit = self.asked.request.extensions.thread_subscriptions;
+        let thread_subscriptions = match limit {
+            Some(limit) => extensions::thread_subscriptions(asking, told_to, to, limit).await?,
+            None => ThreadSubscriptionsPage::default(),
+        };
+        // That they are told of from now on is to be remembered.
+        let begins = limit.is_some() && told_to.is_none();
+        let is_news = to_device.as_ref().is_some_and(|to_device| !to_device.events.is_empty())
+            || encryption
+                .as_ref()
+                .zip(self.came_with.encryption)
+                .is_some_and(|(told, since)| told.is_news(since))
+            || begins
+            || !thread_subscriptions.items.is_empty();
+        Ok(OfUser { to_device, encryption, thread_subscriptions, is_news })
+    }
+
     async fn to_device(&self, asking: &Asking, to: Position) -> Result<Option<ToDevice>, StoreFault> {
         match (&self.asked.request.extensions.to_device, self.to_device) {
             (Some(request), Some(since)) => {
@@ -239,12 +266,16 @@ impl Look<'_> {
         // Who leaves the extension out, now and then or at first, is told later of what changed meanwhile.
         let is_told = self.asked.request.extensions.encryption || self.came_with.answer == 0;
         let encryption = if is_told { Some(to) } else { self.came_with.encryption };
+        let thread_subscriptions = match self.asked.request.extensions.thread_subscriptions {
+            Some(_) => Some(to),
+            None => self.came_with.thread_subscriptions,
+        };
         let mut wishes = BTreeMap::new();
         for room in rooms {
             let state = &room.wanted.state;
             wishes.entry(state.hash).or_insert_with(|| state.wishes.clone());
         }
-        Told { rooms: sent, wishes, account_data, encryption }
+        Told { rooms: sent, wishes, account_data, encryption, thread_subscriptions }
     }
 }
 
@@ -253,8 +284,9 @@ impl Looked {
     pub fn say_nothing(&mut self) {
         self.first = None;
         self.rooms.clear();
-        self.to_device = None;
-        if let Some(encryption) = &mut self.encryption {
+        self.of_user.to_device = None;
+        self.of_user.thread_subscriptions = ThreadSubscriptionsPage::default();
+        if let Some(encryption) = &mut self.of_user.encryption {
             encryption.device_lists = DeviceLists::default();
         }
         self.account_data.clear();
@@ -285,14 +317,4 @@ impl Looked {
         self.is_news = self.first.is_some();
         Ok(())
     }
-}
-
-/// Whether the device is told anything new of its messages or of encryption.
-fn is_news_for_device(
-    to_device: Option<&ToDevice>,
-    encryption: Option<&Encryption>,
-    since: Option<Position>,
-) -> bool {
-    to_device.is_some_and(|to_device| !to_device.events.is_empty())
-        || encryption.zip(since).is_some_and(|(told, since)| told.is_news(since))
 }

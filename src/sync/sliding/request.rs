@@ -35,6 +35,9 @@ pub const MAX_NAMES: usize = 1_000;
 /// Events of a timeline at most.
 pub const MAX_TIMELINE: u32 = 100;
 
+/// Changes of thread subscriptions in an answer at most: the default of the proposal (MSC4308).
+pub const MAX_THREADS: usize = 100;
+
 /// Which form the answer has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Dialect {
@@ -175,6 +178,8 @@ pub struct Extensions {
     pub account_data: Option<Scope>,
     pub receipts: Option<Scope>,
     pub typing: Option<Scope>,
+    /// At most so many changes of thread subscriptions.
+    pub thread_subscriptions: Option<usize>,
 }
 
 /// Messages to the device.

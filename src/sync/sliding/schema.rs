@@ -52,7 +52,7 @@ record! {
 }
 
 record! {
-    /// An answer of a connection, as it was kept before device lists had a place of their own.
+    /// An answer of a connection, as it was kept before device lists and thread subscriptions had a place of their own.
     pub struct MarkRowV1 = 1 {
         pub answer: u64,
         pub position: Position,
@@ -61,9 +61,8 @@ record! {
 }
 
 impl From<MarkRowV1> for MarkRow {
-    fn from(old: MarkRowV1) -> Self {
-        let MarkRowV1 { answer, position, account_data } = old;
-        Self { answer, position, account_data, encryption: Some(position) }
+    fn from(MarkRowV1 { answer, position, account_data }: MarkRowV1) -> Self {
+        Self { answer, position, account_data, encryption: Some(position), thread_subscriptions: None }
     }
 }
 
@@ -78,6 +77,8 @@ record! {
         pub account_data: Option<Position>,
         /// Up to where changes of device lists and of the device's keys were told. What was before the connection began need not be.
         pub encryption: Option<Position>,
+        /// Up to where thread subscriptions were told.
+        pub thread_subscriptions: Option<Position>,
     }
 }
 

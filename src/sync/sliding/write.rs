@@ -4,7 +4,12 @@
 //!
 //! Invariants: events are JSON texts that were made before; they are spliced in and never parsed.
 
+use std::collections::BTreeMap;
+
+use plop_accounts::schema::ThreadWish;
+use plop_accounts::thread_subscriptions::{ThreadSubscription, ThreadSubscriptionsPage};
 use plop_state::json::TextWriter;
+use ruma::RoomId;
 
 use super::request::Dialect;
 use super::required::Hero;
@@ -141,6 +146,46 @@ impl Writer {
             self.text("prev_batch", token);
         }
         self.number("num_live", timeline.live as u64);
+    }
+
+    /// The extension of thread subscriptions, if anything changed of them. Its name is the same in both dialects while the proposal (MSC4308) is open.
+    pub fn thread_subscriptions(&mut self, page: &ThreadSubscriptionsPage) {
+        if page.items.is_empty() {
+            return;
+        }
+        self.member("io.element.msc4308.thread_subscriptions");
+        let (ended, begun): (Vec<_>, Vec<_>) =
+            page.items.iter().partition(|item| item.wish == ThreadWish::Unsubscribed);
+        self.threads("subscribed", &begun);
+        self.threads("unsubscribed", &ended);
+        if let Some(next) = page.next {
+            self.text("prev_batch", &next.to_string());
+        }
+        self.out.close();
+    }
+
+    /// Threads of the same wish, by room.
+    fn threads(&mut self, key: &str, threads: &[&ThreadSubscription]) {
+        if threads.is_empty() {
+            return;
+        }
+        let mut by_room: BTreeMap<&RoomId, Vec<&ThreadSubscription>> = BTreeMap::new();
+        threads.iter().for_each(|thread| by_room.entry(&thread.room).or_default().push(thread));
+        self.member(key);
+        for (room, threads) in by_room {
+            self.member(room.as_str());
+            for thread in threads {
+                self.member(thread.root.as_str());
+                if thread.wish != ThreadWish::Unsubscribed {
+                    self.out.key("automatic");
+                    self.out.boolean(thread.wish == ThreadWish::Automatic);
+                }
+                self.number("bump_stamp", thread.bump_stamp);
+                self.out.close();
+            }
+            self.out.close();
+        }
+        self.out.close();
     }
 
     /// Entries that are in the state no more. Only the accepted dialect can say that.

@@ -137,7 +137,8 @@ async fn changes_come_newest_first_each_thread_once() {
     let page = thread_subscription_changes(&snapshot, &alice.user, start, now, 9).await.expect("a read");
     let stamps: Vec<u64> = page.items.iter().map(|item| item.bump_stamp).collect();
     assert_eq!(stamps, [5, 4, 3, 1]);
-    for text in ["", "ts1_", "ts1_00", "ts1_GG", &format!("ts1_{}", "é".repeat(12)), &"ts1_".repeat(99)] {
+    let half = format!("ts1_{}", "0".repeat(24));
+    for text in ["", "ts1_", "ts1_00", &half, &half.replace('0', "é"), &"ts1_".repeat(99)] {
         assert!(text.parse::<ThreadSubscriptionToken>().is_err(), "{text}");
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use plop_sync::sliding::request::{
     Dialect, Extensions, Filters, List, MAX_CONNECTION_NAME_BYTES, MAX_LIST_NAME_BYTES, MAX_LISTS, MAX_NAMES,
-    MAX_RANGES, MAX_SUBSCRIPTIONS, MAX_TIMELINE, MAX_WISHES_BYTES, Names, RoomConfig, Scope, SlidingRequest,
-    ToDeviceRequest,
+    MAX_RANGES, MAX_SUBSCRIPTIONS, MAX_THREADS, MAX_TIMELINE, MAX_WISHES_BYTES, Names, RoomConfig, Scope,
+    SlidingRequest, ToDeviceRequest,
 };
 use plop_sync::sliding::required_state::{RequiredState, StateWishes};
 use ruma::{OwnedRoomId, RoomId};
@@ -29,6 +29,8 @@ pub struct ExtensionsBody {
     receipts: ScopeBody,
     #[serde(default)]
     typing: ScopeBody,
+    #[serde(default, rename = "io.element.msc4308.thread_subscriptions")]
+    thread_subscriptions: LimitedBody,
 }
 
 #[derive(Default, Deserialize)]
@@ -41,6 +43,12 @@ struct ToDeviceBody {
 #[derive(Default, Deserialize)]
 struct SwitchBody {
     enabled: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+struct LimitedBody {
+    enabled: Option<bool>,
+    limit: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,7 +85,19 @@ impl ExtensionsBody {
             account_data: self.account_data.read()?,
             receipts: self.receipts.read()?,
             typing: self.typing.read()?,
+            thread_subscriptions: self.thread_subscriptions.read()?,
         })
+    }
+}
+
+impl LimitedBody {
+    fn read(self) -> Result<Option<usize>, ApiError> {
+        if self.enabled != Some(true) {
+            return Ok(None);
+        }
+        check(self.limit != Some(0), || "the limit of an extension is 0".to_owned())?;
+        let limit = self.limit.map_or(MAX_THREADS, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(Some(limit.min(MAX_THREADS)))
     }
 }
 

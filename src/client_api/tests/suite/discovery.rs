@@ -19,6 +19,7 @@ async fn versions_are_for_everyone() {
         "org.matrix.msc4140",
         "org.matrix.msc4155",
         "org.matrix.msc4306",
+        "org.matrix.msc4308",
         "org.matrix.simplified_msc3575",
     ];
     let features = body["unstable_features"].as_object().expect("features");

@@ -8,5 +8,6 @@ mod encryption;
 mod required;
 mod rooms;
 mod schema;
+mod threads;
 mod waiting;
 mod windows;

@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::chat::encoded;
 
 const UNSUBSCRIBED: &str = "IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION";
+const EXTENSION: &str = "io.element.msc4308.thread_subscriptions";
 const NOT_IN_THREAD: &str = "IO.ELEMENT.MSC4306.M_NOT_IN_THREAD";
 
 /// A user with a room.
@@ -139,4 +140,58 @@ async fn changes_are_paged_from_the_newest() {
     for query in ["dir=f", "limit=1", "dir=b&limit=0", "dir=b&from=x", "dir=b&to=x"] {
         scene.changes(query).await.refused(400, "M_INVALID_PARAM");
     }
+}
+
+/// Both dialects of sliding sync tell the newest; the rest is on the pages, from the answer's token to the position that the request came with.
+#[tokio::test(start_paused = true)]
+async fn sliding_sync_tells_the_newest_and_the_pages_have_the_rest() {
+    let scene = Scene::new().await;
+    let mut roots = Vec::new();
+    for name in ["had", "a", "b", "c"] {
+        roots.push(scene.bed.say(&scene.alice, &scene.room, name).await);
+    }
+    scene.call(Method::PUT, &roots[0]).json(&json!({})).await.ok();
+    let extensions = json!({ EXTENSION: { "enabled": true, "limit": 2 } });
+    let deployed = async |pos: Option<&str>| {
+        let query = pos.map(|pos| format!("?pos={pos}")).unwrap_or_default();
+        let path = format!("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync{query}");
+        scene.bed.post(&path).by(&scene.alice).json(&json!({ "extensions": extensions })).await.ok()
+    };
+    let accepted = async |pos: Option<&str>| {
+        let body = json!({ "conn_id": "other", "pos": pos, "extensions": extensions });
+        scene.bed.post("/_matrix/client/v4/sync").by(&scene.alice).json(&body).await.ok()
+    };
+    let subscribed =
+        |value: &Value| value["subscribed"][&scene.room].as_object().cloned().unwrap_or_default();
+    let position = |answer: &Value| answer["pos"].as_str().expect("a position").to_owned();
+    let first = [deployed(None).await, accepted(None).await];
+    for answer in &first {
+        assert!(subscribed(&answer["extensions"][EXTENSION]).contains_key(&roots[0]));
+    }
+    for root in &roots[1..] {
+        scene.call(Method::PUT, root).json(&json!({})).await.ok();
+    }
+    let [one, other] = first.map(|answer| position(&answer));
+    for (pos, answer) in [(&one, deployed(Some(&one)).await), (&other, accepted(Some(&other)).await)] {
+        let told = &answer["extensions"][EXTENSION];
+        assert_eq!(subscribed(told)[&roots[3]], json!({ "automatic": false, "bump_stamp": 4 }));
+        assert_eq!(subscribed(told).len(), 2);
+        let from = told["prev_batch"].as_str().expect("a gap");
+        for to in [format!("&to={pos}"), String::new()] {
+            let page = scene.changes(&format!("dir=b&from={from}{to}")).await.ok();
+            let rest: Vec<_> = subscribed(&page).into_iter().map(|(root, _)| root).collect();
+            assert_eq!((rest, page.get("end")), (vec![roots[1].clone()], None));
+        }
+        // Without a token it goes from the newest to that position.
+        let page = scene.changes(&format!("dir=b&to={pos}")).await.ok();
+        assert_eq!(subscribed(&page).len(), 3);
+    }
+    let none = json!({ "extensions": { EXTENSION: { "enabled": true, "limit": 0 } } });
+    scene
+        .bed
+        .post("/_matrix/client/v4/sync")
+        .by(&scene.alice)
+        .json(&none)
+        .await
+        .refused(400, "M_INVALID_PARAM");
 }

@@ -84,6 +84,7 @@ impl<'b> Slider<'b> {
             account_data: Some(Scope::default()),
             receipts: Some(Scope::default()),
             typing: Some(Scope::default()),
+            thread_subscriptions: None,
         };
         self
     }

@@ -28,7 +28,13 @@ fn stored_rows_keep_their_bytes() {
     let since = Position::from_bytes([0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3]);
     let used = UnixMillis(1_700_000_000_000);
     let mut rows = Batch::durable();
-    let mark = |answer| MarkRow { answer, position: since, account_data: Some(since), encryption: None };
+    let mark = |answer| MarkRow {
+        answer,
+        position: since,
+        account_data: Some(since),
+        encryption: None,
+        thread_subscriptions: Some(since),
+    };
     let row = ConnectionRow { id: [7; 16], current: mark(2), parent: Some(mark(1)), used };
     rows.put::<Connections>(&(user.clone(), device.clone(), since, "main".to_owned()), &row);
     rows.put::<ConnectionUses>(&(used, user, device, since, "main".to_owned()), &());
@@ -47,4 +53,12 @@ fn stored_rows_keep_their_bytes() {
         &wishes(&[("m.room.create", ""), ("*", "k"), ("m.room.member", "lazy")]),
     );
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
+}
+
+#[test]
+fn an_answer_without_thread_subscriptions_is_still_read() {
+    let position = Position::from_bytes([0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3]);
+    let old = encode(&MarkRowV1 { answer: 2, position, account_data: Some(position) });
+    let row = MarkRow { answer: 2, position, account_data: Some(position), thread_subscriptions: None };
+    assert_eq!(decode::<MarkRow>(&old), Ok(row));
 }
