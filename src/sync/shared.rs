@@ -2,17 +2,20 @@
 //!
 //! Owns: the references, and what is kept in memory between requests. Does not own: any of what they do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plop_accounts::Accounts;
 use plop_base::{Clock, Tasks};
-use plop_db::Db;
+use plop_db::{Db, Position};
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::schema::ReceiptChanges;
 use plop_ephemeral::{LivePosition, Presence, Typing};
 use plop_rooms::Rooms;
 use plop_rooms::schema::Timeline;
+use plop_state_store::RoomNumber;
 use plop_unread::Unread;
+use ruma::{OwnedRoomId, OwnedUserId};
 
 use crate::changes::SharedChanges;
 use crate::filter::SyncFilters;
@@ -28,8 +31,14 @@ use crate::sliding::bumps::Bumps;
 use crate::sliding::connections::Connections;
 use crate::sliding::labels::Labels;
 use crate::sliding::order::Orders;
+use crate::sliding::remembered::Remembered;
 use crate::tails::Tails;
 use crate::waiters::Waiters;
+
+/// Bytes of what is in spaces that are kept, about.
+const CACHED_SPACES: u64 = 16 << 20;
+/// Bytes of invites that are kept, about.
+const CACHED_INVITES: u64 = 8 << 20;
 
 /// The parts below this crate.
 pub struct Parts {
@@ -51,6 +60,10 @@ pub struct Sliding {
     pub orders: Orders,
     pub labels: Labels,
     pub bumps: Bumps,
+    /// What is in a space.
+    pub spaces: Remembered<RoomNumber, Arc<BTreeSet<OwnedRoomId>>>,
+    /// Of which invite to a room it is known whether the user wants to see it.
+    pub invites: Remembered<(OwnedUserId, RoomNumber), (Position, bool)>,
 }
 
 /// The parts, and what is remembered.
@@ -95,6 +108,8 @@ impl Shared {
                 orders: Orders::new(parts.rooms.clone()),
                 labels: Labels::new(parts.db.clone()),
                 bumps: Bumps::default(),
+                spaces: Remembered::new(CACHED_SPACES, 4_096, |rooms| 128 + 96 * rooms.len() as u64),
+                invites: Remembered::new(CACHED_INVITES, 256, |_| 256),
             },
             parts,
         }

@@ -8,13 +8,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plop_accounts::invite_permission::InviteWishes;
 use plop_db::Position;
 use plop_rooms::StoreFault;
 use plop_rooms::schema::Membership;
 use plop_state_store::RoomNumber;
 
 use super::connection::Connection;
+use super::invites;
 use super::order::{Listed, Standing};
 use super::request::SlidingError;
 use super::required_state::{RequiredState, StateWishes};
@@ -24,7 +24,6 @@ use crate::asking::Asking;
 use crate::frame::{Glance, JoinedPart, LeftPart, Part, Shown, Span, Told};
 use crate::memberships::UserRoom;
 use crate::news::RoomNews;
-use crate::outside;
 use crate::past;
 use crate::turns::take_turns;
 
@@ -179,7 +178,7 @@ async fn told(
         }
     };
     match told {
-        Some(Told::Outside(row)) if !is_wanted(sources.asking, listed.room, row).await? => Ok(None),
+        Some(Told::Outside(row)) if !invites::is_wanted(sources.asking, listed.room, row).await? => Ok(None),
         // The client has a room that it will hear nothing more of.
         None if listed.standing == Standing::Gone => {
             let part = Part { since, to };
@@ -187,16 +186,4 @@ async fn told(
         }
         told => Ok(told),
     }
-}
-
-/// Whether it is no invite that the user does not want to see. Such a one is not sent, and comes once it is wanted.
-async fn is_wanted(asking: &Asking, room: RoomNumber, row: UserRoom) -> Result<bool, StoreFault> {
-    if row.membership != Membership::Invite {
-        return Ok(true);
-    }
-    let db = &asking.shared.parts.db;
-    let wishes = InviteWishes::of(&db.snapshot(), asking.user()).await?;
-    let scene = asking.scene(room).await?;
-    let shown = outside::shown(db, scene.as_ref(), asking.user(), room, row).await?;
-    Ok(outside::is_wanted(&shown, asking.user(), &asking.ignored, &wishes))
 }

@@ -1,13 +1,14 @@
 //! The rooms of spaces, for the filter of that name.
 //!
-//! Owns: reading them. Does not own: the state.
+//! Owns: reading them, where that is needed. Does not own: the state.
 //!
-//! Invariants: only a space that the user is in says what is in it. Spaces in it are not looked into (MSC4186, `SlidingRoomFilter`).
+//! Invariants: only a space that the user is in says what is in it. Spaces in it are not looked into (MSC4186, `SlidingRoomFilter`). What is given out is no
+//! older than the last event of the space that was acknowledged before it is asked for; only a space in which something came is read again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use plop_rooms::StoreFault;
-use plop_rooms::schema::RoomIds;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, RoomId};
 
@@ -19,31 +20,54 @@ const CHILD: &str = "m.space.child";
 /// Events that are loaded at once.
 const PAGE: usize = 200;
 
-/// The rooms that are in one of these spaces.
+/// Of these rooms of a user those that are in one of these spaces.
 pub async fn children(
     asking: &Asking,
     rooms: &UserRoomSet,
+    ids: &BTreeMap<RoomNumber, OwnedRoomId>,
     spaces: &BTreeSet<OwnedRoomId>,
 ) -> Result<BTreeSet<RoomNumber>, StoreFault> {
-    let db = &asking.shared.parts.db;
     let spaces: Vec<OwnedRoomId> = spaces.iter().cloned().collect();
-    let numbers = db.snapshot().get_many::<RoomIds>(&spaces).await?;
-    let mut ids: BTreeSet<OwnedRoomId> = BTreeSet::new();
+    let numbers = asking.shared.ids.numbers(&spaces).await?;
+    let mut children = Vec::new();
     for space in numbers.into_iter().flatten().filter(|space| rooms.joined.contains_key(space)) {
-        let Some(scene) = asking.scene(space).await? else { continue };
-        let state = scene.reader.without_members(scene.view.root).await?;
-        for page in state.chunks(PAGE) {
-            for event in scene.events(page).await? {
-                // An empty `via`, or none, says that the room is not in it any more.
-                let has_via = |content: &plop_state::json::Object| {
-                    content.get("via").and_then(|via| via.as_array()).is_some_and(|via| !via.is_empty())
-                };
-                if event.pdu.type_name() == CHILD && has_via(&event.pdu.content_object()) {
-                    ids.extend(event.pdu.state_key().and_then(|key| RoomId::parse(key).ok()));
-                }
+        children.push(of_space(asking, space).await?);
+    }
+    let is_child = |id: &OwnedRoomId| children.iter().any(|children| children.contains(id));
+    Ok(ids.iter().filter(|(_, id)| is_child(id)).map(|(room, _)| *room).collect())
+}
+
+/// What is in a space, from memory if nothing came in it.
+async fn of_space(asking: &Asking, space: RoomNumber) -> Result<Arc<BTreeSet<OwnedRoomId>>, StoreFault> {
+    let shared = &asking.shared;
+    let (known, reached) = {
+        let (changes, reached) = shared.changes.now();
+        let events = &changes.logs.events;
+        (shared.sliding.spaces.get(&space, |as_of, _| !events.may_have_changed(&space, as_of)), reached)
+    };
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let children = Arc::new(read(asking, space).await?);
+    shared.sliding.spaces.insert(space, reached, Arc::clone(&children));
+    Ok(children)
+}
+
+/// What the current state of a space says.
+async fn read(asking: &Asking, space: RoomNumber) -> Result<BTreeSet<OwnedRoomId>, StoreFault> {
+    let mut ids = BTreeSet::new();
+    let Some(scene) = asking.scene(space).await? else { return Ok(ids) };
+    let state = scene.reader.without_members(scene.view.root).await?;
+    for page in state.chunks(PAGE) {
+        for event in scene.events(page).await? {
+            // An empty `via`, or none, says that the room is not in it any more.
+            let has_via = |content: &plop_state::json::Object| {
+                content.get("via").and_then(|via| via.as_array()).is_some_and(|via| !via.is_empty())
+            };
+            if event.pdu.type_name() == CHILD && has_via(&event.pdu.content_object()) {
+                ids.extend(event.pdu.state_key().and_then(|key| RoomId::parse(key).ok()));
             }
         }
     }
-    let ids: Vec<OwnedRoomId> = ids.into_iter().collect();
-    Ok(db.snapshot().get_many::<RoomIds>(&ids).await?.into_iter().flatten().collect())
+    Ok(ids)
 }

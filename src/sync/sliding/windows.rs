@@ -196,19 +196,22 @@ impl Answers {
         direct: Arc<BTreeSet<RoomNumber>>,
     ) -> Result<Self, StoreFault> {
         let shared = &asking.shared;
-        let mut tags = BTreeMap::new();
-        if lists.iter().any(|(_, list)| list.filters.has_tags()) {
-            let ids = shared.ids.of(order.listed.iter().map(|listed| listed.room)).await?;
+        let (mut tags, mut ids) = (BTreeMap::new(), BTreeMap::new());
+        let has_tags = lists.iter().any(|(_, list)| list.filters.has_tags());
+        if has_tags || lists.iter().any(|(_, list)| list.filters.spaces.is_some()) {
+            ids = shared.ids.of(order.listed.iter().map(|listed| listed.room)).await?;
+        }
+        if has_tags {
             let moved = order.rooms.newest();
             let labels = &shared.sliding.labels;
             let by_id = labels.tags(asking.user(), &shared.changes, moved, ids.values().cloned()).await?;
-            let tags_of = |(room, id)| Some((room, by_id.get(&id)?.clone()));
-            tags = ids.into_iter().filter_map(tags_of).collect();
+            let tags_of = |(room, id): (&RoomNumber, &OwnedRoomId)| Some((*room, by_id.get(id)?.clone()));
+            tags = ids.iter().filter_map(tags_of).collect();
         }
         let mut spaces = Vec::with_capacity(lists.len());
         for (_, list) in lists {
             spaces.push(match &list.filters.spaces {
-                Some(wanted) => Some(spaces::children(asking, &order.rooms, wanted).await?),
+                Some(wanted) => Some(spaces::children(asking, &order.rooms, &ids, wanted).await?),
                 None => None,
             });
         }

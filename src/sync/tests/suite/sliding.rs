@@ -3,6 +3,7 @@
 mod bed;
 mod beside;
 mod connections;
+mod costs;
 mod departures;
 mod encryption;
 mod required;
