@@ -31,8 +31,8 @@ pub struct Page {
     limit: Option<UInt>,
 }
 
-/// `GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions` (MSC4308). For users. `from` says itself where what the client has begins, so `to` counts without it
-/// only: it is the `pos` that the client came with, and of a connection that had told no subscriptions until then it would cut off what is missing.
+/// `GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions` (MSC4308). For users. `from` says itself where what the client has begins, so a `to` that is the
+/// `pos` which the client came with counts without `from` only: of a connection that had told no subscriptions until then it would cut off what is missing.
 pub async fn changes(
     State(rooms): State<Rooms>,
     session: Session,
@@ -48,8 +48,8 @@ pub async fn changes(
     let snapshot = rooms.db().snapshot();
     let to = page.to.as_deref().map(|to| lower_end(to, &rooms)).transpose()?;
     let (end, after) = match page.from.as_deref().map(token).transpose()? {
-        Some(from) => (End::Below(from), from.after()),
-        None => (End::At(snapshot.position()), to.unwrap_or(Position::START)),
+        Some(from) => (End::Below(from), to.map_or(from.after(), |to| to.with(from))),
+        None => (End::At(snapshot.position()), to.map_or(Position::START, LowerEnd::position)),
     };
     let limit = limit.min(MAX_LIMIT);
     let found = thread_subscription_changes(&snapshot, session.user()?, after, end, limit).await?;
@@ -61,12 +61,37 @@ pub async fn changes(
     Ok(Ruma(response))
 }
 
-/// The position that a page ends after: of a position of sliding sync, or where another page began.
-fn lower_end(to: &str, rooms: &Rooms) -> Result<Position, ApiError> {
+/// What a page ends after.
+#[derive(Clone, Copy)]
+enum LowerEnd {
+    /// The position of sliding sync that the client came with.
+    Pos(Position),
+    /// Where another page began.
+    Page(ThreadSubscriptionToken),
+}
+
+impl LowerEnd {
+    fn position(self) -> Position {
+        match self {
+            Self::Pos(position) => position,
+            Self::Page(token) => token.below(),
+        }
+    }
+
+    /// The same for a page whose token says itself after what it ends.
+    fn with(self, from: ThreadSubscriptionToken) -> Position {
+        match self {
+            Self::Pos(_) => from.after(),
+            Self::Page(token) => token.below().max(from.after()),
+        }
+    }
+}
+
+fn lower_end(to: &str, rooms: &Rooms) -> Result<LowerEnd, ApiError> {
     match to.parse::<Pos>() {
-        Ok(pos) if pos.database == rooms.db().identity() => Ok(pos.position),
+        Ok(pos) if pos.database == rooms.db().identity() => Ok(LowerEnd::Pos(pos.position)),
         Ok(_) => Err(no_token()),
-        Err(_) => token(to).map(ThreadSubscriptionToken::below),
+        Err(_) => token(to).map(LowerEnd::Page),
     }
 }
 

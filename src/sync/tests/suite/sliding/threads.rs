@@ -58,7 +58,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 #[tokio::test(start_paused = true)]
 async fn a_change_ends_the_wait_and_is_told_once() {
     let bed = Bed::new().await;
-    bed.room("alice").await;
+    bed.register("alice").await;
     let mut alice = begun(&bed, 100).await;
     let before = bed.clock.monotonic();
     let later = async {
@@ -95,7 +95,7 @@ async fn a_change_ends_the_wait_and_is_told_once() {
 #[tokio::test(start_paused = true)]
 async fn what_is_too_much_is_left_for_the_pages() {
     let bed = Bed::new().await;
-    bed.room("alice").await;
+    bed.register("alice").await;
     subscribe(&bed, &["old"]).await;
     let mut alice = Slider::new(&bed, "alice", 20);
     alice.request.extensions.thread_subscriptions = Some(2);
@@ -122,7 +122,7 @@ async fn what_is_too_much_is_left_for_the_pages() {
 #[tokio::test(start_paused = true)]
 async fn who_asks_later_gets_what_was_missed() {
     let bed = Bed::new().await;
-    bed.room("alice").await;
+    bed.register("alice").await;
     subscribe(&bed, &["a"]).await;
     let mut alice = Slider::new(&bed, "alice", 20);
     assert_eq!(extension(&alice.next().await), Value::Null);
