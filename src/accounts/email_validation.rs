@@ -9,7 +9,6 @@
 
 use std::net::IpAddr;
 
-use plop_base::UnixMillis;
 use ruma::OwnedUserId;
 
 use crate::accounts::{Accounts, lock};

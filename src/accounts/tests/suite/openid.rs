@@ -59,7 +59,7 @@ async fn tokens_end_with_the_account_and_say_nothing_while_it_is_locked() {
         bed.accounts.decide(&Actor::Server, &user, Decision::Locked(locked)).await.expect("decided");
         assert_eq!(is_known(&bed, &token).await, !locked);
     }
-    bed.accounts.deactivate(&alice, false).await.expect("the end");
+    plop_bed::deactivate(&bed.accounts, &alice, false).await.expect("the end");
     assert!(!is_known(&bed, &token).await);
     assert_eq!(rows(&bed).await, [0; 3]);
     let late = bed.accounts.make_openid_token(&alice, &user).await;

@@ -81,7 +81,8 @@ async fn b5_96_pushers_go_with_their_device() {
     set(&bed, &phone, "phone").await;
     set(&bed, &laptop, "laptop").await;
     bed.accounts.set_pusher(&bridge, pusher("bridge")).await.expect("a pusher");
-    let gone = bed.accounts.delete_devices(&actor(&phone), std::slice::from_ref(&laptop.device)).await;
+    let gone =
+        plop_bed::delete_devices(&bed.accounts, &actor(&phone), std::slice::from_ref(&laptop.device)).await;
     gone.expect("a deletion");
     assert_eq!(keys_of(&bed, &phone).await, ["bridge", "phone"]);
     // The session of the other device has ended meanwhile.
@@ -90,7 +91,7 @@ async fn b5_96_pushers_go_with_their_device() {
     bed.accounts.logout(&actor(&phone)).await.expect("a logout");
     assert_eq!(keys_of(&bed, &phone).await, ["bridge"]);
     let phone = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
-    bed.accounts.deactivate(&actor(&phone), false).await.expect("the end");
+    plop_bed::deactivate(&bed.accounts, &actor(&phone), false).await.expect("the end");
     assert_eq!(rows(&bed).await, (0, 0));
     assert!(bed.accounts.set_pusher(&bridge, pusher("bridge")).await.is_err());
 }
@@ -103,7 +104,8 @@ async fn a_new_password_leaves_the_pushers_of_the_device_that_set_it() {
         let laptop = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
         set(&bed, &phone, "phone").await;
         set(&bed, &laptop, "laptop").await;
-        let changed = bed.accounts.change_password(&actor(&phone), "another one".into(), logout_others).await;
+        let changed =
+            plop_bed::change_password(&bed.accounts, &actor(&phone), "another one", logout_others).await;
         changed.expect("a change");
         assert_eq!(keys_of(&bed, &phone).await, left);
     }

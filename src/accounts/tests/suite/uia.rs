@@ -73,7 +73,7 @@ async fn a_request_without_auth_is_challenged_and_a_password_authorises_it() {
     assert_eq!(wrong.failure, Some(Failure::WrongCredentials));
     assert_eq!(wrong.session, challenge.session);
     let right = asked.submit(&bed, with(&challenge.session, password("@alice:plop.example", PASSWORD))).await;
-    right.expect("authorised");
+    let _ = right.expect("authorised");
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,7 +104,7 @@ async fn b8_120_a_session_of_another_user_device_or_operation_is_unknown() {
         assert_eq!(refused.failure, Some(Failure::UnknownSession));
         assert!(refused.completed.is_empty());
     }
-    asked.submit(&bed, with(&session, password("alice", PASSWORD))).await.expect("authorised");
+    let _ = asked.submit(&bed, with(&session, password("alice", PASSWORD))).await.expect("authorised");
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +135,7 @@ async fn b8_120_the_body_cannot_change_after_the_first_proof() {
     let changed = Asked { body, flows, ..Asked::of(&alice) };
     let refused = changed.challenged(&bed, with(&session, password("alice", PASSWORD))).await;
     assert_eq!(refused.failure, Some(Failure::UnknownSession));
-    asked.submit(&bed, with(&session, password("alice", PASSWORD))).await.expect("authorised");
+    let _ = asked.submit(&bed, with(&session, password("alice", PASSWORD))).await.expect("authorised");
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +151,7 @@ async fn b8_120_a_stage_may_be_proven_again_and_does_not_count_twice() {
     // `auth` with the session only asks where it stands.
     let asks = Some(Submission { session: Some(session.clone()), proof: None });
     assert_eq!(asked.challenged(&bed, asks).await.completed, [Stage::Dummy]);
-    asked.submit(&bed, with(&session, password("alice", PASSWORD))).await.expect("authorised");
+    let _ = asked.submit(&bed, with(&session, password("alice", PASSWORD))).await.expect("authorised");
 }
 
 #[tokio::test(start_paused = true)]

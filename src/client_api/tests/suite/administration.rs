@@ -127,7 +127,7 @@ async fn row_129_an_administrator_who_is_locked_suspended_or_gone_decides_nothin
         decided(&root, status, errcode).await;
     }
     let root = admin(&bed, "gone").await;
-    bed.api.accounts.deactivate(&root.actor(), false).await.expect("deactivated");
+    plop_bed::deactivate(&bed.api.accounts, &root.actor(), false).await.expect("deactivated");
     decided(&root, 401, "M_UNKNOWN_TOKEN").await;
 }
 

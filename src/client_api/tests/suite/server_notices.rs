@@ -99,7 +99,7 @@ async fn a_user_is_invited_to_a_room_of_notices_and_reads_them_there() {
     bed.post(SEND).by(&root).json(&notice(&bob, "second")).await.ok();
     assert_eq!(bed.invitation(&bob).await, room);
     // An account that ends leaves all the same.
-    bed.api.accounts.deactivate(&bob.actor(), false).await.expect("an end");
+    plop_bed::deactivate(&bed.api.accounts, &bob.actor(), false).await.expect("an end");
     bed.upkeep().catch_up().await.expect("done");
     let view =
         bed.api.rooms.view_by_id(<&ruma::RoomId>::try_from(&*room).expect("an id")).await.expect("a room");

@@ -126,7 +126,7 @@ async fn what_is_erased_is_told_to_those_who_were_there_only() {
     let [alice, bob, carol, dave] = bed.users(["alice", "bob", "carol", "dave"]).await;
     let room = bed.public_room(&alice, &[&bob, &dave]).await;
     let talk = Talk::of(bed, &alice, &dave, &bob, room).await;
-    talk.bed.api.accounts.deactivate(&dave.actor(), true).await.expect("deactivated");
+    plop_bed::deactivate(&talk.bed.api.accounts, &dave.actor(), true).await.expect("deactivated");
     let before = talk.ways_of(&bob).await;
     assert!(before.len() > 15, "{before:?}");
     talk.bed.join(&carol, &talk.room).await.ok();

@@ -12,12 +12,18 @@ use ruma::{owned_device_id, owned_user_id};
 
 use super::bed::wishes;
 
-/// Device lists were told up to the answer's position.
+/// Device lists were told up to the answer's position, thread subscriptions not at all.
 #[test]
 fn marks_of_before_are_read() {
     let position = Position::from_bytes([0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3]);
-    let old = encode(&MarkRowV1 { answer: 2, position, account_data: None });
-    let mark = MarkRow { answer: 2, position, account_data: None, encryption: Some(position) };
+    let old = encode(&MarkRowV1 { answer: 2, position, account_data: Some(position) });
+    let mark = MarkRow {
+        answer: 2,
+        position,
+        account_data: Some(position),
+        encryption: Some(position),
+        thread_subscriptions: None,
+    };
     assert_eq!(decode(&old), Ok(mark));
 }
 
@@ -53,12 +59,4 @@ fn stored_rows_keep_their_bytes() {
         &wishes(&[("m.room.create", ""), ("*", "k"), ("m.room.member", "lazy")]),
     );
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
-}
-
-#[test]
-fn an_answer_without_thread_subscriptions_is_still_read() {
-    let position = Position::from_bytes([0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3]);
-    let old = encode(&MarkRowV1 { answer: 2, position, account_data: Some(position) });
-    let row = MarkRow { answer: 2, position, account_data: Some(position), thread_subscriptions: None };
-    assert_eq!(decode::<MarkRow>(&old), Ok(row));
 }
