@@ -158,17 +158,23 @@ fn attribute(tag: &StartTag<()>, name: &str) -> Option<String> {
 /// Takes in more text, as long as there is room.
 fn append(text: &mut String, more: &str) {
     if text.len() < 2 * MAX_VALUE_BYTES {
-        text.push_str(&more[..more.floor_char_boundary(2 * MAX_VALUE_BYTES)]);
+        text.push_str(beginning(more, 2 * MAX_VALUE_BYTES));
     }
+}
+
+/// As much of it as fits into so many bytes, whole characters.
+fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 /// Without runs of white space, and no longer than a value may be.
 fn shortened(text: &str) -> String {
     let mut out = String::new();
-    for word in text[..text.floor_char_boundary(8 * MAX_VALUE_BYTES)].split_whitespace() {
+    for word in beginning(text, 8 * MAX_VALUE_BYTES).split_whitespace() {
         if out.len() + word.len() + 1 > MAX_VALUE_BYTES {
             if out.is_empty() {
-                out.push_str(&word[..word.floor_char_boundary(MAX_VALUE_BYTES)]);
+                out.push_str(beginning(word, MAX_VALUE_BYTES));
             }
             break;
         }
