@@ -14,7 +14,7 @@ use plop_base::Actor;
 use plop_db::codec::Tail;
 use plop_db::{Batch, Position, ReadError, Snapshot};
 use plop_state::json::{Object, Value, canonical_object};
-use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
 use crate::authority::own_account;
@@ -151,17 +151,6 @@ pub async fn dehydrated_device(
 ) -> Result<Option<DehydratedDevice>, ReadError> {
     let row = snapshot.get::<DehydratedDevices>(&user.to_owned()).await?;
     Ok(row.map(|row| DehydratedDevice { id: row.device, since: row.since, data: row.data.0 }))
-}
-
-/// Whether a login names the dehydrated device of its user.
-pub(crate) async fn is_dehydrated(
-    snapshot: &Snapshot,
-    user: &OwnedUserId,
-    device: Option<&DeviceId>,
-) -> Result<bool, ReadError> {
-    let Some(device) = device else { return Ok(false) };
-    let row = snapshot.get::<DehydratedDevices>(user).await?;
-    Ok(row.is_some_and(|row| row.device == *device))
 }
 
 fn checked_data(data: &Object) -> Result<String, DehydrationError> {

@@ -116,3 +116,14 @@ pub(crate) async fn delete_present(
     }
     Ok(ended)
 }
+
+/// Whether a login names the dehydrated device of its user.
+pub(crate) async fn is_dehydrated(
+    snapshot: &Snapshot,
+    user: &OwnedUserId,
+    device: Option<&DeviceId>,
+) -> Result<bool, ReadError> {
+    let Some(device) = device else { return Ok(false) };
+    let row = snapshot.get::<DehydratedDevices>(user).await?;
+    Ok(row.is_some_and(|row| row.device == *device))
+}

@@ -11,7 +11,7 @@ use ruma::{OwnedUserId, UserId};
 
 use crate::accounts::Accounts;
 use crate::attempts::Limited;
-use crate::dehydrated::is_dehydrated;
+use crate::device_rows::is_dehydrated;
 use crate::email_address::EmailAddress;
 use crate::error::StoreError;
 use crate::passwords::{Busy, Comparison, Password};

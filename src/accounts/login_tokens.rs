@@ -9,7 +9,7 @@ use plop_db::Batch;
 
 use crate::accounts::{Accounts, LOGIN_TOKEN_LIFETIME, lock};
 use crate::authority::{Forbidden, own_account};
-use crate::dehydrated::is_dehydrated;
+use crate::device_rows::is_dehydrated;
 use crate::error::StoreError;
 use crate::login::{LoginError, may_log_in};
 use crate::schema::Users;

@@ -20,7 +20,9 @@ impl Delayed {
             return Ok(Some(row));
         }
         let reason = "the state was set by somebody else meanwhile".to_owned();
-        let end = End::Refused { failure: FailureRow { kind: FailureKind::Replaced, reason } };
+        let refused = End::Refused { failure: FailureRow { kind: FailureKind::Replaced, reason } };
+        // It may be what it has become itself that was replaced.
+        let end = self.sent_before(id, &row).await?.map_or(refused, |event| End::Sent { event });
         Ok(Some(self.finalise(guard, id, &row, end).await?))
     }
 

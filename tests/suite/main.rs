@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "real processes in real time")]
 
+mod bucket;
 mod example_config;
 mod figures;
 mod health_check;

@@ -47,7 +47,7 @@ impl Keys {
         let change = Change::new(&snapshot, &user, upload).await?;
         let is_asked_for =
             !change.is_none() && change.before.master.is_some() && !matches!(actor, Actor::AppService { .. });
-        if is_asked_for && !authorized.is_some_and(|authorized| authorized.check(&user, &OPERATION).is_ok()) {
+        if is_asked_for && authorized.is_none_or(|authorized| authorized.check(&user, &OPERATION).is_err()) {
             return Err(PublishError::NeedsConsent);
         }
         let batch = change.batch(&snapshot, &user, upload).await?;

@@ -246,11 +246,7 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
     }
     let is_let_in = matches!(now, Some(Membership::Join | Membership::Invite));
     if step == Step::Join && !is_let_in && operation.view().join_rule().is_restricted() {
-        if !restricted_join::meets(operation.snapshot(), operation.view(), sender).await? {
-            return Err(Refusal::NotAdmitted);
-        }
-        let authoriser = restricted_join::authoriser(operation.view()).ok_or(Refusal::UnableToAuthorise)?;
-        content.insert(AUTHORISER.to_owned(), authoriser.as_str().into());
+        name_authoriser(operation, sender, &mut content).await?;
     }
     let mut draft = EventDraft::state("m.room.member", target.as_str(), sender.to_owned(), content);
     draft.ts = change.ts;
@@ -272,6 +268,20 @@ async fn apply(operation: &mut Operation<'_>, change: &Change<'_>) -> Result<Own
         transaction.record(operation, event.pdu.event_id());
     }
     Ok(event.pdu.event_id_owned().clone())
+}
+
+/// Adds who vouches for one who meets the conditions of a restricted room.
+async fn name_authoriser(
+    operation: &Operation<'_>,
+    sender: &UserId,
+    content: &mut Object,
+) -> Result<(), Refusal> {
+    if !restricted_join::meets(operation.snapshot(), operation.view(), sender).await? {
+        return Err(Refusal::NotAdmitted);
+    }
+    let authoriser = restricted_join::authoriser(operation.view()).ok_or(Refusal::UnableToAuthorise)?;
+    content.insert(AUTHORISER.to_owned(), authoriser.as_str().into());
+    Ok(())
 }
 
 /// What the event says: the membership, and of one who is heard what the client gave and, for those who come in, the profile.

@@ -240,15 +240,10 @@ mod tests {
 
     #[test]
     fn wishes_that_no_room_has_are_forgotten_and_their_number_is_bounded() {
-        let wishes = |number: usize| StateWishes {
-            wishes: vec![
-                std::sync::Arc::new(RequiredState {
-                    include: Vec::new(),
-                    exclude: Vec::new(),
-                    lazy_members: number.is_multiple_of(2),
-                });
-                number
-            ],
+        let wishes = |number: usize| {
+            let lazy_members = number.is_multiple_of(2);
+            let wish = RequiredState { include: Vec::new(), exclude: Vec::new(), lazy_members };
+            StateWishes { wishes: std::iter::repeat_n(std::sync::Arc::new(wish), number).collect() }
         };
         let mut connection = Connection::new([1; 16], UnixMillis(0));
         for number in 0..3 * MAX_WISHES {

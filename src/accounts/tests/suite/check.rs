@@ -35,7 +35,7 @@ async fn lived() -> Bed {
         accounts.make_openid_token(&actor, &user).await.expect("a token");
         match name {
             "bob" => drop(accounts.logout_all(&actor).await.expect("a logout")),
-            "carol" => plop_bed::deactivate(&accounts, &actor, true).await.expect("the end"),
+            "carol" => plop_bed::deactivate(accounts, &actor, true).await.expect("the end"),
             _ => {}
         }
         bed.clock.sleep(Duration::from_secs(60)).await;

@@ -4,7 +4,6 @@ mod bed;
 mod blob_check;
 mod pending;
 mod previews;
-mod s3;
 mod schema;
 mod sweeping;
 mod thumbnails;

@@ -5,9 +5,12 @@ use super::reader::Reader;
 use super::said::{Kind, Name};
 use crate::chat::encoded;
 
+/// Whether a kind of child is asked for.
+type IsGiven = fn(Kind) -> bool;
+
 /// `/relations`, of each message, of each kind, with children of children.
 pub async fn relations(reader: &mut Reader<'_>) {
-    let ways: [(&str, fn(Kind) -> bool); 5] = [
+    let ways: [(&str, IsGiven); 5] = [
         ("", |kind| matches!(kind, Kind::Reply | Kind::Edit | Kind::Reference)),
         ("/m.thread", |kind| kind == Kind::Reply),
         ("/m.replace/m.room.message", |kind| kind == Kind::Edit),

@@ -133,7 +133,9 @@ pub async fn members(reader: &mut Reader<'_>) {
     let search = bed.post("/_matrix/client/v3/user_directory/search").by(reader.user);
     let found = search.json(&json!({ "search_term": "alice" })).await.ok();
     let is_found = found["results"].as_array().is_some_and(|users| !users.is_empty());
-    reader.expect("user directory", is_found, reader.standing.is_joined());
+    // Everybody finds those who are in a room that everybody may look into.
+    let is_findable = reader.standing.is_joined() || reader.visibility() == "world_readable";
+    reader.expect("user directory", is_found, is_findable);
     let alice = encoded(reader.script.alice.id.as_str());
     let path = format!("/_matrix/client/v1/mutual_rooms?user_id={alice}");
     let mutual = bed.get(&path).by(reader.user).await.ok();

@@ -104,12 +104,16 @@ pub async fn first(reader: &mut Reader<'_>) {
         let way = format!("a first {dialect:?} sliding sync");
         reader.expect_no_more(&way, &answer);
         let told = room(reader, &answer);
-        let is_there = reader.standing.stood[STEPS - 1] != Then::Out;
+        // Who was banned is told so, with what there was until then; who left knows it.
+        let is_banned = reader.standing.name == "banned";
+        let is_there = reader.standing.stood[STEPS - 1] != Then::Out || is_banned;
         reader.expect(&way, told.is_object(), is_there);
         if reader.standing.is_joined() {
             reader.expect_state(&way, &told["required_state"]);
             let last = reader.may_see(|name| name.step == STEPS - 1);
             reader.expect(&way, reader.told(told).is_superset(&last), true);
+        } else if is_banned {
+            reader.expect_state(&way, &told["required_state"]);
         } else {
             reader.expect(&way, reader.told(&answer), BTreeSet::new());
             let state = told["required_state"].as_array().map_or(0, Vec::len);

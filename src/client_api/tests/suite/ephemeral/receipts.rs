@@ -29,7 +29,9 @@ async fn reply(bed: &Bed, by: &User, room: &str, root: &str, kind: &str) -> Stri
     let call =
         bed.ask(by, Method::PUT, "/rooms/{}/send/m.room.message/{}", &[room, &format!("{kind} {root}")]);
     let relation = json!({ "rel_type": kind, "event_id": root });
-    text(&call.json(&json!({ "body": "x", "m.relates_to": relation })).await.ok()["event_id"])
+    text(
+        &call.json(&json!({ "msgtype": "m.text", "body": "x", "m.relates_to": relation })).await.ok()["event_id"],
+    )
 }
 
 #[tokio::test(start_paused = true)]

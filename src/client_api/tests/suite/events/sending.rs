@@ -23,7 +23,7 @@ async fn an_event_is_sent_as_it_is() {
     let room = bed.room(&alice, json!({})).await;
     // A type that ruma would write otherwise, and one with what needs encoding.
     for kind in ["m.room.message", "org.matrix.call.sdp_stream_metadata_changed", "a/b %\u{e9}"] {
-        let content = json!({ "body": "hi \u{1f600}", "n": [9_007_199_254_740_991_i64, -1], "nested": { "\u{0}": null } });
+        let content = json!({ "msgtype": "m.text", "body": "hi \u{1f600}", "n": [9_007_199_254_740_991_i64, -1], "nested": { "\u{0}": null } });
         let id = text(&send(&bed, &alice, &room, kind, "t").json(&content).await.ok()["event_id"]);
         let event = bed.ask(&alice, Method::GET, "/rooms/{}/event/{}", &[&room, &id]).await.ok();
         assert_eq!((&event["type"], &event["content"]), (&json!(kind), &content));

@@ -1,21 +1,22 @@
-//! A store that speaks S3, as far as one is needed: objects in memory, over HTTP.
+//! Files in a store that speaks S3, over HTTP: one as far as it is needed, with its objects in memory.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use http::{Method, StatusCode, header};
 use image::{ImageFormat, RgbaImage};
-use plop_media::schema::Method as Fitting;
-use plop_media::{BlobStore, S3, Settings, Wanted};
+use plop_bed::{Ground, server, user};
+use plop_media::schema::{KEYSPACES, Method as Fitting};
+use plop_media::{BlobStore, Found, Media, Parts, S3, Settings, Upload, Wanted};
 use tokio::sync::watch;
-
-use crate::bed::Bed;
 
 /// The part that stores of this kind take at least, but for the last.
 const PART: usize = 5 << 20;
@@ -113,18 +114,32 @@ fn read(seen: &Seen, name: &str, range: Option<&str>) -> Response {
     answer.body(Body::from(bytes[first..=last].to_vec())).expect("an answer")
 }
 
+fn media(blobs: BlobStore, settings: Settings) -> Media {
+    let Ground { db, clock, random } = Ground::new(KEYSPACES.to_vec(), 7);
+    Media::new(Parts { db, clock, random, server: server(), blobs, settings, previewing: None })
+}
+
+async fn upload(media: &Media, bytes: &[u8]) -> Found {
+    let body = stream::iter([Ok::<_, String>(Bytes::copy_from_slice(bytes))]);
+    let id = media.upload(&user("alice"), Upload::default(), body).await.expect("an upload");
+    media.find(&server(), &id, Duration::ZERO).await.expect("a file")
+}
+
+async fn bytes(media: &Media, found: &Found, range: Option<Range<u64>>) -> Vec<u8> {
+    let parts: Vec<_> = media.read(found, range).await.expect("bytes").collect().await;
+    parts.into_iter().flat_map(|part| part.expect("a part")).collect()
+}
+
 #[tokio::test]
 async fn what_goes_into_a_bucket_comes_out_in_parts_of_one_size() {
     let (blobs, seen) = store().await;
-    let bed = Bed::with(blobs, Settings::default());
+    let media = media(blobs, Settings::default());
     for size in [2 * PART + 10, PART, 10, 0] {
-        let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
-        let id = bed.upload("alice", &bytes).await.expect("an upload");
-        assert_eq!(bed.bytes(&id).await, bytes);
+        let file: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        let found = upload(&media, &file).await;
+        assert_eq!(bytes(&media, &found, None).await, file);
         if size > 10 {
-            let found = bed.find(&id).await.expect("a file");
-            let part = bed.media.read(&found, Some(2..5)).await.expect("a part").next().await;
-            assert_eq!(part.expect("one").expect("bytes"), bytes[2..5]);
+            assert_eq!(bytes(&media, &found, Some(2..5)).await, file[2..5]);
         }
     }
     let sizes: Vec<usize> = seen.parts.lock().expect("parts").values().map(Vec::len).collect();
@@ -134,32 +149,30 @@ async fn what_goes_into_a_bucket_comes_out_in_parts_of_one_size() {
         [&10],
         "only the last of a file"
     );
-    assert_eq!(bed.unplaced().await, 0);
 }
 
 /// A file of a bucket is in memory while it is decoded: no more of them than there are decoders, however many wait.
 #[tokio::test]
 async fn files_of_a_bucket_are_fetched_when_there_is_a_decoder_for_them() {
     let (blobs, seen) = store().await;
-    let bed = Bed::with(blobs, Settings { decoders: 1, ..Settings::default() });
+    let media = media(blobs, Settings { decoders: 1, ..Settings::default() });
     let mut png = std::io::Cursor::new(Vec::new());
     RgbaImage::new(400, 400).write_to(&mut png, ImageFormat::Png).expect("a picture");
     let png = png.into_inner();
     let mut files = Vec::new();
     for _ in 0..4 {
-        files.push(bed.upload("alice", &png).await.expect("an upload"));
+        files.push(upload(&media, &png).await);
     }
     seen.answers.send_replace(false);
     let wanted = Wanted { width: 32, height: 32, method: Fitting::Crop, animated: false };
-    let thumbnails = join_all(files.iter().map(async |id| {
-        let found = bed.find(id).await.expect("a file");
-        bed.media.thumbnail(&found, &wanted).await.expect("a thumbnail").row.width
-    }));
+    let thumbnails = join_all(
+        files.iter().map(async |found| media.thumbnail(found, &wanted).await.expect("a thumbnail").row.width),
+    );
     let first = async {
         let mut reads = seen.reads.subscribe();
         reads.wait_for(|reads| *reads > 0).await.expect("a request");
         // There and back over the same network: time in which the others would have asked.
-        bed.upload("alice", b"small").await.expect("an upload");
+        upload(&media, b"small").await;
         assert_eq!(*reads.borrow(), 1, "the others wait for the decoder");
         seen.answers.send_replace(true);
     };
