@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
@@ -115,6 +116,25 @@ impl Connection {
         content_type: Option<&'static str>,
         body: Bytes,
     ) -> Result<Bytes, Failure> {
+        // RFC 9110, 9.2.2: what only reads may be asked again, where a connection that was in use before turns out to have ended.
+        let may_ask_again = method == Method::GET && self.sender.is_some();
+        let answer = self.limited(method.clone(), path, token, content_type, body.clone()).await;
+        match answer {
+            Err(Failure::Broken(_)) if may_ask_again => {
+                self.limited(method, path, token, content_type, body).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn limited(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: Option<&HeaderValue>,
+        content_type: Option<&'static str>,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
         let exchange = self.exchange(method, path, token, content_type, body);
         let answer = tokio::time::timeout(REQUEST_LIMIT, exchange).await;
         let answer = answer.unwrap_or_else(|_| Err(Failure::Broken("time limit".to_owned())));
@@ -141,10 +161,22 @@ impl Connection {
         }
         let request =
             request.body(Full::new(body)).map_err(|error| Failure::Unexpected(error.to_string()))?;
-        let response = self.sender().await?.send_request(request).await.map_err(broken)?;
+        let response = self.respond(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
         if status.is_success() { Ok(bytes) } else { Err(refusal(status.as_u16(), &bytes)) }
+    }
+
+    /// Sends a request. A server closes a connection whose last request it did not read to its end (an upload that was refused, say), and may do so while the next
+    /// one is about to be sent: of that nothing has left, and it goes over another connection.
+    async fn respond(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+        let mut failed = match self.sender().await?.try_send_request(request).await {
+            Ok(response) => return Ok(response),
+            Err(failed) => failed,
+        };
+        let Some(unsent) = failed.take_message() else { return Err(broken(failed.into_error())) };
+        self.sender = None;
+        self.sender().await?.send_request(unsent).await.map_err(broken)
     }
 
     /// A sender that can take a request now.
@@ -186,6 +218,8 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
 
     #[test]
@@ -195,6 +229,28 @@ mod tests {
         assert!(Target::resolve("http://192.0.2.1:8008", true).is_ok());
         assert!(matches!(Target::resolve("https://127.0.0.1", false), Err(TargetError::Form(_))));
         assert!(matches!(Target::resolve("127.0.0.1:8008", false), Err(TargetError::Form(_))));
+    }
+
+    /// Whether the client knows of the end of a connection before or after it takes the next request.
+    #[tokio::test]
+    async fn a_connection_that_the_server_closes_after_an_answer_costs_no_request() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1_024];
+                if stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+                }
+            }
+        });
+        let mut connection = Connection::new(&Target::resolve(&url, false).unwrap());
+        for _ in 0..500 {
+            let answer = connection.call(Method::GET, "/", None, Bytes::new()).await;
+            assert_eq!(answer.unwrap(), Bytes::from_static(b"{}"));
+        }
+        server.abort();
     }
 
     #[test]
