@@ -116,42 +116,7 @@ impl Connection {
         content_type: Option<&'static str>,
         body: Bytes,
     ) -> Result<Bytes, Failure> {
-        // RFC 9110, 9.2.2: what only reads may be asked again, where a connection that was in use before turns out to have ended.
         let may_ask_again = method == Method::GET && self.sender.is_some();
-        let answer = self.limited(method.clone(), path, token, content_type, body.clone()).await;
-        match answer {
-            Err(Failure::Broken(_)) if may_ask_again => {
-                self.limited(method, path, token, content_type, body).await
-            }
-            answer => answer,
-        }
-    }
-
-    async fn limited(
-        &mut self,
-        method: Method,
-        path: &str,
-        token: Option<&HeaderValue>,
-        content_type: Option<&'static str>,
-        body: Bytes,
-    ) -> Result<Bytes, Failure> {
-        let exchange = self.exchange(method, path, token, content_type, body);
-        let answer = tokio::time::timeout(REQUEST_LIMIT, exchange).await;
-        let answer = answer.unwrap_or_else(|_| Err(Failure::Broken("time limit".to_owned())));
-        if matches!(answer, Err(Failure::Broken(_))) {
-            self.sender = None;
-        }
-        answer
-    }
-
-    async fn exchange(
-        &mut self,
-        method: Method,
-        path: &str,
-        token: Option<&HeaderValue>,
-        content_type: Option<&'static str>,
-        body: Bytes,
-    ) -> Result<Bytes, Failure> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.target.host);
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, token);
@@ -161,6 +126,24 @@ impl Connection {
         }
         let request =
             request.body(Full::new(body)).map_err(|error| Failure::Unexpected(error.to_string()))?;
+        match self.limited(request.clone()).await {
+            // RFC 9110, 9.2.2: what only reads may be asked again, where a connection that was in use before turns out to have ended.
+            Err(Failure::Broken(_)) if may_ask_again => self.limited(request).await,
+            answer => answer,
+        }
+    }
+
+    /// One exchange, within [`REQUEST_LIMIT`].
+    async fn limited(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
+        let answer = tokio::time::timeout(REQUEST_LIMIT, self.exchange(request)).await;
+        let answer = answer.unwrap_or_else(|_| Err(Failure::Broken("time limit".to_owned())));
+        if matches!(answer, Err(Failure::Broken(_))) {
+            self.sender = None;
+        }
+        answer
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
         let response = self.respond(request).await?;
         let status = response.status();
         let bytes = response.into_body().collect().await.map_err(broken)?.to_bytes();
