@@ -26,8 +26,8 @@ pub struct Reached {
 impl Reached {
     /// A request that has not looked yet.
     pub fn new(connection: &Connection, came_with: &MarkRow, typing: Option<LivePosition>) -> Self {
-        let MarkRow { account_data, encryption, .. } = *came_with;
-        let told = Told { account_data, encryption, ..Told::default() };
+        let MarkRow { account_data, encryption, thread_subscriptions, .. } = *came_with;
+        let told = Told { account_data, encryption, thread_subscriptions, ..Told::default() };
         let (connection, mark) = (connection.clone(), came_with.clone());
         Self { connection, mark, typing, told, has_passed: false }
     }
