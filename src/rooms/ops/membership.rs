@@ -7,13 +7,14 @@
 //! Invariants: one operation makes one event at most. To someone whom a room does not concern, a room that is here and one that is not give
 //! the same refusal. Who lets a user into a restricted room is chosen here, never taken from the client.
 
+mod refused;
 mod steps;
 
 use plop_accounts::invite_permission::{InvitePermission, invite_permission};
 use plop_accounts::profile::{MemberProfile, member_profile};
 use plop_base::Actor;
 use plop_base::clock::UnixMillis;
-use plop_state::auth::{AuthError, JoinRule};
+use plop_state::auth::AuthError;
 use plop_state::json::{Object, Value};
 use ruma::{OwnedEventId, OwnedUserId, RoomId, UserId};
 
@@ -27,8 +28,8 @@ use crate::ops::transactions::{Transaction, sent_by};
 use crate::restricted_join;
 use crate::rooms::Rooms;
 use crate::schema::{Membership, UserRooms};
-use crate::summary::guests_may_join;
 use crate::view::RoomView;
+use refused::{check_guest, check_rejection};
 use steps::{Effect, Step};
 
 /// Names the user who lets another into a restricted room.
@@ -339,42 +340,6 @@ fn is_unchanged(current: &RoomEvent, sender: &UserId, content: &Object) -> bool 
 fn may_invite(view: &RoomView, user: &UserId) -> bool {
     view.authority()
         .is_some_and(|authority| authority.may(user.as_str(), plop_state::auth::LevelField::Invite))
-}
-
-/// What guests may do (client-server API, "Guest access"): join where `m.room.guest_access` says so, and leave.
-fn check_guest(actor: &Actor, view: &RoomView, step: Step, now: Option<Membership>) -> Result<(), Refusal> {
-    if !actor.is_guest() {
-        return Ok(());
-    }
-    match step {
-        Step::Leave | Step::Refresh => Ok(()),
-        Step::Join if guests_may_join(view) => Ok(()),
-        Step::Join => {
-            let knows_the_room =
-                view.join_rule() == JoinRule::Public || now.is_some_and(|now| now != Membership::Leave);
-            Err(if knows_the_room { Refusal::Guest } else { Refusal::NotAdmitted })
-        }
-        Step::Knock | Step::Invite | Step::Kick | Step::Ban | Step::Unban => Err(Refusal::Guest),
-    }
-}
-
-/// "Attempting to reject the invite must result in a `M_CANNOT_LEAVE_SERVER_NOTICE_ROOM` error." An account that ends takes its leave.
-fn check_rejection(
-    operation: &Operation<'_>,
-    actor: &Actor,
-    invite: Option<&RoomEvent>,
-) -> Result<(), Refusal> {
-    let is_of_users = match actor {
-        Actor::User { .. } | Actor::AppService { .. } | Actor::Guest { .. } | Actor::ShadowBanned { .. } => {
-            true
-        }
-        Actor::AdminAs { .. } | Actor::Server | Actor::ServerAs { .. } => false,
-    };
-    let inviter = invite.map(|invite| invite.pdu.sender());
-    if is_of_users && inviter.is_some() && inviter == operation.core().notices_user.as_deref() {
-        return Err(Refusal::ServerNoticeRoom);
-    }
-    Ok(())
 }
 
 /// A room that does not let someone in says no more than one that is not here.
