@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// The path crates with their ranks. A crate imports from ranks below its own; the crates of one rank that may import
 /// others of it name them. What tests build servers with stands above all: only tests may use it. So do the fuzz
 /// targets, and the load generator, which imports nobody.
-const RANKS: [(&str, &str, u8, &[&str]); 26] = [
+const RANKS: [(&str, &str, u8, &[&str]); 27] = [
     ("plop-base", "src/base", 0, &[]),
     ("plop-config", "src/config", 0, &[]),
     ("plop-outbound", "src/outbound", 0, &["plop-base"]),
@@ -38,6 +38,7 @@ const RANKS: [(&str, &str, u8, &[&str]); 26] = [
     ("plop-bed", "tests/bed", 7, &[]),
     ("plop-bed-rooms", "tests/bed/rooms", 7, &["plop-bed"]),
     ("plop-bed-server", "tests/bed/server", 7, &["plop-bed", "plop-bed-rooms"]),
+    ("plop-powerloss", "tests/powerloss", 7, &[]),
     ("plop-fuzz", "fuzz", 7, &[]),
     (LOAD_GENERATOR, "bench", 7, &[]),
 ];

@@ -6,8 +6,9 @@ use std::path::Path;
 use plop_base::Random;
 use plop_db::{BackupError, BackupReport, Db, FolderError, OpenError, backup, restore};
 
+use crate::bed::{copy_folder, runtime};
 use crate::ledger::{self, KEYSPACES, Ledger};
-use crate::powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, copy_folder, drain, runtime};
+use plop_powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain};
 
 async fn restore_to(from: &Path, to: &Path) -> Result<BackupReport, BackupError> {
     restore(from, to, KEYSPACES.to_vec(), &[], &Random::system()).await

@@ -1,5 +1,8 @@
 //! What a test stands on: an engine that can be closed and opened again, and a few keyspaces.
 
+use std::fs;
+use std::path::Path;
+
 use plop_base::Random;
 use plop_db::{Counter, Db, Hooks, MemoryDisk, Options, Position, Tail, keyspaces};
 use tempfile::TempDir;
@@ -54,6 +57,24 @@ impl Bed {
     pub async fn reopen(&self, db: Db) -> Db {
         db.close().await;
         self.open().await
+    }
+}
+
+/// What children and their checks run on: more than one thread, so that commits meet.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use plop_base::Random;
 use plop_db::{Db, FolderError, OpenError, Position};
 use tempfile::TempDir;
 
+use crate::bed::{copy_folder, runtime};
 use crate::ledger::{self, Ledger};
-use crate::powerloss::{Dice, copy_folder, runtime};
+use plop_powerloss::Dice;
 
 /// A closed database with rows in tables and in the log, and what it must hold.
 fn made() -> (TempDir, Ledger) {

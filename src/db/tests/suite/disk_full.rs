@@ -8,8 +8,8 @@ use std::process::Command;
 use plop_base::{Clock, Random};
 use plop_db::{CommitError, Db, Options, StoreState};
 
+use crate::bed::runtime;
 use crate::ledger::{self, KEYSPACES, Ledger};
-use crate::powerloss::runtime;
 
 struct SmallDisk {
     dir: tempfile::TempDir,

@@ -6,8 +6,9 @@ use std::process::Child;
 use plop_base::Random;
 use plop_db::Db;
 
+use crate::bed::runtime;
 use crate::ledger::{self, Ledger, Until};
-use crate::powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain, runtime};
+use plop_powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain};
 
 const NO_SYNC: &str = "POWERLOSS_NO_SYNC";
 

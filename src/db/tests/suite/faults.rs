@@ -3,8 +3,9 @@
 use plop_base::{Clock, Exit, Random};
 use plop_db::{Db, StoreState};
 
+use crate::bed::runtime;
 use crate::ledger::{self, Ledger, Until};
-use crate::powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain, runtime};
+use plop_powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain};
 
 const OPEN_REFUSED: i32 = 3;
 const SYNC_FAILED: i32 = Exit::SyncFailed as i32;

@@ -17,4 +17,3 @@ mod ledger;
 mod manifest;
 mod migrations;
 mod model;
-mod powerloss;

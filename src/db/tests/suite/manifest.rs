@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::bed::{copy_folder, runtime};
 use crate::ledger::{self, Ledger};
-use crate::powerloss::{copy_folder, runtime};
 
 const SECTOR: usize = 512;
 const HEAD: usize = 7;

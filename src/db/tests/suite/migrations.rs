@@ -12,8 +12,8 @@ use plop_db::{
     ReadError, Snapshot, Step,
 };
 
+use crate::bed::{copy_folder, runtime};
 use crate::ledger::rows;
-use crate::powerloss::{copy_folder, runtime};
 
 plop_db::keyspaces! {
     const KEYSPACES;

@@ -12,8 +12,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::dice::Dice;
-use super::journal::{Change, Entry, Inode, Operation};
+use crate::dice::Dice;
+use crate::journal::{Change, Entry, Inode, Operation};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cut {

@@ -1,10 +1,9 @@
 //! The power-loss laboratory: a folder, a child process whose file operations are journalled, a way to make
 //! the k-th of them fail, and the folder as a disk may hold it after the power was cut.
 
-pub mod dice;
+mod dice;
 mod journal;
 mod rewind;
-mod tool;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -77,13 +76,14 @@ impl Lab {
         let _ = fs::remove_dir_all(self.records());
         fs::create_dir_all(self.records().join("stash")).unwrap();
         File::create(self.records().join("control")).unwrap().set_len(CONTROL_BYTES).unwrap();
+        fs::write(self.records().join("preload.so"), PRELOAD).unwrap();
         self.fail(None);
         self.base = Some(rewind::Names::of(&self.watched()));
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["--exact", name, "--ignored", "--nocapture", "--test-threads=1"])
             .env(CHILD_FOLDER, self.database())
-            .env("LD_PRELOAD", preload())
+            .env("LD_PRELOAD", self.records().join("preload.so"))
             .env("POWERLOSS_WATCH", self.watched())
             .env("POWERLOSS_DIR", self.records())
             .stdin(Stdio::null())
@@ -135,42 +135,8 @@ impl Lab {
 
 const CONTROL_BYTES: u64 = 136;
 const NO_CLASS: u64 = 3;
-
-/// The library. It is named after its source and so built once; tests that build it at the same time put the same bytes there.
-fn preload() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/powerloss/preload.c");
-    let named = crc32fast::hash(&fs::read(&source).unwrap());
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("powerloss-{named:08x}.so"));
-    if !built.exists() {
-        let aside = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let status = Command::new("cc")
-            .args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
-            .args([aside.path(), &source])
-            .status()
-            .expect("a C compiler, which RocksDB needs too");
-        assert!(status.success(), "the preload library did not compile");
-        aside.persist(&built).unwrap();
-    }
-    built
-}
-
-/// What children and their checks run on: more than one thread, so that commits meet.
-pub fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-}
-
-/// Copies a folder with all that is in it.
-pub fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
+/// Compiled by `build.rs` from `preload.c`.
+const PRELOAD: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/preload.so"));
 
 /// Everything that a stream still holds, once the other side is gone.
 pub fn drain(stream: Option<impl Read>) -> String {

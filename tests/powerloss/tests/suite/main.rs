@@ -1,11 +1,13 @@
 //! The laboratory's own tests: a cut loses exactly what was not synced, and faults hit what they are aimed at.
 
+#![expect(clippy::disallowed_macros, reason = "children talk to these tests through their output")]
+
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{Class, Cut, Dice, Fault, Lab, child_folder, drain};
+use plop_powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain};
 
 fn sync_dir(path: &Path) {
     File::open(path).unwrap().sync_all().unwrap();
@@ -80,7 +82,7 @@ fn listing(dir: &Path) -> Vec<String> {
 
 #[test]
 fn a_cut_of_all_leaves_what_was_synced() {
-    let lab = after_cut("powerloss::tool::child", Cut::All, 1);
+    let lab = after_cut("child", Cut::All, 1);
     let dir = lab.watched();
     assert_eq!(listing(&dir), ["gone", "kept", "old", "replaced", "sub"]);
     assert_eq!(fs::read(dir.join("kept")).unwrap(), [1; 3000]);
@@ -92,7 +94,7 @@ fn a_cut_of_all_leaves_what_was_synced() {
 /// The file system gives the number of a directory that is gone to one of the files.
 #[test]
 fn a_new_file_is_not_taken_for_a_removed_directory() {
-    let lab = after_cut("powerloss::tool::removing_child", Cut::All, 1);
+    let lab = after_cut("removing_child", Cut::All, 1);
     assert_eq!(listing(&lab.watched()).len(), 64);
     for i in 0..64 {
         assert_eq!(fs::read(lab.watched().join(format!("file{i}"))).unwrap(), b"bytes");
@@ -104,7 +106,7 @@ fn cuts_of_some_and_torn_differ_by_seed_and_never_lose_what_was_synced() {
     let mut outcomes = std::collections::BTreeSet::new();
     for seed in 0..16 {
         let cut = if seed % 2 == 0 { Cut::Some } else { Cut::Torn };
-        let lab = after_cut("powerloss::tool::child", cut, seed);
+        let lab = after_cut("child", cut, seed);
         let dir = lab.watched();
         let kept = fs::read(dir.join("kept")).unwrap();
         assert_eq!(kept[..500], [1; 500]);
@@ -143,7 +145,7 @@ fn the_kth_operation_fails_and_no_other() {
     ];
     for (class, from, line, bytes) in faults {
         let mut lab = Lab::new();
-        let mut command = lab.child("powerloss::tool::failing_child");
+        let mut command = lab.child("failing_child");
         lab.fail(Some(Fault { class, from, times: 1, errno: libc::EIO, partial: true, name: "log" }));
         // A rename is known by its new name.
         if let Class::Rename = class {
