@@ -1,6 +1,7 @@
 //! Reading what `preload.c` wrote down. The layout of a record is `struct record` there.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
@@ -66,14 +67,20 @@ const HEAD: usize = 56;
 const MAGIC: u32 = 0x504c_4a31;
 
 /// All whole records; a last one that the kill cut short did not happen.
-pub fn read(path: &Path) -> Vec<Entry> {
-    let bytes = std::fs::read(path).unwrap_or_default();
+pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
+    let bytes = match std::fs::read(path) {
+        // A process that was killed before it was loaded.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        read => read?,
+    };
     let mut entries: Vec<Entry> = Vec::new();
     let mut at = 0;
     while let Some(head) = bytes.get(at..at + HEAD) {
-        let u32_at = |i: usize| u32::from_le_bytes(head[i..i + 4].try_into().unwrap());
-        let u64_at = |i: usize| u64::from_le_bytes(head[i..i + 8].try_into().unwrap());
-        assert_eq!(u32_at(0), MAGIC, "journal broken at {at}");
+        let u64_at = |i: usize| head[i..i + 8].iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte));
+        let u32_at = |i: usize| head[i..i + 4].iter().rev().fold(0, |n, byte| n << 8 | u32::from(*byte));
+        if u32_at(0) != MAGIC {
+            return Err(broken(at));
+        }
         let (file, dir, dir_to) = (u64_at(8), u64_at(16), u64_at(24));
         let (offset, size_before) = (u64_at(32), u64_at(40));
         let (len_a, len_b) = (u32_at(48) as usize, u32_at(52) as usize);
@@ -92,7 +99,7 @@ pub fn read(path: &Path) -> Vec<Entry> {
                 change: Change::Resize { size: offset, cut: b },
             }),
             3 => {
-                shorten(&mut entries, file, offset as usize);
+                shorten(&mut entries, file, offset as usize).ok_or_else(|| broken(at))?;
                 None
             }
             4 => Some(Operation::Sync { of: file, began: offset }),
@@ -101,20 +108,23 @@ pub fn read(path: &Path) -> Vec<Entry> {
             9 => Some(Operation::Appear { dir, name, file, is_dir: true }),
             7 | 10 => Some(Operation::Vanish { dir, name, file }),
             8 => Some(Operation::Rename { from: (dir, name), to: (dir_to, OsString::from_vec(b)), file }),
-            kind => panic!("unknown record kind {kind}"),
+            _ => return Err(broken(at)),
         };
         entries.extend(operation.map(|operation| Entry { place: at as u64, operation }));
         at += HEAD + len_a + len_b;
     }
-    entries
+    Ok(entries)
 }
 
-/// The last change of `file` was journalled before it happened, and only `done` bytes of it did.
-fn shorten(entries: &mut Vec<Entry>, failed: Inode, done: usize) {
+fn broken(at: usize) -> io::Error {
+    io::Error::other(format!("the journal is broken at {at}"))
+}
+
+/// The last change of `file` was journalled before it happened, and only `done` bytes of it did. None where there is no change.
+fn shorten(entries: &mut Vec<Entry>, failed: Inode, done: usize) -> Option<()> {
     let last = entries
         .iter()
-        .rposition(|e| matches!(&e.operation, Operation::Content { file, .. } if *file == failed))
-        .expect("a failure follows the change that failed");
+        .rposition(|e| matches!(&e.operation, Operation::Content { file, .. } if *file == failed))?;
     match &mut entries[last].operation {
         Operation::Content { change: Change::Write { new, old, .. }, .. } if done > 0 => {
             new.truncate(done);
@@ -122,4 +132,5 @@ fn shorten(entries: &mut Vec<Entry>, failed: Inode, done: usize) {
         }
         _ => drop(entries.remove(last)),
     }
+    Some(())
 }

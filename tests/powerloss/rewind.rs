@@ -8,7 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fmt;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -25,20 +27,41 @@ pub enum Cut {
     Torn,
 }
 
+/// What a power cut took.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost {
+    pub cut: Cut,
+    /// Writes that had not been synced, whether they survived or not.
+    pub unsynced: usize,
+    /// Bytes that were written and are not there.
+    pub bytes: usize,
+    /// Changes of names that have not happened.
+    pub names: usize,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Lost { cut, unsynced, bytes, names } = self;
+        write!(f, "{cut:?}: {unsynced} unsynced writes, {bytes} bytes and {names} names lost")
+    }
+}
+
 /// A folder's names: what a rebuilt folder starts from.
+#[derive(Clone, Debug)]
 pub struct Names {
     root: Inode,
     dirs: BTreeMap<Inode, BTreeMap<OsString, Inode>>,
 }
 
 impl Names {
-    pub fn of(folder: &Path) -> Names {
-        let mut names = Names { root: fs::metadata(folder).unwrap().ino(), dirs: BTreeMap::new() };
+    pub fn of(folder: &Path) -> io::Result<Names> {
+        let mut names = Names { root: fs::metadata(folder)?.ino(), dirs: BTreeMap::new() };
         let mut todo = vec![(folder.to_owned(), names.root)];
         while let Some((path, inode)) = todo.pop() {
             let mut rows = BTreeMap::new();
-            for entry in fs::read_dir(&path).unwrap().map(Result::unwrap) {
-                let meta = entry.metadata().unwrap();
+            for entry in fs::read_dir(&path)? {
+                let entry = entry?;
+                let meta = entry.metadata()?;
                 if meta.is_dir() {
                     todo.push((entry.path(), meta.ino()));
                 }
@@ -46,7 +69,21 @@ impl Names {
             }
             names.dirs.insert(inode, rows);
         }
-        names
+        Ok(names)
+    }
+
+    /// Each name of a folder that has a name itself, and what is called so.
+    fn rows(&self) -> BTreeSet<(Inode, &OsString, Inode)> {
+        let mut rows = BTreeSet::new();
+        let mut todo = vec![self.root];
+        while let Some(dir) = todo.pop() {
+            for (name, inode) in self.dirs.get(&dir).into_iter().flatten() {
+                if rows.insert((dir, name, *inode)) && self.dirs.contains_key(inode) {
+                    todo.push(*inode);
+                }
+            }
+        }
+        rows
     }
 
     fn remove(&mut self, dir: Inode, name: &OsString, file: Inode) {
@@ -74,7 +111,7 @@ impl Names {
     }
 }
 
-/// Rebuilds `folder`; `stash` holds the files that lost all their names. Says in one line what was lost.
+/// Rebuilds `folder`; `stash` holds the files that lost all their names.
 pub fn rewind(
     folder: &Path,
     stash: &Path,
@@ -82,7 +119,8 @@ pub fn rewind(
     journal: &[Entry],
     cut: Cut,
     dice: &mut Dice,
-) -> String {
+) -> io::Result<Lost> {
+    everything_was_seen(folder, &base, journal)?;
     let synced = Synced::read(journal);
     let moment = (cut == Cut::Torn).then(|| dice.below(journal.last().map_or(1, |e| e.place + 1)));
     let mut names = base;
@@ -99,37 +137,66 @@ pub fn rewind(
             contents.entry(*file).or_default().push(entry);
         }
     }
-    let (mut lost_bytes, mut unsynced) = (0, 0);
-    let rebuilt = folder.with_extension("rebuilt");
-    let found = find_files(&[folder, stash]);
+    let mut lost = Lost { cut, unsynced: 0, bytes: 0, names: lost_names };
+    let rebuilt = beside(folder);
+    let found = find(&[folder, stash])?;
     let mut written: BTreeMap<Inode, PathBuf> = BTreeMap::new();
     let mut todo = vec![(names.root, rebuilt.clone())];
     while let Some((dir, path)) = todo.pop() {
-        fs::create_dir(&path).unwrap();
+        fs::create_dir(&path)?;
+        if let Some(was) = found.get(&dir) {
+            fs::set_permissions(&path, fs::metadata(was)?.permissions())?;
+        }
         for (name, inode) in names.dirs.get(&dir).into_iter().flatten() {
             let to = path.join(name);
             if names.dirs.contains_key(inode) {
                 todo.push((*inode, to));
             } else if let Some(first) = written.get(inode) {
-                fs::hard_link(first, &to).unwrap();
+                fs::hard_link(first, &to)?;
             } else {
-                let from = found.get(inode).unwrap_or_else(|| panic!("no bytes of {}", to.display()));
+                let from = found
+                    .get(inode)
+                    .ok_or_else(|| io::Error::other(format!("nothing has the bytes of {}", to.display())))?;
                 match contents.get(inode) {
-                    None => fs::hard_link(from, &to).unwrap(),
+                    None => fs::hard_link(from, &to)?,
                     Some(changes) => {
-                        let (bytes, lost) =
-                            surviving_bytes(fs::read(from).unwrap(), changes, cut, moment, dice);
-                        (lost_bytes, unsynced) = (lost_bytes + lost, unsynced + changes.len());
-                        fs::write(&to, bytes).unwrap();
+                        let (bytes, lost_bytes) =
+                            surviving_bytes(fs::read(from)?, changes, cut, moment, dice);
+                        lost.bytes += lost_bytes;
+                        lost.unsynced += changes.len();
+                        fs::write(&to, bytes)?;
+                        fs::set_permissions(&to, fs::metadata(from)?.permissions())?;
                     }
                 }
                 written.insert(*inode, to);
             }
         }
     }
-    fs::remove_dir_all(folder).unwrap();
-    fs::rename(&rebuilt, folder).unwrap();
-    format!("{cut:?}: {unsynced} unsynced writes, {lost_bytes} bytes and {lost_names} names lost")
+    fs::remove_dir_all(folder)?;
+    fs::rename(&rebuilt, folder)?;
+    Ok(lost)
+}
+
+/// Where the folder is rebuilt.
+fn beside(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".rebuilt");
+    folder.with_file_name(name)
+}
+
+/// The names that the journal leads to are those that are there. The process was killed: of the last change nothing may have
+/// been written down.
+fn everything_was_seen(folder: &Path, base: &Names, journal: &[Entry]) -> io::Result<()> {
+    let mut names = base.clone();
+    journal.iter().for_each(|entry| names.apply(&entry.operation));
+    let there = Names::of(folder)?;
+    let (known, there) = (names.rows(), there.rows());
+    let unseen: Vec<_> = known.symmetric_difference(&there).collect();
+    // A rename takes two names away and gives one.
+    if unseen.len() > 3 {
+        return Err(io::Error::other(format!("names changed that the journal does not know: {unseen:?}")));
+    }
+    Ok(())
 }
 
 /// Up to which place of the journal each file and directory is durable.
@@ -277,12 +344,15 @@ fn put_some(bytes: &mut Vec<u8>, offset: usize, new: &[u8], dice: &mut Dice) -> 
     lost
 }
 
-fn find_files(folders: &[&Path]) -> BTreeMap<Inode, PathBuf> {
+/// Where each file and folder is.
+fn find(folders: &[&Path]) -> io::Result<BTreeMap<Inode, PathBuf>> {
     let mut found = BTreeMap::new();
     let mut todo: Vec<PathBuf> = folders.iter().map(|f| f.to_path_buf()).collect();
     while let Some(path) = todo.pop() {
-        for entry in fs::read_dir(&path).unwrap().map(Result::unwrap) {
-            let meta = entry.metadata().unwrap();
+        found.insert(fs::metadata(&path)?.ino(), path.clone());
+        for entry in fs::read_dir(&path)? {
+            let entry = entry?;
+            let meta = entry.metadata()?;
             if meta.is_dir() {
                 todo.push(entry.path());
             } else {
@@ -290,5 +360,5 @@ fn find_files(folders: &[&Path]) -> BTreeMap<Inode, PathBuf> {
             }
         }
     }
-    found
+    Ok(found)
 }

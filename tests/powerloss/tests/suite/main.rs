@@ -4,10 +4,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
-use plop_powerloss::{Class, Cut, Dice, Fault, Lab, child_folder, drain};
+use plop_powerloss::{Class, Cut, Dice, Fault, Lab, Watched, child_folder, drain};
 
 fn sync_dir(path: &Path) {
     File::open(path).unwrap().sync_all().unwrap();
@@ -64,6 +64,54 @@ fn removing_child() {
     std::process::abort();
 }
 
+#[test]
+#[ignore = "a child of the tests below"]
+fn child_without_the_c_library() {
+    let Some(dir) = child_folder() else { return };
+    let dir = dir.parent().unwrap();
+    for name in ["before", "gone", "replaced", "lost"] {
+        fs::write(dir.join(name), name).unwrap();
+    }
+    for name in ["before", "gone", "replaced"] {
+        rustix::fs::fsync(File::open(dir.join(name)).unwrap()).unwrap();
+    }
+    rustix::fs::fsync(File::open(dir).unwrap()).unwrap();
+    rustix::fs::mkdir(dir.join("new"), rustix::fs::Mode::RWXU).unwrap();
+    rustix::fs::rename(dir.join("before"), dir.join("new/after")).unwrap();
+    rustix::fs::unlink(dir.join("gone")).unwrap();
+    rustix::fs::link(dir.join("lost"), dir.join("another")).unwrap();
+    rustix::fs::ftruncate(File::options().write(true).open(dir.join("replaced")).unwrap(), 3).unwrap();
+    assert!(rustix::fs::rename(dir.join("nothing"), dir.join("x")).is_err());
+    println!("\ndone");
+    std::process::abort();
+}
+
+/// As a store of files does: a file gets its bytes under another name, in folders that are made for it.
+#[test]
+#[ignore = "a child of the tests below"]
+fn storing_child() {
+    let Some(dir) = child_folder() else { return };
+    let media = dir.parent().unwrap().join("media");
+    fs::set_permissions(dir.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
+    for (place, is_synced) in [("ab/cd", true), ("ab/ef", false)] {
+        let folder = media.join(place);
+        fs::create_dir_all(&folder).unwrap();
+        let mut file = File::create(folder.join("blob#1")).unwrap();
+        file.write_all(&[7; 5000]).unwrap();
+        file.sync_all().unwrap();
+        fs::set_permissions(folder.join("blob#1"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::rename(folder.join("blob#1"), folder.join("blob")).unwrap();
+        if is_synced {
+            for folder in [&folder, &media.join("ab"), &media, media.parent().unwrap()] {
+                sync_dir(folder);
+            }
+        }
+        file.write_all(b"unsynced").unwrap();
+    }
+    println!("\ndone");
+    std::process::abort();
+}
+
 fn after_cut(child: &str, cut: Cut, seed: u64) -> Lab {
     let mut lab = Lab::new();
     let output = lab.child(child).output().unwrap();
@@ -89,6 +137,51 @@ fn a_cut_of_all_leaves_what_was_synced() {
     assert_eq!(fs::read(dir.join("replaced")).unwrap(), b"before");
     assert_eq!(fs::read(dir.join("gone")).unwrap(), b"gone");
     assert_eq!(listing(&dir.join("sub")), [""; 0]);
+}
+
+#[test]
+fn calls_that_pass_by_the_c_library_are_seen() {
+    let lab = after_cut("child_without_the_c_library", Cut::All, 1);
+    let dir = lab.watched();
+    assert_eq!(listing(&dir), ["before", "gone", "lost", "replaced"]);
+    for name in ["before", "gone", "replaced"] {
+        assert_eq!(fs::read_to_string(dir.join(name)).unwrap(), name);
+    }
+    assert_eq!(fs::read(dir.join("lost")).unwrap(), b"", "its bytes were never synced");
+}
+
+#[test]
+fn folders_of_folders_lose_what_was_not_synced_in_each() {
+    let lab = after_cut("storing_child", Cut::All, 1);
+    let media = lab.watched().join("media");
+    assert_eq!(listing(&media), ["ab"]);
+    assert_eq!(listing(&media.join("ab")), ["cd"]);
+    assert_eq!(fs::read(media.join("ab/cd/blob")).unwrap(), [7; 5000]);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&media.join("ab/cd/blob")), mode(&lab.watched())), (0o600, 0o700));
+
+    for seed in 0..8 {
+        let lab = after_cut("storing_child", if seed % 2 == 0 { Cut::Some } else { Cut::Torn }, seed);
+        let ab = lab.watched().join("media/ab");
+        assert!(fs::read(ab.join("cd/blob")).unwrap().starts_with(&[7; 5000]));
+        if let Ok(bytes) = fs::read(ab.join("ef/blob")) {
+            assert!(bytes.starts_with(&[7; 5000]), "it was synced before it got its name");
+        }
+    }
+}
+
+#[test]
+fn what_the_journal_has_not_seen_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("watched");
+    fs::create_dir(&folder).unwrap();
+    let mut watched = Watched::new(folder.clone(), dir.path().join("records"));
+    watched.arm().unwrap();
+    for i in 0..4 {
+        fs::write(folder.join(i.to_string()), "unseen").unwrap();
+    }
+    let error = watched.cut_power(Cut::All, &mut Dice(1)).unwrap_err();
+    assert!(error.to_string().contains("does not know"), "{error}");
 }
 
 /// The file system gives the number of a directory that is gone to one of the files.
