@@ -17,8 +17,10 @@ use crate::fault::StoreFault;
 use crate::member_changes::changed_members;
 use crate::schema::{MemberRow, Members, Membership};
 
-/// Events or rows that are read at once.
+/// Events that are read at once.
 const PAGE: usize = 200;
+/// Rows that are read at once: some 200 bytes each.
+const ROWS: usize = 1_000;
 
 /// Which members to list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -115,7 +117,7 @@ impl RoomReader<'_> {
     /// [`ReadRefusal::NotInRoom`].
     pub fn joined_members(&self) -> Result<JoinedPages, ReadRefusal> {
         match self.standing() {
-            Standing::Joined => Ok(JoinedPages(Pages::new(KeyRange::prefix(&self.view.number), PAGE))),
+            Standing::Joined => Ok(JoinedPages(Pages::new(KeyRange::prefix(&self.view.number), ROWS))),
             Standing::Departed { .. } | Standing::Stranger => Err(ReadRefusal::NotInRoom),
         }
     }
