@@ -1,6 +1,7 @@
 """Runs a command while a fresh server runs: with_server.py alice,bob command [argument ...]
 
-The people are registered, each with the password "correct horse battery <name>". The command gets the server's address in HOMESERVER.
+The people are registered, each with the password "correct horse battery <name>". The command gets the server's address in HOMESERVER, and in
+REGISTRATION_TOKEN what registers one more, if the server gives that.
 LAUNCHER names the launcher script (the contract is in bench/README.md).
 """
 
@@ -21,7 +22,8 @@ def main() -> int:
         try:
             for name in names:
                 server.register_by_shared_secret(name, f"correct horse battery {name}")
-            code = subprocess.run(command, env={**os.environ, "HOMESERVER": server.url}, check=False).returncode
+            given = {"HOMESERVER": server.url, "REGISTRATION_TOKEN": server.registration_token() or ""}
+            code = subprocess.run(command, env={**os.environ, **given}, check=False).returncode
             if code:
                 print(f"the server's log ends with:\n{server.log.read_text()[-4000:]}", file=sys.stderr)
         finally:

@@ -172,6 +172,50 @@ async function newDevice(tablet, alice) {
     await tablet.picture("tablet");
 }
 
+async function post(path, body) {
+    const answer = await fetch(`${homeserver}/_matrix/client/v3/${path}`, { method: "POST", body: JSON.stringify(body) });
+    return { status: answer.status, body: await answer.json() };
+}
+
+/** An app's window around a page of the server's, with the functions that the page tells. */
+async function appWindow(browser) {
+    const page = await (await browser.newContext()).newPage();
+    await page.addInitScript(() => {
+        window.matrixLogin = { onLogin: (answer) => { window.loggedIn = answer; } };
+        window.onAuthDone = () => { window.authDone = true; };
+    });
+    return page;
+}
+
+async function fallbackPages(browser) {
+    const page = await appWindow(browser);
+    await page.goto(`${homeserver}/_matrix/static/client/login/?initial_device_display_name=old%20app`);
+    await page.fill("[name=user]", "alice");
+    await page.fill("[name=password]", "not this one");
+    await page.click("#login button");
+    await page.waitForFunction(() => document.getElementById("status").textContent !== "");
+    await page.fill("[name=password]", "correct horse battery alice");
+    await page.click("#login button");
+    await page.waitForFunction(() => window.loggedIn?.access_token);
+    seen("the login page told its app of the new session, after a wrong password");
+
+    const token = process.env.REGISTRATION_TOKEN;
+    if (!token) return;
+    const account = { username: "carol", password: "correct horse battery carol" };
+    const { session, flows } = (await post("register", account)).body;
+    check(flows.some((flow) => flow.stages.includes("m.login.registration_token")), "a token registers");
+    await page.goto(`${homeserver}/_matrix/client/v3/auth/m.login.registration_token/fallback/web?session=${session}`);
+    await page.fill("[name=token]", "not this one");
+    await Promise.all([page.waitForEvent("load"), page.click("button")]);
+    check(!(await page.evaluate(() => window.authDone)), "a wrong token is nothing");
+    await page.fill("[name=token]", token);
+    await page.click("button");
+    await page.waitForFunction(() => window.authDone);
+    const registered = await post("register", { ...account, auth: { session } });
+    check(registered.body.user_id === "@carol:localhost", `carol is registered: ${JSON.stringify(registered)}`);
+    seen("the page of a registration token told its app, after a wrong token; the session registers");
+}
+
 const { server, address } = await serve(process.argv[2]);
 const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -188,6 +232,7 @@ try {
     people.push(await Person.logIn(browser, address, "alice"));
     await newDevice(people[2], alice);
     await again(alice);
+    await fallbackPages(browser);
     await alice.picture("alice");
     await bob.picture("bob");
 } catch (error) {
