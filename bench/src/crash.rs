@@ -1,5 +1,5 @@
 //! `plop-bench crash`: mixed load, `kill -9` at a random moment, restart, and a look at whether everything that was
-//! acknowledged is there and nothing was done twice.
+//! acknowledged is there and nothing was done twice. The power can be cut at that moment as well.
 //!
 //! Each cycle checks what was acknowledged since the last; every hundredth and the last check everything. The state file
 //! keeps what was acknowledged, so that a run can be resumed.
@@ -9,6 +9,8 @@ mod devices;
 mod facts;
 mod files;
 mod journal;
+mod power;
+mod values;
 mod workload;
 
 use std::cell::Cell;
@@ -29,6 +31,8 @@ use crate::server::{Launcher, Running, ServerError};
 use check::{Checker, Violation};
 use facts::{Facts, KnownAccount, Record};
 use journal::{Journal, JournalError};
+use power::Power;
+use values::CellKind;
 use workload::{Worker, account_record, room_body, room_records, session};
 
 #[derive(Debug, Args)]
@@ -59,6 +63,9 @@ pub struct Options {
     /// The seed of the load and of the moments of the kills; random by default. It is printed.
     #[arg(long)]
     seed: Option<u64>,
+    /// Cut the power as well: after each kill the data folder loses, wholly or in part, what was not synced.
+    #[arg(long)]
+    power_cuts: bool,
 }
 
 /// What keeps the driver from going on. Not what it looks for: that is a [`Violation`].
@@ -72,6 +79,8 @@ pub enum CrashError {
     SetUp(#[from] Failure),
     #[error("{0}")]
     Path(#[from] std::io::Error),
+    #[error("power cut: {0}")]
+    Power(std::io::Error),
 }
 
 /// Everything is checked after so many cycles.
@@ -94,6 +103,8 @@ struct Totals {
 
 struct Driver {
     launcher: Launcher,
+    /// None where processes are killed and the machine goes on.
+    power: Option<Power>,
     target: Target,
     registration: Registration,
     journal: Journal,
@@ -109,20 +120,26 @@ struct Driver {
 pub async fn crash(options: Options) -> Result<ExitCode, CrashError> {
     let (journal, mut resumed) = Journal::open(&options.state)?;
     resumed.facts.devices.resume();
-    let launcher = Launcher {
+    let mut launcher = Launcher {
         script: options.launcher.clone(),
         data: std::path::absolute(&options.data)?,
         bind: options.bind.clone(),
         shared_secret: options.shared_secret.clone(),
+        environment: Vec::new(),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seed = options.seed.unwrap_or(now.subsec_nanos().into());
     println!("seed {seed}, from cycle {} to {}", resumed.cycle + 1, options.cycles);
     launcher.setup()?;
+    let power =
+        options.power_cuts.then(|| Power::of(&launcher.data)).transpose().map_err(CrashError::Power)?;
+    launcher.environment = power.as_ref().map(Power::environment).unwrap_or_default();
+    resumed.facts.values.power_cuts = power.is_some();
     let mut driver = Driver {
         target: launcher.target().map_err(ServerError::from)?,
         launcher,
         registration: Registration::SharedSecret(options.shared_secret.clone()),
+        power,
         journal,
         facts: resumed.facts,
         totals: Totals::default(),
@@ -143,6 +160,7 @@ pub async fn crash(options: Options) -> Result<ExitCode, CrashError> {
 impl Driver {
     /// All cycles; ends early at the first that finds a violation.
     async fn cycles(&mut self, done: u64) -> Result<Vec<Violation>, CrashError> {
+        self.power_on()?;
         let (mut running, _) = self.launcher.start().await?;
         if self.facts.rooms.is_empty() {
             self.set_up().await?;
@@ -156,7 +174,7 @@ impl Driver {
         self.progress.begin_setup(self.options.cycles.saturating_sub(done) as usize);
         for number in done + 1..=self.options.cycles {
             let name = format!("{:x}-{number}", self.epoch);
-            self.journal.began(number, &name)?;
+            self.journal.began(number, &name, self.power.is_some())?;
             let records = self.load(&name, &mut running).await?;
             self.journal.ended(&name, &records)?;
             self.count(&records);
@@ -167,6 +185,9 @@ impl Driver {
             let violations = self.check(&records, everything).await?;
             if !violations.is_empty() {
                 self.progress.print(&format!("cycle {number} ({name}) found violations"));
+                if let Some(lost) = self.power.as_ref().and_then(|power| power.last) {
+                    self.progress.print(&format!("its power cut was {lost}"));
+                }
                 return Ok(violations);
             }
             self.progress.advance();
@@ -178,7 +199,7 @@ impl Driver {
     /// The first accounts and rooms.
     async fn set_up(&mut self) -> Result<(), CrashError> {
         let name = format!("{:x}-0", self.epoch);
-        self.journal.began(0, &name)?;
+        self.journal.began(0, &name, false)?;
         let mut connection = Connection::new(&self.target);
         let mut records = Vec::new();
         for number in 0..self.options.workers {
@@ -212,7 +233,7 @@ impl Driver {
         let work = join_all(workers.iter_mut().map(|worker| worker.work(|| killed.get())));
         let (done, _) = futures_util::join!(kill, work);
         done?;
-        self.totals.kills += 1;
+        self.killed()?;
         let mut records = Vec::new();
         for worker in workers {
             records.extend(worker.records);
@@ -243,12 +264,26 @@ impl Driver {
     /// Starts the server after a kill; some starts are killed themselves.
     async fn start(&mut self) -> Result<Running, CrashError> {
         if self.random.random_ratio(1, KILLED_STARTS) {
+            self.power_on()?;
             let mut starting = self.launcher.spawn()?;
             tokio::time::sleep(Duration::from_millis(self.random.random_range(0..START_MS))).await;
             starting.kill()?;
-            self.totals.kills += 1;
+            self.killed()?;
         }
+        self.power_on()?;
         Ok(self.launcher.start().await?.0)
+    }
+
+    /// Before each start of the server.
+    fn power_on(&mut self) -> Result<(), CrashError> {
+        self.power.as_mut().map_or(Ok(()), Power::on).map_err(CrashError::Power)
+    }
+
+    /// The server's process is gone.
+    fn killed(&mut self) -> Result<(), CrashError> {
+        self.totals.kills += 1;
+        let Some(power) = &mut self.power else { return Ok(()) };
+        power.cut(&mut self.random).map_err(CrashError::Power)
     }
 
     async fn check(&mut self, records: &[Record], everything: bool) -> Result<Vec<Violation>, CrashError> {
@@ -270,11 +305,11 @@ impl Driver {
                 Record::Room { .. } => "rooms",
                 Record::Event { event_id: Some(_), .. } => "messages",
                 Record::Value { acknowledged: true, cell, .. } => match cell.kind {
-                    facts::CellKind::State => "state changes",
-                    facts::CellKind::Membership => "membership changes",
-                    facts::CellKind::Receipt => "receipts",
-                    facts::CellKind::AccountData => "account data",
-                    facts::CellKind::Backup => "backed up keys",
+                    CellKind::State => "state changes",
+                    CellKind::Membership => "membership changes",
+                    CellKind::Receipt => "receipts",
+                    CellKind::AccountData => "account data",
+                    CellKind::Backup => "backed up keys",
                 },
                 Record::KeysUploaded { acknowledged: true, .. } => "uploads of keys",
                 Record::KeyClaimed { acknowledged: true, .. } => "claims of keys",
@@ -293,6 +328,9 @@ impl Driver {
     fn summary(&self, took: Duration, violations: &[Violation]) {
         let Totals { kills, acknowledged, in_doubt, refused, full_checks } = &self.totals;
         println!("{kills} kills and {full_checks} checks of everything in {:.0} s", took.as_secs_f64());
+        if let Some(power) = &self.power {
+            println!("{}", power.summary());
+        }
         for (kind, count) in acknowledged {
             println!("  {count} {kind} acknowledged");
         }

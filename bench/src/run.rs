@@ -155,6 +155,7 @@ async fn prepare(options: &Options) -> Result<World, RunError> {
         data: data.clone(),
         bind: options.bind.clone(),
         shared_secret: options.shared_secret.clone(),
+        environment: Vec::new(),
     };
     launcher.setup()?;
     let (running, first_start) = launcher.start().await?;

@@ -3,6 +3,7 @@
 //! The contract of a launcher is in `bench/README.md`: `setup`, `run`, `helpers`, `stop`, told by environment
 //! variables where to listen and where the data is. `run` stays in the foreground as one process, which can be killed.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -46,6 +47,8 @@ pub struct Launcher {
     /// `ip:port`
     pub bind: String,
     pub shared_secret: String,
+    /// What else the launcher is told.
+    pub environment: Vec<(&'static str, OsString)>,
 }
 
 /// A running server process. Dropping it kills the process.
@@ -122,6 +125,7 @@ impl Launcher {
             .env("DATA_DIR", &self.data)
             .env("BIND", &self.bind)
             .env("SHARED_SECRET", &self.shared_secret)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::client::{Room, Session, login, parse, segment};
-use crate::crash::facts::{Cell, CellKind, Facts, Record};
+use crate::crash::facts::{Facts, Record};
+use crate::crash::values::{Cell, CellKind};
 use crate::crash::workload::{KIND, membership, session};
 use crate::http::{Connection, Failure, Target};
 
@@ -82,7 +83,7 @@ impl<'a> Checker<'a> {
         for room in &rooms {
             self.history(room, true).await;
         }
-        let cells = self.facts.cells().cloned().collect();
+        let cells = self.facts.values.cells().cloned().collect();
         self.cells(&cells).await;
         let inboxes = self.facts.devices.recipients().into_iter().collect();
         let users: Vec<_> = self.facts.accounts.iter().map(|account| account.user_id.clone()).collect();
@@ -104,7 +105,7 @@ impl<'a> Checker<'a> {
             let Record::Event { room, sender, marker, event_id } = record else { continue };
             if event_id.is_some() {
                 acknowledged += 1;
-                let member = self.facts.value(&membership(sender, room)) == Some("join");
+                let member = self.facts.values.value(&membership(sender, room)) == Some("join");
                 if acknowledged % REPEATED != 0 || !member {
                     continue;
                 }
@@ -156,7 +157,7 @@ impl<'a> Checker<'a> {
         }
         for cell in cells.iter().filter(|cell| cell.kind == CellKind::Receipt) {
             let Some(room) = &cell.room else { continue };
-            if self.facts.value(&membership(&cell.user_id, room)) != Some("join") {
+            if self.facts.values.value(&membership(&cell.user_id, room)) != Some("join") {
                 continue;
             }
             if !receipts.contains_key(&cell.user_id) {
@@ -175,7 +176,7 @@ impl<'a> Checker<'a> {
     }
 
     fn settle(&mut self, cell: &Cell, read: Option<String>) {
-        if let Err(violation) = self.facts.settle(cell, read) {
+        if let Err(violation) = self.facts.values.settle(cell, read) {
             self.violations.push(violation);
         }
     }

@@ -1,8 +1,6 @@
 //! What the server acknowledged and must therefore still know, and what it may or may not have done.
 //!
-//! Pure: no I/O. A [`Record`] is one request and how it ended; [`Facts`] are all records so far. A value that is
-//! overwritten (state, membership, receipt, account data) is written by one worker at a time, so that what may be read
-//! is the last acknowledged value or one that was in doubt after it.
+//! Pure: no I/O. A [`Record`] is one request and how it ended; [`Facts`] are all records so far.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,29 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crash::devices::DeviceFacts;
 use crate::crash::files::{Content, FileFacts};
-
-/// A value of which only the last one counts, of this user.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Cell {
-    pub kind: CellKind,
-    pub user_id: String,
-    /// Absent for account data.
-    pub room: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CellKind {
-    /// The user's own state event in the room.
-    State,
-    /// `join` or `leave`.
-    Membership,
-    /// The event that the user's read receipt points to.
-    Receipt,
-    AccountData,
-    /// The key that the user backed up last.
-    Backup,
-}
+use crate::crash::values::{Cell, Values};
 
 /// One request that changes something, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,8 +108,7 @@ pub struct Facts {
     pub rooms: Vec<KnownRoom>,
     pub devices: DeviceFacts,
     pub files: FileFacts,
-    /// What each cell may hold, nothing included; empty where that is not known.
-    cells: BTreeMap<Cell, BTreeSet<Option<String>>>,
+    pub values: Values,
     room_index: BTreeMap<String, usize>,
     account_index: BTreeMap<String, usize>,
     /// The cycles whose records are all known. Only their messages can be judged as never sent.
@@ -152,7 +127,10 @@ impl Facts {
                 self.rooms.push(KnownRoom { id, creator, ..KnownRoom::default() });
             }
             Record::RoomInDoubt { .. } => {}
-            Record::Event { room, marker, event_id, .. } => {
+            Record::Event { room, sender, marker, event_id } => {
+                if event_id.is_some() {
+                    self.values.synced(&sender);
+                }
                 let Some(room) = self.room_mut(&room) else { return };
                 match event_id {
                     Some(id) => {
@@ -162,7 +140,7 @@ impl Facts {
                     None => drop(room.in_doubt.insert(marker)),
                 }
             }
-            Record::Value { cell, value, acknowledged } => self.write(cell, value, acknowledged),
+            Record::Value { cell, value, acknowledged } => self.values.write(cell, value, acknowledged),
             Record::KeysUploaded { user_id, ids, acknowledged } => {
                 self.devices.uploaded(&user_id, &ids, acknowledged);
             }
@@ -181,25 +159,10 @@ impl Facts {
         }
     }
 
-    fn write(&mut self, cell: Cell, value: String, acknowledged: bool) {
-        if cell.kind == CellKind::Membership && value == "leave" {
-            // A server may forget the receipts of who leaves, or keep them for when they come back.
-            let receipt = Cell { kind: CellKind::Receipt, ..cell.clone() };
-            self.cells.entry(receipt).and_modify(|values| {
-                values.insert(None);
-            });
-        }
-        let values = self.cells.entry(cell).or_insert_with(|| BTreeSet::from([None]));
-        if acknowledged {
-            *values = BTreeSet::from([Some(value)]);
-        } else if !values.is_empty() {
-            values.insert(Some(value));
-        }
-    }
-
     /// All records of this cycle have been applied.
     pub fn complete(&mut self, cycle: &str) {
         self.complete.insert(cycle.to_owned());
+        self.values.ended();
     }
 
     pub fn room(&self, id: &str) -> Option<&KnownRoom> {
@@ -214,30 +177,9 @@ impl Facts {
         self.accounts.get(*self.account_index.get(user_id)?)
     }
 
-    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
-        self.cells.keys()
-    }
-
-    /// What the cell is known to hold; None when it holds nothing or that is not known.
-    pub fn value(&self, cell: &Cell) -> Option<&str> {
-        let values = self.cells.get(cell)?;
-        if values.len() == 1 { values.first()?.as_deref() } else { None }
-    }
-
-    /// Judges what was read from a cell. A value that was possible is settled: from now on it is the only one.
-    pub fn settle(&mut self, cell: &Cell, read: Option<String>) -> Result<(), String> {
-        let Some(possible) = self.cells.get_mut(cell) else { return Ok(()) };
-        // Nothing is known after a cycle whose records were lost with the driver: what is there is adopted.
-        if !possible.is_empty() && !possible.contains(&read) {
-            return Err(format!("{cell:?} is {read:?} and not one of {possible:?}"));
-        }
-        *possible = BTreeSet::from([read]);
-        Ok(())
-    }
-
     /// The driver itself ended in the middle of a cycle: what the cells hold is not known any more.
     pub fn forget_values(&mut self) {
-        self.cells.values_mut().for_each(BTreeSet::clear);
+        self.values.forget();
         self.devices.forget();
     }
 
@@ -286,52 +228,6 @@ fn cycle_of(marker: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn cell() -> Cell {
-        Cell { kind: CellKind::State, user_id: "@a:b".into(), room: Some("!r".into()) }
-    }
-
-    fn write(facts: &mut Facts, value: &str, acknowledged: bool) {
-        facts.apply(&Record::Value { cell: cell(), value: value.into(), acknowledged });
-    }
-
-    #[test]
-    fn an_acknowledged_value_must_be_there() {
-        let mut facts = Facts::default();
-        write(&mut facts, "1", true);
-        write(&mut facts, "2", true);
-        assert!(facts.settle(&cell(), Some("1".into())).is_err());
-        assert!(facts.settle(&cell(), None).is_err());
-        assert!(facts.settle(&cell(), Some("2".into())).is_ok());
-    }
-
-    #[test]
-    fn a_value_in_doubt_may_be_there_until_one_of_both_was_seen() {
-        let mut facts = Facts::default();
-        write(&mut facts, "1", true);
-        write(&mut facts, "2", false);
-        assert_eq!(facts.value(&cell()), None);
-        assert!(facts.settle(&cell(), Some("3".into())).is_err());
-        assert!(facts.settle(&cell(), Some("1".into())).is_ok());
-        assert!(facts.settle(&cell(), Some("2".into())).is_err());
-    }
-
-    #[test]
-    fn a_first_write_in_doubt_may_have_left_nothing() {
-        let mut facts = Facts::default();
-        write(&mut facts, "1", false);
-        assert!(facts.settle(&cell(), None).is_ok());
-        assert!(facts.settle(&cell(), Some("1".into())).is_err());
-    }
-
-    #[test]
-    fn after_a_lost_cycle_the_next_value_is_adopted() {
-        let mut facts = Facts::default();
-        write(&mut facts, "1", true);
-        facts.forget_values();
-        assert!(facts.settle(&cell(), Some("9".into())).is_ok());
-        assert!(facts.settle(&cell(), Some("1".into())).is_err());
-    }
 
     /// A room with an acknowledged message `1-1.0.1` and one in doubt, `1-1.0.2`.
     fn with_messages() -> Facts {

@@ -17,6 +17,8 @@ enum Line {
     Began {
         number: u64,
         name: String,
+        #[serde(default)]
+        power_cut: bool,
     },
     Ended {
         name: String,
@@ -62,8 +64,9 @@ impl Journal {
         for (number, line) in BufReader::new(&file).lines().enumerate() {
             let line = serde_json::from_str(&line.map_err(failed)?);
             match line.map_err(|error| JournalError::Line(path.to_owned(), number + 1, error))? {
-                Line::Began { number, .. } => {
+                Line::Began { number, power_cut, .. } => {
                     resumed.cycle = number;
+                    resumed.facts.values.power_cuts = power_cut;
                     unfinished = true;
                 }
                 Line::Ended { name, records } => {
@@ -80,8 +83,9 @@ impl Journal {
         Ok((Self { path: path.to_owned(), file }, resumed))
     }
 
-    pub fn began(&mut self, number: u64, name: &str) -> Result<(), JournalError> {
-        self.append(&Line::Began { number, name: name.to_owned() })
+    /// A cycle begins, which ends with a power cut or with a kill alone.
+    pub fn began(&mut self, number: u64, name: &str, power_cut: bool) -> Result<(), JournalError> {
+        self.append(&Line::Began { number, name: name.to_owned(), power_cut })
     }
 
     pub fn ended(&mut self, name: &str, records: &[Record]) -> Result<(), JournalError> {
@@ -108,7 +112,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crash::facts::{Cell, CellKind};
+    use crate::crash::values::{Cell, CellKind};
 
     #[test]
     fn a_run_resumes_with_what_was_acknowledged() {
@@ -119,15 +123,39 @@ mod tests {
         let (user_id, device_id) = ("@a:b".into(), "D".into());
         let account = Record::Account { user_id, device_id, password: "p".into(), token: "t".into() };
         let (mut journal, _) = Journal::open(&path).unwrap();
-        journal.began(1, "x-1").unwrap();
+        journal.began(1, "x-1", false).unwrap();
         journal.ended("x-1", &[account, value]).unwrap();
         let (_, resumed) = Journal::open(&path).unwrap();
         assert_eq!((resumed.cycle, resumed.facts.accounts.len()), (1, 1));
-        assert_eq!(resumed.facts.value(&cell), Some("1"));
+        assert_eq!(resumed.facts.values.value(&cell), Some("1"));
 
-        journal.began(2, "x-2").unwrap();
+        journal.began(2, "x-2", false).unwrap();
         let (_, resumed) = Journal::open(&path).unwrap();
         assert_eq!(resumed.cycle, 2);
-        assert_eq!(resumed.facts.value(&cell), None, "the cycle that was cut short may have changed it");
+        assert_eq!(
+            resumed.facts.values.value(&cell),
+            None,
+            "the cycle that was cut short may have changed it"
+        );
+    }
+
+    #[test]
+    fn a_resumed_run_knows_what_a_power_cut_may_have_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let cell = Cell { kind: CellKind::Receipt, user_id: "@a:b".into(), room: Some("!r".into()) };
+        for (number, power_cut, known) in [(1, true, None), (2, false, Some("2")), (3, true, None)] {
+            let (mut journal, _) = Journal::open(&path).unwrap();
+            let value = number.to_string();
+            journal.began(number, &value, power_cut).unwrap();
+            journal
+                .ended(
+                    &value,
+                    &[Record::Value { cell: cell.clone(), value: value.clone(), acknowledged: true }],
+                )
+                .unwrap();
+            let (_, resumed) = Journal::open(&path).unwrap();
+            assert_eq!(resumed.facts.values.value(&cell), known);
+        }
     }
 }

@@ -15,7 +15,8 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use crate::client::{Account, Registration, Room, Session, register};
-use crate::crash::facts::{Cell, CellKind, Facts, KnownAccount, KnownRoom, Record};
+use crate::crash::facts::{Facts, KnownAccount, KnownRoom, Record};
+use crate::crash::values::{Cell, CellKind};
 use crate::http::{Connection, Failure, Target};
 
 pub use devices::{BACKUP_ROOM, BACKUP_SESSION};
@@ -112,7 +113,7 @@ impl Worker {
     ) -> Self {
         let rooms = rooms.iter().map(|room| WorkRoom {
             room: Room::new(room.id.clone()),
-            joined: facts.value(&membership(&account.user_id, &room.id)) == Some("join"),
+            joined: facts.values.value(&membership(&account.user_id, &room.id)) == Some("join"),
             own: room.creator == account.user_id,
             newest: None,
         });

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::{KIND, Worker, outcome};
 use crate::client::{Identity, backup_key};
-use crate::crash::facts::{CellKind, Record};
+use crate::crash::facts::Record;
+use crate::crash::values::CellKind;
 use crate::http::Failure;
 
 /// One-time keys of one upload.
