@@ -10,6 +10,7 @@ use ruma::UserId;
 
 use crate::accounts::Accounts;
 use crate::authority::{Forbidden, own_account};
+use crate::device_lists::change_list_of_ended;
 use crate::device_rows::{Which, delete_rows};
 use crate::directory_updates::note_directory_update;
 use crate::ended_accounts::note_ended_account;
@@ -69,6 +70,7 @@ impl Accounts {
         batch.put::<Users>(&user, &UserRow { deactivated, admin: false, ..row });
         let devices = delete_rows(&snapshot, &mut batch, (&user, now), Which::All).await;
         let (_, ended) = devices.map_err(StoreError::from)?;
+        change_list_of_ended(&snapshot, &mut batch, &user).await.map_err(StoreError::from)?;
         batch.delete_range(KeyRange::<Profiles>::prefix(&user));
         batch.delete_range(KeyRange::<AccountData>::prefix(&user));
         batch.delete_range(KeyRange::<AccountDataChanges>::prefix(&user));

@@ -33,6 +33,18 @@ pub async fn change_device_list(
     Ok(())
 }
 
+/// Moves the list of an account that ends, if others may have been told of keys of its user: these are told to nobody from then on. Under the user's guard.
+pub(crate) async fn change_list_of_ended(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    user: &OwnedUserId,
+) -> Result<(), ReadError> {
+    match snapshot.get::<DeviceLists>(user).await? {
+        Some(_) => change_device_list(snapshot, batch, user).await,
+        None => Ok(()),
+    }
+}
+
 /// Puts a device on its user's list, in the batch that publishes its keys. `since`: when the device was made.
 pub fn list_device(batch: &mut Batch, user: &OwnedUserId, device: &OwnedDeviceId, since: Position) {
     batch.put::<ListedDevices>(&(user.clone(), device.clone()), &since);

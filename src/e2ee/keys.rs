@@ -17,7 +17,9 @@ mod dehydrating;
 mod ended;
 mod error;
 mod identity;
+mod known_keys;
 mod one_time;
+mod public_keys;
 mod published;
 mod querying;
 mod signatures;
@@ -25,17 +27,19 @@ mod uploading;
 
 use std::sync::Arc;
 
+use known_keys::KnownKeys;
 use plop_accounts::Accounts;
+use plop_accounts::schema::Users;
 use plop_base::Actor;
-use plop_db::{Db, Guard, Guards};
+use plop_db::{Db, Guard, Guards, ReadError, Snapshot};
 use ruma::{DeviceId, OwnedDeviceId, OwnedServerName, OwnedUserId, UserId};
 
 pub use claiming::{Claimed, Claims};
 pub use counts::{KeyCount, SIGNED_CURVE25519, key_count};
 pub use cross_signing::CrossSigningUpload;
-pub(crate) use ended::forget_device;
+pub(crate) use ended::{forget_device, forget_user};
 pub use error::{ClaimError, KeyRejected, PublishError, QueryError};
-pub use querying::{Queried, Wanted};
+pub use querying::{Queried, QueriedUser, Wanted};
 pub use signatures::{SignatureRefused, SignatureUpload, SignaturesRefused};
 pub use uploading::Upload;
 
@@ -68,16 +72,25 @@ struct Parts {
     server: OwnedServerName,
     /// By device: what is claimed is claimed once. Where the user's guard is held, too, that one is taken first.
     devices: Guards,
+    /// What everybody may be told.
+    known: KnownKeys,
 }
 
 impl Keys {
     pub fn new(db: Db, accounts: Accounts, server: OwnedServerName) -> Self {
-        Self(Arc::new(Parts { db, accounts, server, devices: Guards::default() }))
+        let (devices, known) = (Guards::default(), KnownKeys::new(db.clone()));
+        Self(Arc::new(Parts { db, accounts, server, devices, known }))
     }
 
     async fn lock_device(&self, user: &UserId, device: &DeviceId) -> Guard {
         self.0.devices.lock(&format!("{user} {device}")).await
     }
+}
+
+/// Whether an account is there and has not ended. Under its user's guard it stays so.
+async fn is_active(snapshot: &Snapshot, user: &OwnedUserId) -> Result<bool, ReadError> {
+    let account = snapshot.get::<Users>(user).await?;
+    Ok(account.is_some_and(|account| account.deactivated.is_none()))
 }
 
 /// A device, by its user and name.

@@ -1,11 +1,8 @@
 //! `POST /v3/keys/query`.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
-use plop_e2ee::keys::{Keys, Queried, Wanted};
+use plop_e2ee::keys::{Keys, Queried, QueriedUser, Wanted};
 use plop_state::json::TextWriter;
-use ruma::OwnedUserId;
 use serde::Deserialize;
 
 use super::elsewhere::failures;
@@ -41,32 +38,30 @@ fn text(queried: &Queried) -> String {
     failures(&mut out, &queried.elsewhere);
     out.key("device_keys");
     out.object();
-    for (user, devices) in &queried.devices {
+    for (user, keys) in &queried.users {
         out.key(user.as_str());
-        out.object();
-        for (device, keys) in devices {
-            out.key(device.as_str());
-            out.text(keys);
-        }
-        out.close();
+        out.text(&keys.devices());
     }
     out.close();
-    for (key, of_users) in [
-        ("master_keys", &queried.master),
-        ("self_signing_keys", &queried.self_signing),
-        ("user_signing_keys", &queried.user_signing),
-    ] {
-        cross_signing(&mut out, key, of_users);
-    }
+    cross_signing(&mut out, "master_keys", queried, QueriedUser::master);
+    cross_signing(&mut out, "self_signing_keys", queried, QueriedUser::self_signing);
+    cross_signing(&mut out, "user_signing_keys", queried, QueriedUser::user_signing);
     out.finish()
 }
 
-fn cross_signing(out: &mut TextWriter, key: &str, of_users: &BTreeMap<OwnedUserId, String>) {
+fn cross_signing(
+    out: &mut TextWriter,
+    key: &str,
+    queried: &Queried,
+    of_user: impl Fn(&QueriedUser) -> Option<&str>,
+) {
     out.key(key);
     out.object();
-    for (user, key) in of_users {
-        out.key(user.as_str());
-        out.text(key);
+    for (user, keys) in &queried.users {
+        if let Some(text) = of_user(keys) {
+            out.key(user.as_str());
+            out.text(text);
+        }
     }
     out.close();
 }

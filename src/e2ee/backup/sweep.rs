@@ -1,4 +1,4 @@
-//! The backups of accounts that have ended.
+//! The backups of accounts that have ended and, so that one look at the list does for both, their cross-signing keys.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use plop_db::{Batch, KeyRange};
 
 use super::KeyBackups;
 use super::schema::{BackedUpKeys, KeyBackupRooms, KeyBackupTotals, KeyBackupVersions, LastKeyBackups};
+use crate::keys::forget_user;
 
 /// Accounts looked at at once.
 const PAGE: usize = 100;
 
 impl KeyBackups {
-    /// Deletes the backups of accounts that have ended. To be run now and then; its cost follows their number.
+    /// Deletes the backups and the cross-signing keys of accounts that have ended. To be run now and then; its cost follows their number.
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let db = &self.0.db;
         loop {
@@ -30,6 +31,7 @@ impl KeyBackups {
                 batch.delete_range::<KeyBackupRooms>(KeyRange::prefix(&user));
                 batch.delete_range::<BackedUpKeys>(KeyRange::prefix(&user));
                 batch.delete::<LastKeyBackups>(&user);
+                forget_user(&mut batch, &user);
                 strike_off_ended(&mut batch, &user);
                 db.commit_under(Arc::clone(&guard), batch).await?;
             }

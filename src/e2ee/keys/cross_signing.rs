@@ -14,11 +14,11 @@ use plop_db::{Batch, ReadError, Snapshot};
 use plop_state::json::Object;
 use ruma::{OwnedUserId, UserId};
 
-use super::Keys;
 use super::error::{KeyRejected, PublishError};
 use super::identity::{cross_signing_key, signature_by};
 use super::published::{Published, verify_key};
 use super::signatures::{Taken, put_master_signatures};
+use super::{Keys, is_active};
 use crate::schema::{CrossSigningKeyRow, CrossSigningKeys, KeyUsage};
 
 /// The body of a request.
@@ -44,6 +44,9 @@ impl Keys {
         let parts = &self.0;
         let guard = parts.accounts.lock_user(&user).await;
         let snapshot = parts.db.snapshot();
+        if !is_active(&snapshot, &user).await? {
+            return Err(PublishError::NoDevice);
+        }
         let change = Change::new(&snapshot, &user, upload).await?;
         let is_asked_for =
             !change.is_none() && change.before.master.is_some() && !matches!(actor, Actor::AppService { .. });

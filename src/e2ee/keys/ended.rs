@@ -1,9 +1,9 @@
 //! What is kept for a device or an account that is gone goes.
 //!
-//! Owns: which rows these are. Does not own: when ([`ToDevice::sweep`](crate::to_device::ToDevice::sweep), which has the list of ended devices).
+//! Owns: which rows these are. Does not own: when ([`ToDevice::sweep`](crate::to_device::ToDevice::sweep), which has the list of ended devices, and
+//! [`KeyBackups::sweep`](crate::backup::KeyBackups::sweep), which has that of ended accounts).
 
-use plop_accounts::schema::Users;
-use plop_db::{Batch, KeyRange, ReadError, Snapshot};
+use plop_db::{Batch, KeyRange};
 use ruma::OwnedUserId;
 
 use crate::schema::{
@@ -11,8 +11,8 @@ use crate::schema::{
     OneTimeKeyOrder, OneTimeKeys, SignatureChanges, UserSignatures,
 };
 
-/// Deletes the keys of a device that is gone, and those of its user with the account.
-pub async fn forget_device(snapshot: &Snapshot, batch: &mut Batch, inbox: &Inbox) -> Result<(), ReadError> {
+/// Deletes the keys of a device that is gone.
+pub fn forget_device(batch: &mut Batch, inbox: &Inbox) {
     batch.delete::<DeviceKeys>(inbox);
     batch.delete_range(KeyRange::<OneTimeKeys>::prefix(inbox));
     batch.delete_range(KeyRange::<OneTimeKeyOrder>::prefix(inbox));
@@ -20,14 +20,11 @@ pub async fn forget_device(snapshot: &Snapshot, batch: &mut Batch, inbox: &Inbox
     batch.delete_range(KeyRange::<FallbackKeys>::prefix(inbox));
     batch.delete::<KeyCounts>(inbox);
     batch.delete::<MasterKeySignatures>(inbox);
-    let user = snapshot.get::<Users>(&inbox.0).await?;
-    if user.is_some_and(|user| user.deactivated.is_some()) {
-        forget_user(batch, &inbox.0);
-    }
-    Ok(())
 }
 
-fn forget_user(batch: &mut Batch, user: &OwnedUserId) {
+/// Deletes the keys of a user whose account has ended, and what they signed. Who writes either has seen the account before its end, under the guard that the end takes, too: so nothing
+/// comes after it.
+pub fn forget_user(batch: &mut Batch, user: &OwnedUserId) {
     for usage in [KeyUsage::Master, KeyUsage::SelfSigning, KeyUsage::UserSigning] {
         batch.delete::<CrossSigningKeys>(&(user.clone(), usage));
     }

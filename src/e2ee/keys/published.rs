@@ -129,7 +129,8 @@ pub fn shown(text: &str, signatures: &Signatures<'_>, display_name: Option<&str>
     out
 }
 
-fn member(out: &mut String, index: usize, key: &str) {
+/// The name of a member, and the comma before it; `index`: how many stand before.
+pub fn member(out: &mut String, index: usize, key: &str) {
     if index > 0 {
         out.push(',');
     }

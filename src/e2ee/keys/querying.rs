@@ -1,225 +1,141 @@
 //! Queries (client-server API, `POST /keys/query`).
 //!
-//! Owns: which keys and which signatures who may see. Does not own: which of them a client believes.
+//! Owns: whose keys are told to whom, and the signatures that only their maker sees. Does not own: what everybody sees of a user ([`super::public_keys`]), which
+//! of it a client believes.
 //!
-//! Invariants: of signatures a user sees their own, those of a device's own user on it, and those of devices on the master key of their user (client-server API,
-//! "Key and signature security"); a user-signing key is shown to its user only. All of an answer is of one moment.
+//! Invariants: a user sees their own signatures on the master keys of others, and nobody else's; a user-signing key is shown to its user only. What is told of a user
+//! is of one moment.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use plop_accounts::schema::{DeviceRow, Devices};
 use plop_base::Actor;
-use plop_db::{KeyRange, Keyspace, Pages, Position, ReadError, Snapshot};
-use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId, UserId};
+use plop_db::{Direction, KeyRange, ReadError};
+use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 
 use super::error::QueryError;
-use super::published::{Signatures, shown};
+use super::public_keys::PublicKeys;
 use super::{Keys, MAX_QUERIED};
-use crate::schema::{
-    CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysRow, KeyUsage, MasterKeySignatures,
-    UserSignatureRow, UserSignatures,
-};
+use crate::schema::{UserSignatureRow, UserSignatures};
 
 /// Whose keys are wanted: of some devices, or of all.
 pub type Wanted = BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>;
 
-/// Rows of a user that are read at once.
-const PAGE: usize = 500;
-
-/// Keys as JSON texts.
+/// The answer to a query.
 #[derive(Debug, Default)]
 pub struct Queried {
-    /// Of every user of this server who was asked about, perhaps none.
-    pub devices: BTreeMap<OwnedUserId, BTreeMap<OwnedDeviceId, String>>,
-    pub master: BTreeMap<OwnedUserId, String>,
-    pub self_signing: BTreeMap<OwnedUserId, String>,
-    pub user_signing: BTreeMap<OwnedUserId, String>,
+    /// Every user of this server who was asked about.
+    pub users: BTreeMap<OwnedUserId, QueriedUser>,
     /// Servers that were not asked.
     pub elsewhere: BTreeSet<OwnedServerName>,
 }
 
+/// The keys of a user as the reader sees them, perhaps none.
+#[derive(Debug)]
+pub struct QueriedUser {
+    keys: Arc<PublicKeys>,
+    /// The devices that were asked for; none for all.
+    named: Vec<OwnedDeviceId>,
+    is_reader: bool,
+    /// The master key with the reader's signature.
+    master: Option<String>,
+}
+
+impl QueriedUser {
+    /// The keys of devices by their names: a JSON object.
+    pub fn devices(&self) -> Cow<'_, str> {
+        match self.named.as_slice() {
+            [] => self.keys.devices().into(),
+            named => self.keys.named_devices(named).into(),
+        }
+    }
+
+    /// The master key, as JSON.
+    pub fn master(&self) -> Option<&str> {
+        self.master.as_deref().or_else(|| Some(&self.keys.master.as_ref()?.text))
+    }
+
+    /// The self-signing key, as JSON.
+    pub fn self_signing(&self) -> Option<&str> {
+        self.keys.self_signing.as_deref()
+    }
+
+    /// The reader's own user-signing key, as JSON.
+    pub fn user_signing(&self) -> Option<&str> {
+        let key = self.keys.user_signing.as_ref().filter(|_| self.is_reader)?;
+        Some(&key.text)
+    }
+}
+
 impl Keys {
-    /// The keys of users.
+    /// The keys of users. Reads nothing of those whose keys are in memory.
     pub async fn query(&self, actor: &Actor, wanted: &Wanted) -> Result<Queried, QueryError> {
         let reader = actor.user_id().ok_or(QueryError::NoUser)?;
         if wanted.len() > MAX_QUERIED || wanted.values().map(Vec::len).sum::<usize>() > MAX_QUERIED {
             return Err(QueryError::TooMany);
         }
-        let mut queried = Queried::default();
         let (here, elsewhere): (Vec<_>, Vec<_>) =
             wanted.iter().partition(|(user, _)| user.server_name() == self.0.server);
-        queried.elsewhere.extend(elsewhere.into_iter().map(|(user, _)| user.server_name().to_owned()));
-        let snapshot = self.0.db.snapshot();
-        let users: Vec<&OwnedUserId> = here.iter().map(|(user, _)| *user).collect();
-        let seen = Seen::read(&snapshot, reader, &users).await?;
-        for (user, devices) in here {
-            let keys = seen.of.get(user.as_str());
-            let found = device_keys(&snapshot, user, devices, keys).await?;
-            queried.devices.insert(user.clone(), found);
-            let Some(keys) = keys else { continue };
-            if let Some(master) = &keys.master {
-                let master = seen.master(&snapshot, reader, user, master).await?;
-                queried.master.insert(user.clone(), master);
-            }
-            let others = [
-                (&keys.self_signing, &mut queried.self_signing),
-                (&keys.user_signing, &mut queried.user_signing),
-            ];
-            for (key, shown_to) in others {
-                if let Some(key) = key {
-                    shown_to.insert(user.clone(), by_master(user, key));
-                }
-            }
+        let elsewhere = elsewhere.into_iter().map(|(user, _)| user.server_name().to_owned()).collect();
+        // The reader's own keys say which of the reader's signatures count.
+        let users: Vec<OwnedUserId> =
+            here.iter().map(|(user, _)| (*user).clone()).chain([reader.to_owned()]).collect();
+        let mut keys = self.0.known.of(&users).await?;
+        let own = keys.pop();
+        let mut queried: BTreeMap<OwnedUserId, QueriedUser> = here
+            .into_iter()
+            .zip(keys)
+            .map(|((user, named), keys)| {
+                let is_reader = *user == *reader;
+                (user.clone(), QueriedUser { keys, named: named.clone(), is_reader, master: None })
+            })
+            .collect();
+        if let Some(own) = own {
+            self.sign(&reader.to_owned(), &own, &mut queried).await?;
         }
-        Ok(queried)
-    }
-}
-
-/// The cross-signing keys of a user that the reader sees.
-#[derive(Default)]
-struct UserKeys {
-    master: Option<CrossSigningKeyRow>,
-    self_signing: Option<CrossSigningKeyRow>,
-    /// The reader's own.
-    user_signing: Option<CrossSigningKeyRow>,
-    /// What the reader has signed.
-    signed: Option<UserSignatureRow>,
-}
-
-/// What a reader sees of cross-signing, of all users of a query.
-struct Seen<'q> {
-    of: BTreeMap<&'q str, UserKeys>,
-    /// The reader's user-signing key.
-    signer: Option<String>,
-}
-
-impl<'q> Seen<'q> {
-    async fn read(
-        snapshot: &Snapshot,
-        reader: &UserId,
-        users: &[&'q OwnedUserId],
-    ) -> Result<Self, ReadError> {
-        let keys = async |usage| {
-            let keys: Vec<_> = users.iter().map(|user| ((*user).clone(), usage)).collect();
-            snapshot.get_many::<CrossSigningKeys>(&keys).await
-        };
-        let master = keys(KeyUsage::Master).await?;
-        let self_signing = keys(KeyUsage::SelfSigning).await?;
-        let own = snapshot.get::<CrossSigningKeys>(&(reader.to_owned(), KeyUsage::UserSigning)).await?;
-        let pairs: Vec<_> = users.iter().map(|user| (reader.to_owned(), (*user).clone())).collect();
-        let signed = match &own {
-            Some(_) => snapshot.get_many::<UserSignatures>(&pairs).await?,
-            None => vec![None; pairs.len()],
-        };
-        let mut of: BTreeMap<&str, UserKeys> = BTreeMap::new();
-        for (((user, master), self_signing), signed) in users.iter().zip(master).zip(self_signing).zip(signed)
-        {
-            let user_signing = own.clone().filter(|_| *user == reader);
-            of.insert(user.as_str(), UserKeys { master, self_signing, user_signing, signed });
-        }
-        Ok(Self { of, signer: own.map(|key| key.public) })
+        Ok(Queried { users: queried, elsewhere })
     }
 
-    /// A master key with the signatures of its user's devices, and that of the reader.
-    async fn master(
+    /// Puts the reader's signatures on the master keys of others.
+    async fn sign(
         &self,
-        snapshot: &Snapshot,
-        reader: &UserId,
-        user: &OwnedUserId,
-        key: &CrossSigningKeyRow,
-    ) -> Result<String, ReadError> {
-        let on_it = all_rows::<MasterKeySignatures>(snapshot, user).await?;
-        let mut signatures = Signatures::new();
-        for ((_, device, _), row) in on_it.iter().filter(|(_, row)| row.master == key.public) {
-            signatures
-                .entry(user.as_str())
-                .or_default()
-                .insert(format!("ed25519:{device}"), row.signature.as_str());
+        reader: &OwnedUserId,
+        own: &PublicKeys,
+        queried: &mut BTreeMap<OwnedUserId, QueriedUser>,
+    ) -> Result<(), ReadError> {
+        let Some(signer) = &own.user_signing else { return Ok(()) };
+        let others = queried.iter().filter(|(_, of)| !of.is_reader && of.keys.master.is_some());
+        let others: Vec<OwnedUserId> = others.map(|(user, _)| user.clone()).collect();
+        if others.is_empty() {
+            return Ok(());
         }
-        let signed = self.of.get(user.as_str()).and_then(|keys| keys.signed.as_ref());
-        let counts = |row: &&UserSignatureRow| {
-            row.master == key.public && self.signer.as_deref() == Some(row.by.key.as_str())
-        };
-        if let Some(row) = signed.filter(counts) {
-            let by = signatures.entry(reader.as_str()).or_default();
-            by.insert(format!("ed25519:{}", row.by.key), row.by.signature.as_str());
-        }
-        Ok(shown(&key.key.0, &signatures, None))
-    }
-}
-
-/// A key that the master key signed.
-fn by_master(user: &UserId, key: &CrossSigningKeyRow) -> String {
-    let mut signatures = Signatures::new();
-    if let Some(by) = &key.signature {
-        let signature = (format!("ed25519:{}", by.key), by.signature.as_str());
-        signatures.insert(user.as_str(), BTreeMap::from([signature]));
-    }
-    shown(&key.key.0, &signatures, None)
-}
-
-/// The keys of a user's devices: all, or those that are named.
-async fn device_keys(
-    snapshot: &Snapshot,
-    user: &OwnedUserId,
-    named: &[OwnedDeviceId],
-    keys: Option<&UserKeys>,
-) -> Result<BTreeMap<OwnedDeviceId, String>, ReadError> {
-    let devices = match named {
-        [] => all_rows::<Devices>(snapshot, user).await?,
-        named => {
-            let keys: Vec<_> = named.iter().map(|device| (user.clone(), device.clone())).collect();
-            let rows = snapshot.get_many::<Devices>(&keys).await?;
-            keys.into_iter().zip(rows).filter_map(|(key, row)| Some((key, row?))).collect()
-        }
-    };
-    let self_signing = keys.and_then(|keys| keys.self_signing.as_ref());
-    let mut found = BTreeMap::new();
-    for devices in devices.chunks(PAGE) {
-        let keys: Vec<(OwnedUserId, OwnedDeviceId, Position)> =
-            devices.iter().map(|((user, id), row)| (user.clone(), id.clone(), row.since)).collect();
-        let rows = snapshot.get_many::<DeviceKeys>(&keys).await?;
-        for (((_, id), device), row) in devices.iter().zip(rows) {
-            if let Some(row) = row {
-                found.insert(id.clone(), one(user, id, device, &row, self_signing));
+        for (user, row) in self.signed_by(reader, others).await? {
+            let Some(of) = queried.get_mut(&user) else { continue };
+            let Some(master) = &of.keys.master else { continue };
+            if row.master == master.public() && row.by.key == signer.public {
+                let by = (&**reader, row.by.key.as_str(), row.by.signature.as_str());
+                of.master = Some(master.signed_by(&user, by));
             }
         }
+        Ok(())
     }
-    Ok(found)
-}
 
-fn one(
-    user: &UserId,
-    id: &OwnedDeviceId,
-    device: &DeviceRow,
-    row: &DeviceKeysRow,
-    self_signing: Option<&CrossSigningKeyRow>,
-) -> String {
-    let mut by = BTreeMap::new();
-    if let Some(signature) = &row.signature {
-        by.insert(format!("ed25519:{id}"), signature.as_str());
+    /// What a user has signed of these users, and perhaps of others.
+    async fn signed_by(
+        &self,
+        signer: &OwnedUserId,
+        others: Vec<OwnedUserId>,
+    ) -> Result<Vec<(OwnedUserId, UserSignatureRow)>, ReadError> {
+        let snapshot = self.0.db.snapshot();
+        // Most have signed few: one page has all of them, and is cheaper than to ask for each.
+        let range = KeyRange::<UserSignatures>::prefix(signer);
+        let page = snapshot.scan(range, Direction::Forward, others.len()).await?;
+        if !page.more {
+            return Ok(page.rows.into_iter().map(|((_, signed), row)| (signed, row)).collect());
+        }
+        let pairs: Vec<_> = others.iter().map(|user| (signer.clone(), user.clone())).collect();
+        let rows = snapshot.get_many::<UserSignatures>(&pairs).await?;
+        Ok(others.into_iter().zip(rows).filter_map(|(user, row)| Some((user, row?))).collect())
     }
-    if let (Some(signature), Some(key)) = (&row.self_signature, self_signing)
-        && signature.key == key.public
-    {
-        by.insert(format!("ed25519:{}", signature.key), signature.signature.as_str());
-    }
-    let mut signatures = Signatures::new();
-    if !by.is_empty() {
-        signatures.insert(user.as_str(), by);
-    }
-    shown(&row.keys.0, &signatures, device.display_name.as_deref())
-}
-
-/// All rows of a user.
-async fn all_rows<K: Keyspace>(
-    snapshot: &Snapshot,
-    user: &OwnedUserId,
-) -> Result<Vec<(K::Key, K::Value)>, ReadError> {
-    let mut pages = Pages::new(KeyRange::<K>::prefix(user), PAGE);
-    let mut all = Vec::new();
-    while let Some(rows) = pages.next(snapshot).await? {
-        all.extend(rows);
-    }
-    Ok(all)
 }

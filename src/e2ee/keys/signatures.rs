@@ -16,7 +16,7 @@ use ruma::OwnedUserId;
 use super::error::{KeyRejected, PublishError};
 use super::identity::{cross_signing_key, identity, signature_by};
 use super::published::{Published, verify_key};
-use super::{Keys, MAX_SIGNATURES};
+use super::{Keys, MAX_SIGNATURES, is_active};
 use crate::schema::{
     DeviceKeys, KeyUsage, MasterKeySignatureRow, MasterKeySignatures, SignatureChanges, UserSignatureRow,
     UserSignatures,
@@ -78,7 +78,11 @@ impl Keys {
         }
         let parts = &self.0;
         let guard = parts.accounts.lock_user(&user).await;
-        let mut signing = Signing::new(parts.db.snapshot(), user);
+        let snapshot = parts.db.snapshot();
+        if !is_active(&snapshot, &user).await? {
+            return Err(PublishError::NoDevice);
+        }
+        let mut signing = Signing::new(snapshot, user);
         let mut refused = SignaturesRefused::new();
         for (signed, keys) in upload {
             for (id, object) in keys {

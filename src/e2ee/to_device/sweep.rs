@@ -43,7 +43,7 @@ impl ToDevice {
             let mut batch = Batch::relaxed();
             for device in ended {
                 let inbox = (device.user.clone(), device.device.clone(), device.since);
-                forget_device(&snapshot, &mut batch, &inbox).await?;
+                forget_device(&mut batch, &inbox);
                 batch.delete_range::<ToDeviceMessages>(messages(&inbox));
                 batch.delete::<ToDeviceBytes>(&inbox);
                 batch.delete::<FullInboxes>(&inbox);

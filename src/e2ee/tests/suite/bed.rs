@@ -114,6 +114,16 @@ impl Bed {
         numbers(&self.page(user, device, Position::START, usize::MAX).await)
     }
 
+    /// What an actor is told of the keys of a user.
+    pub async fn told(&self, reader: &Actor, user: &UserId) -> Value {
+        told(&self.keys, reader, user).await
+    }
+
+    /// Reads of the store so far: rows and pages.
+    pub fn reads(&self) -> u64 {
+        self.db.stats().engine.inline_reads
+    }
+
     /// Sweeps when nothing is on the way any more to devices that ended.
     pub async fn sweep_ended(&self) {
         self.clock.sleep(UNDER_WAY).await;
@@ -135,12 +145,33 @@ impl Bed {
         stored
     }
 
+    /// What is counted for the inbox of a device.
+    pub async fn counted_for(&self, user: &UserId, device: &str) -> i64 {
+        let (snapshot, owner) = (self.db.snapshot(), (user.to_owned(), device.into()));
+        let row = snapshot.get::<Devices>(&owner).await.expect("a row").expect("a device");
+        let counted = snapshot.get::<ToDeviceBytes>(&(owner.0, owner.1, row.since)).await;
+        counted.expect("a row").unwrap_or_default().0
+    }
+
     /// What is counted for each inbox.
     pub async fn counted(&self) -> Vec<i64> {
         let mut pages = Pages::new(KeyRange::<ToDeviceBytes>::all(), 1_000);
         let rows = pages.next(&self.db.snapshot()).await.expect("rows").unwrap_or_default();
         rows.into_iter().map(|(_, Counter(bytes))| bytes).collect()
     }
+}
+
+/// What an actor is told of the keys of a user.
+pub async fn told(keys: &Keys, reader: &Actor, user: &UserId) -> Value {
+    let queried = keys.query(reader, &[(user.to_owned(), Vec::new())].into()).await.expect("keys");
+    let keys = &queried.users[user];
+    let value = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    json!({
+        "devices": value(&keys.devices()),
+        "master": keys.master().map(value),
+        "self_signing": keys.self_signing().map(value),
+        "user_signing": keys.user_signing().map(value),
+    })
 }
 
 pub async fn page_of(

@@ -1,95 +1,16 @@
 //! Cross-signing: what is published, who signs what, who sees it.
 
-use plop_accounts::uia::{Authorized, UiaOperation};
+use plop_accounts::uia::UiaOperation;
 use plop_base::Actor;
 use plop_bed::Signer;
 use plop_e2ee::keys::{
-    CrossSigningUpload, KeyRejected, PublishError, Queried, SignatureRefused, SignatureUpload, Upload,
+    CrossSigningUpload, KeyRejected, PublishError, SignatureRefused, SignatureUpload, Upload,
 };
 use plop_e2ee::schema::{CrossSigningKeys, MasterKeySignatures, SignatureChanges, UserSignatures};
 use plop_state::json::{Object, Value};
-use ruma::{OwnedUserId, UserId};
-use serde_json::Value as Json;
 
 use crate::bed::{Bed, actor, bridge};
-
-/// A user with a device that has keys, and cross-signing keys that are not published yet.
-struct Person {
-    id: OwnedUserId,
-    device: Signer,
-    master: Signer,
-    self_signing: Signer,
-    user_signing: Signer,
-}
-
-impl Person {
-    async fn new(bed: &Bed, name: &str, number: u8) -> Self {
-        let id = bed.user(name, &["PHONE"]).await;
-        let [device, master, self_signing, user_signing] =
-            [0, 1, 2, 3].map(|more| Signer::new(number + more));
-        let device_keys = Some(device.device_keys(&id, "PHONE"));
-        let upload = Upload { device_keys, ..Upload::default() };
-        bed.keys.upload(&actor(&id, "PHONE"), &upload).await.expect("published");
-        Self { id, device, master, self_signing, user_signing }
-    }
-
-    fn actor(&self) -> Actor {
-        actor(&self.id, "PHONE")
-    }
-
-    /// What lets them replace keys.
-    async fn authorized(&self, bed: &Bed) -> Option<Authorized> {
-        let operation = UiaOperation::ReplaceCrossSigningKeys;
-        Some(plop_bed::authorized(&bed.accounts, &self.actor(), operation).await)
-    }
-
-    fn upload(&self) -> CrossSigningUpload {
-        let key = |signer: &Signer, usage, by| Some(signer.cross_signing_key(&self.id, usage, by));
-        CrossSigningUpload {
-            master: key(&self.master, "master", None),
-            self_signing: key(&self.self_signing, "self_signing", Some(&self.master)),
-            user_signing: key(&self.user_signing, "user_signing", Some(&self.master)),
-        }
-    }
-
-    async fn publish(&self, bed: &Bed) {
-        let published = bed.keys.upload_cross_signing(&self.actor(), &self.upload(), None).await;
-        published.expect("published");
-    }
-
-    /// The master key with a signature.
-    fn master_signed(&self, by: &Signer, user: &UserId, name: &str) -> Object {
-        let mut key = self.master.cross_signing_key(&self.id, "master", None);
-        by.sign(&mut key, user, name);
-        key
-    }
-
-    /// The device with a signature of the self-signing key.
-    fn device_signed(&self) -> Object {
-        let mut keys = self.device.device_keys(&self.id, "PHONE");
-        self.self_signing.sign(&mut keys, &self.id, &self.self_signing.public());
-        keys
-    }
-}
-
-async fn people(bed: &Bed) -> (Person, Person) {
-    (Person::new(bed, "alice", 10).await, Person::new(bed, "bob", 20).await)
-}
-
-async fn query(bed: &Bed, by: &Person, of: &Person) -> Queried {
-    bed.keys.query(&by.actor(), &[(of.id.clone(), Vec::new())].into()).await.expect("keys")
-}
-
-/// Who has signed a key that was told.
-fn signers(text: &str) -> Vec<String> {
-    let key: Json = serde_json::from_str(text).expect("JSON");
-    let by_user = key["signatures"].as_object().into_iter().flatten();
-    by_user.flat_map(|(_, by)| by.as_object().expect("keys").keys().cloned()).collect()
-}
-
-fn signed(of: &Person, id: &str, object: Object) -> SignatureUpload {
-    [(of.id.clone(), [(id.to_owned(), Value::from(object))].into())].into()
-}
+use crate::people::{Person, people, signed, signers};
 
 #[tokio::test(start_paused = true)]
 async fn the_first_keys_need_no_consent_the_same_ones_need_none_others_do() {
@@ -210,12 +131,11 @@ async fn everybody_sees_what_is_theirs_to_see() {
     for (by, master, has_user_signing) in
         [(&alice, vec![phone.clone()], true), (&bob, vec![phone.clone(), key(&bob.user_signing)], false)]
     {
-        let queried = query(&bed, by, &alice).await;
-        let device = &queried.devices[&alice.id][ruma::device_id!("PHONE")];
-        assert_eq!(signers(device), device_signers);
-        assert_eq!(signers(&queried.master[&alice.id]), master);
-        assert_eq!(signers(&queried.self_signing[&alice.id]), [key(&alice.master)]);
-        assert_eq!(queried.user_signing.contains_key(&alice.id), has_user_signing);
+        let told = bed.told(&by.actor(), &alice.id).await;
+        assert_eq!(signers(&told["devices"]["PHONE"]), device_signers);
+        assert_eq!(signers(&told["master"]), master);
+        assert_eq!(signers(&told["self_signing"]), [key(&alice.master)]);
+        assert_eq!(told["user_signing"].is_object(), has_user_signing);
     }
     // Who replaces the keys has signed nothing with them.
     let mut upload = bob.upload();
@@ -225,7 +145,7 @@ async fn everybody_sees_what_is_theirs_to_see() {
         .upload_cross_signing(&bob.actor(), &upload, bob.authorized(&bed).await)
         .await
         .expect("published");
-    assert_eq!(signers(&query(&bed, &bob, &alice).await.master[&alice.id]), [phone]);
+    assert_eq!(signers(&bed.told(&bob.actor(), &alice.id).await["master"]), [phone]);
 }
 
 /// Everybody who shares a room asks for the keys when somebody's list has changed.
@@ -264,7 +184,7 @@ async fn keys_that_are_there_are_taken_with_a_new_signature() {
         let published = bed.keys.upload_cross_signing(&alice.actor(), &upload, None).await;
         published.expect("published");
         assert_eq!(bed.db.published() > before, is_new);
-        assert_eq!(signers(&query(&bed, &bob, &alice).await.master[&alice.id]), ["ed25519:PHONE"]);
+        assert_eq!(signers(&bed.told(&bob.actor(), &alice.id).await["master"]), ["ed25519:PHONE"]);
     }
     assert_eq!(bed.rows::<CrossSigningKeys>().await, 3);
 }
@@ -281,7 +201,7 @@ async fn a_device_with_another_key_has_signed_no_master_key() {
     let device_keys = Some(Signer::new(88).device_keys(&alice.id, "PHONE"));
     bed.keys.upload(&alice.actor(), &Upload { device_keys, ..Upload::default() }).await.expect("published");
     assert_eq!(bed.rows::<MasterKeySignatures>().await, 0);
-    let master = &query(&bed, &alice, &alice).await.master[&alice.id];
+    let master = &bed.told(&alice.actor(), &alice.id).await["master"];
     assert_eq!(signers(master), Vec::<String>::new());
 }
 
@@ -330,8 +250,8 @@ async fn row_91_signatures_that_are_none_are_told_and_not_stored() {
         assert_eq!(why, [&expected], "{upload:?}");
     }
     assert_eq!((bed.rows::<MasterKeySignatures>().await, bed.rows::<UserSignatures>().await), (0, 0));
-    let device = &query(&bed, &alice, &alice).await.devices[&alice.id][ruma::device_id!("PHONE")];
-    assert_eq!(signers(device), ["ed25519:PHONE"]);
+    let told = bed.told(&alice.actor(), &alice.id).await;
+    assert_eq!(signers(&told["devices"]["PHONE"]), ["ed25519:PHONE"]);
     // One that is refused keeps no other from being taken.
     let mut both = wrong_key(&stranger, &stranger);
     both.extend(by(&alice.user_signing, &alice));

@@ -1,16 +1,19 @@
 //! What is kept of a device or an account that is gone.
 
 use plop_accounts::schema::{DeviceListChanges, DeviceLists, ListedDevices};
-use plop_base::Actor;
 use plop_bed::Signer;
 use plop_db::Position;
-use plop_e2ee::keys::{CrossSigningUpload, Upload, key_count};
+use plop_e2ee::backup::KeyBackups;
+use plop_e2ee::keys::{CrossSigningUpload, PublishError, Upload, key_count};
 use plop_e2ee::schema::{
     CrossSigningKeys, DeviceKeys, FallbackKeys, KeyCounts, MasterKeySignatures, OneTimeKeyOrder, OneTimeKeys,
+    SignatureChanges, UserSignatures,
 };
 use ruma::{UserId, device_id};
+use serde_json::json;
 
-use crate::bed::{Bed, actor};
+use crate::bed::{Bed, actor, bridge};
+use crate::people::{people, signed};
 
 async fn publish(bed: &Bed, user: &UserId, device: &str, key: &Signer) {
     let upload = Upload {
@@ -40,8 +43,7 @@ async fn row_96_a_device_that_is_deleted_is_gone_at_once_and_its_keys_soon() {
     assert_eq!(changed(&bed, &alice).await, published, "nobody had it on a list");
     bed.logout(&alice, "PHONE").await;
     assert!(changed(&bed, &alice).await > published);
-    let queried = bed.keys.query(&actor(&alice, "OTHER"), &[(alice.clone(), Vec::new())].into()).await;
-    assert!(queried.expect("keys").devices[&alice].is_empty());
+    assert_eq!(bed.told(&actor(&alice, "OTHER"), &alice).await["devices"], json!({}));
     // A later device of that name has none of it.
     bed.device(&alice, "PHONE").await;
     let count = key_count(&bed.db.snapshot(), &alice, device_id!("PHONE")).await.expect("counts");
@@ -84,9 +86,38 @@ async fn the_keys_of_a_user_go_with_the_account() {
     let phone = actor(&alice, "PHONE");
     bed.keys.upload_cross_signing(&phone, &upload, None).await.expect("published");
     assert_eq!((bed.rows::<CrossSigningKeys>().await, bed.rows::<MasterKeySignatures>().await), (1, 1));
-    let ended: &Actor = &phone;
-    plop_bed::deactivate(&bed.accounts, ended, false).await.expect("deactivated");
+    plop_bed::deactivate(&bed.accounts, &phone, false).await.expect("deactivated");
     bed.sweep_ended().await;
-    assert_eq!((bed.rows::<CrossSigningKeys>().await, bed.rows::<MasterKeySignatures>().await), (0, 0));
-    assert_eq!(bed.rows::<DeviceKeys>().await, 0);
+    assert_eq!((bed.rows::<DeviceKeys>().await, bed.rows::<MasterKeySignatures>().await), (0, 0));
+    KeyBackups::new(bed.db.clone()).sweep().await.expect("swept");
+    assert_eq!(bed.rows::<CrossSigningKeys>().await, 0);
+}
+
+/// Those who have logged out everywhere, and users of application services.
+#[tokio::test(start_paused = true)]
+async fn the_keys_of_a_user_without_devices_go_with_the_account() {
+    let bed = Bed::new();
+    let (alice, bob) = people(&bed).await;
+    alice.publish(&bed).await;
+    bob.publish(&bed).await;
+    let of_bob = bob.master_signed(&alice.user_signing, &alice.id, &alice.user_signing.public());
+    let upload = signed(&bob, &bob.master.public(), of_bob);
+    bed.keys.upload_signatures(&alice.actor(), &upload).await.expect("taken");
+    bed.logout(&alice.id, "PHONE").await;
+    bed.sweep_ended().await;
+    let rows = async || {
+        let signed = (bed.rows::<UserSignatures>().await, bed.rows::<SignatureChanges>().await);
+        (bed.rows::<CrossSigningKeys>().await, signed)
+    };
+    assert_eq!(rows().await, (6, (1, 1)));
+    plop_bed::deactivate(&bed.accounts, &alice.actor(), false).await.expect("deactivated");
+    // What was on the way then comes too late, and leaves nothing behind the sweep.
+    let mut late = alice.upload();
+    late.master = Some(Signer::new(90).cross_signing_key(&alice.id, "master", None));
+    let refused = bed.keys.upload_cross_signing(&bridge(&alice.id), &late, None).await;
+    assert!(matches!(refused, Err(PublishError::NoDevice)), "{refused:?}");
+    let refused = bed.keys.upload_signatures(&bridge(&alice.id), &upload).await;
+    assert!(matches!(refused, Err(PublishError::NoDevice)), "{refused:?}");
+    KeyBackups::new(bed.db.clone()).sweep().await.expect("swept");
+    assert_eq!(rows().await, (3, (0, 0)));
 }

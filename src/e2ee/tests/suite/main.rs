@@ -7,6 +7,8 @@ mod cross_signing;
 mod dehydrated;
 mod keys_ended;
 mod limits;
+mod people;
+mod queries;
 mod schema;
 mod sending;
 mod sweeping;
