@@ -3,10 +3,13 @@
 //! Owns: their checks. Does not own: which of them are there already ([`super::uploading`]), whether a signature is right: the user who claims a key
 //! verifies it against the device (client-server API, "One-time and fallback keys"), and would not trust a server that says it did.
 
-use plop_state::json::{Object, Value, canonical};
+use plop_state::json::{Object, Value, write_canonical};
 
 use super::error::KeyRejected;
 use super::{MAX_KEY_BYTES, MAX_NAME_BYTES, Owner};
+
+/// A usual key has less, in bytes of canonical JSON.
+const USUAL_KEY_BYTES: usize = 256;
 
 /// A key.
 pub struct NewKey {
@@ -18,10 +21,13 @@ pub struct NewKey {
 
 /// Checks keys of a device.
 pub fn checked(keys: &Object, owner: &Owner) -> Result<Vec<NewKey>, KeyRejected> {
-    keys.iter().map(|(name, key)| one(name, key, owner)).collect()
+    let (user, device) = owner;
+    let signer = (user.as_str(), format!("ed25519:{device}"));
+    keys.iter().map(|(name, key)| one(name, key, (signer.0, &signer.1))).collect()
 }
 
-fn one(name: &str, key: &Value, (user, device): &Owner) -> Result<NewKey, KeyRejected> {
+/// Checks a key that is signed by a user's device, if it is signed.
+fn one(name: &str, key: &Value, (user, signer): (&str, &str)) -> Result<NewKey, KeyRejected> {
     let (algorithm, id) =
         name.split_once(':').ok_or(KeyRejected::Malformed("a key is not named `<algorithm>:<key_id>`"))?;
     if [algorithm, id].iter().any(|part| part.is_empty() || part.len() > MAX_NAME_BYTES) {
@@ -33,15 +39,16 @@ fn one(name: &str, key: &Value, (user, device): &Owner) -> Result<NewKey, KeyRej
             if object.get("key").and_then(Value::as_str).is_none() {
                 return Err(KeyRejected::Malformed("a signed key has no `key`"));
             }
-            let by = object.get("signatures").and_then(|signatures| signatures.get(user.as_str()));
-            let signature = by.and_then(|by| by.get(format!("ed25519:{device}").as_str()));
+            let by = object.get("signatures").and_then(|signatures| signatures.get(user));
+            let signature = by.and_then(|by| by.get(signer));
             if signature.and_then(Value::as_str).is_none() {
                 return Err(KeyRejected::InvalidSignature);
             }
         }
         _ => return Err(KeyRejected::Malformed("a key is neither a string nor signed")),
     }
-    let text = canonical(key);
+    let mut text = String::with_capacity(USUAL_KEY_BYTES);
+    write_canonical(&mut text, key);
     if text.len() > MAX_KEY_BYTES {
         return Err(KeyRejected::TooLarge);
     }

@@ -147,9 +147,13 @@ impl Uploading {
             return Err(PublishError::TooManyKeys);
         }
         let ids: Vec<OneTimeKeyId> = keys.iter().map(|key| self.id(key)).collect();
-        let present = self.snapshot.get_many::<OneTimeKeys>(&ids).await?;
+        let present = if self.counting.has_none() {
+            vec![None; ids.len()]
+        } else {
+            self.snapshot.get_many::<OneTimeKeys>(&ids).await?
+        };
         for ((key, id), before) in keys.into_iter().zip(ids).zip(present) {
-            self.add(key, id, before.filter(|_| !self.replaced))?;
+            self.add(key, id, before)?;
         }
         if self.counting.total() > MAX_ONE_TIME_KEYS {
             return Err(PublishError::TooManyKeys);
@@ -184,7 +188,7 @@ impl Uploading {
             None => {}
         }
         let position = Position::pending(0);
-        let row = OneTimeKeyRow { position, is_claimed: false, hash, key: Tail(key.text.as_str().into()) };
+        let row = OneTimeKeyRow { position, is_claimed: false, hash, key: Tail(key.text.into()) };
         self.batch.put::<OneTimeKeys>(&id, &row);
         let (user, device, since, algorithm, id) = id;
         self.counting.added(&algorithm);

@@ -193,3 +193,26 @@ async fn another_identity_takes_the_keys_of_the_one_before_with_it() {
     assert!(count.unused_fallback.is_empty());
     assert_eq!(bed.rows::<OneTimeKeys>().await, 1);
 }
+
+/// Of a device that has none nothing is looked up for each key; then all are, at once.
+#[tokio::test(start_paused = true)]
+async fn the_first_keys_of_a_device_are_not_looked_up() {
+    let (bed, alice, key) = with_phone().await;
+    let phone = actor(&alice, "PHONE");
+    let upload = async |numbers: std::ops::Range<u32>| {
+        let before = bed.reads();
+        bed.keys.upload(&phone, &one_time(key.one_time_keys(&alice, "PHONE", numbers))).await.expect("taken");
+        bed.reads() - before
+    };
+    assert!(upload(0..50).await < 5);
+    assert!(upload(50..100).await >= 50);
+    assert_eq!(bed.rows::<OneTimeKeys>().await, 100);
+    // Also when the keys that there were have been claimed: they are known still.
+    let wanted = [(alice.clone(), [("PHONE".into(), "signed_curve25519".to_owned())].into())].into();
+    for _ in 0..100 {
+        bed.keys.claim(&phone, &wanted).await.expect("claimed");
+    }
+    assert!(upload(0..50).await >= 50);
+    let count = key_count(&bed.db.snapshot(), &alice, device_id!("PHONE")).await.expect("counts");
+    assert_eq!(count.one_time["signed_curve25519"], 0);
+}
