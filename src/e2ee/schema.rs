@@ -29,8 +29,8 @@ plop_db::keyspaces! {
     pub ToDeviceMessages = 140 "to_device_messages" Queue
         { (OwnedUserId, OwnedDeviceId, Position, Position) => ToDeviceRow } stream (OwnedUserId, OwnedDeviceId)
 
-    /// How many bytes wait for a device. Written with every message that comes and goes; read by sending and by the sweep; deleted with the messages
-    /// when the device ended. Redactions do not touch it.
+    /// How many bytes wait for a device. Written with every message that comes and goes; read by sending and by the sweep, for all devices of a user; deleted with the
+    /// messages when the device ended. Redactions do not touch it.
     pub ToDeviceBytes = 141 "to_device_bytes" Counter { Inbox => Counter }
 
     /// Which requests to send messages have been done: the sender, its device (none for who acts without one), the type of the
@@ -43,8 +43,8 @@ plop_db::keyspaces! {
     pub ToDeviceTransactionTimes = 143 "to_device_transaction_times" Queue
         { (UnixMillis, OwnedUserId, Option<OwnedDeviceId>, String, String) => () }
 
-    /// Inboxes that hold so much that the oldest messages go. Written with a message that an inbox takes when it holds so much; read by the sweep, and
-    /// deleted when that is done. Redactions do not touch it.
+    /// Inboxes that hold so much, or whose user's inboxes hold so much together, that the oldest messages go. Written when a message comes that an inbox takes, or does not take, while it
+    /// is so; read by the sweep, and deleted when that is done. Redactions do not touch it.
     pub FullInboxes = 144 "full_inboxes" Queue { Inbox => () }
 
     /// The identity keys of a device. Written by uploads; read by queries and whoever checks signatures; deleted by the sweep some minutes after the
@@ -74,8 +74,8 @@ plop_db::keyspaces! {
     /// one before; read by the device's sync; deleted by the sweep some minutes after the device ended. Redactions do not touch it.
     pub KeyCounts = 153 "key_counts" Point { Inbox => KeyCountsRow } stream (OwnedUserId, OwnedDeviceId)
 
-    /// The cross-signing keys of a user. Written by uploads; read by queries and whoever checks signatures; deleted by the sweep some minutes after
-    /// the last device of an account that ended. Redactions do not touch it. Without a master key there are no others.
+    /// The cross-signing keys of a user. Written by uploads; read by queries and whoever checks signatures; deleted by the sweep of accounts
+    /// that ended. Redactions do not touch it. Without a master key there are no others.
     pub CrossSigningKeys = 154 "cross_signing_keys" Point { (OwnedUserId, KeyUsage) => CrossSigningKeyRow }
 
     /// Signatures of devices on the master key of their user. Written by uploads; read by queries; deleted like `device_keys`. Redactions do not touch

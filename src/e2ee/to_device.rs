@@ -6,9 +6,9 @@
 //!
 //! A device's messages are its inbox. What may be in it is bounded: a message has at most [`MAX_MESSAGE_BYTES`], a request reaches at most
 //! [`MAX_MESSAGES`] devices with at most [`MAX_REQUEST_BYTES`] together, and an inbox takes nothing more while it holds
-//! [`MAX_INBOX_BYTES`]: what comes then is dropped, as for a device that is not there. The [sweep](ToDevice::sweep) makes room by
-//! dropping the oldest messages of an inbox down to [`KEPT_INBOX_BYTES`], because a device that was away for long can get old keys from
-//! a backup, and needs the new ones.
+//! [`MAX_INBOX_BYTES`], or all inboxes of its user [`MAX_USER_BYTES`]: what comes then is dropped, as for a device that is not there. The
+//! [sweep](ToDevice::sweep) makes room by dropping the oldest messages of an inbox down to [`KEPT_INBOX_BYTES`], and of a user's fullest inboxes
+//! until all hold [`KEPT_USER_BYTES`], because a device that was away for long can get old keys from a backup, and needs the new ones.
 //!
 //! Invariants: messages of one request are in the store all or none, together with the row of its transaction; the order of an inbox is the
 //! order of commits; a message is for the device that was there when it was sent.
@@ -18,6 +18,7 @@ mod error;
 mod inboxes;
 mod outgoing;
 mod reading;
+mod room;
 mod rows;
 mod sending;
 mod sweep;
@@ -48,6 +49,11 @@ pub const MAX_REQUEST_BYTES: usize = plop_db::MAX_BATCH_BYTES / 2;
 pub const MAX_INBOX_BYTES: i64 = 64 << 20;
 /// What the sweep leaves of an inbox, in bytes.
 pub const KEPT_INBOX_BYTES: i64 = MAX_INBOX_BYTES / 2;
+/// Most that waits for all devices of one user, in bytes: that of eight full inboxes, more than anybody has devices in use. With the limit of an inbox alone, who makes as
+/// many devices as they may could fill 32 GB with messages to themselves.
+pub const MAX_USER_BYTES: i64 = 8 * MAX_INBOX_BYTES;
+/// What the sweep leaves of a user's inboxes together, in bytes.
+pub const KEPT_USER_BYTES: i64 = MAX_USER_BYTES / 2;
 
 /// To-device messages of one server. Cheap to clone.
 #[derive(Clone)]

@@ -3,21 +3,21 @@
 //! Owns: who may send, that a repeated request sends nothing more, the batch. Does not own: which devices are reached
 //! ([`super::outgoing`]).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plop_accounts::StoreError;
 use plop_accounts::schema::Devices;
 use plop_base::Actor;
 use plop_db::codec::Tail;
-use plop_db::{Batch, CommitError, Counter, Position, ReadError, Snapshot};
+use plop_db::{Batch, CommitError, Position, ReadError, Snapshot};
 use ruma::{DeviceId, UserId};
 
 use super::error::SendError;
 use super::outgoing::{Delivery, Messages, Outgoing};
+use super::room::{Room, Waiting};
 use super::rows::{counted, done_at, key};
-use super::{
-    KEPT_INBOX_BYTES, MAX_INBOX_BYTES, MAX_REQUEST_BYTES, MAX_TRANSACTION_ID_BYTES, MAX_TYPE_BYTES, ToDevice,
-};
+use super::{MAX_REQUEST_BYTES, MAX_TRANSACTION_ID_BYTES, MAX_TYPE_BYTES, ToDevice};
 use crate::schema::{
     FullInboxes, ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionRow,
     ToDeviceTransactionTimes, ToDeviceTransactions, Transaction,
@@ -91,7 +91,7 @@ impl ToDevice {
         &self,
         transaction: &Transaction,
         earlier: Option<&ToDeviceTransactionRow>,
-        deliveries: &[(Delivery, i64)],
+        deliveries: &[(Delivery, Room)],
     ) -> Result<(), SendError> {
         let mut batch = Batch::durable();
         batch.expect::<ToDeviceTransactions>(transaction, earlier);
@@ -102,14 +102,17 @@ impl ToDevice {
         batch.put::<ToDeviceTransactions>(transaction, &row);
         batch.put::<ToDeviceTransactionTimes>(&done_at(row.at, transaction), &());
         let mut owners = Vec::with_capacity(deliveries.len());
-        for (Delivery { inbox, event }, taken) in deliveries {
+        for (Delivery { inbox, event }, room) in deliveries {
+            if *room != Room::Enough {
+                batch.put::<FullInboxes>(inbox, &());
+            }
+            if *room == Room::None {
+                continue;
+            }
             let owner = (inbox.0.clone(), inbox.1.clone());
             let row = ToDeviceRow { event: Tail(Arc::clone(event)) };
             batch.add::<ToDeviceBytes>(inbox, counted(&row));
             batch.append::<ToDeviceMessages>(&owner, &key(inbox, Position::pending(0)), &row);
-            if *taken > KEPT_INBOX_BYTES {
-                batch.put::<FullInboxes>(inbox, &());
-            }
             owners.push(owner);
             if batch.size() > MAX_REQUEST_BYTES {
                 return Err(SendError::RequestTooLarge);
@@ -144,19 +147,24 @@ fn sender(actor: &Actor) -> Result<Sender<'_>, SendError> {
     Ok(Sender { user, device: device.map(AsRef::as_ref), reaches_others })
 }
 
-/// What goes to inboxes that are not full, with the bytes that these hold.
+/// What room there is for each.
 async fn with_room(
     snapshot: &Snapshot,
     deliveries: Vec<Delivery>,
-) -> Result<Vec<(Delivery, i64)>, ReadError> {
-    let inboxes: Vec<_> = deliveries.iter().map(|delivery| delivery.inbox.clone()).collect();
-    let taken = snapshot.get_many::<ToDeviceBytes>(&inboxes).await?;
-    let all = deliveries.len();
-    let taken = taken.into_iter().map(|taken: Option<Counter>| taken.unwrap_or_default().0);
-    let kept: Vec<_> =
-        deliveries.into_iter().zip(taken).filter(|(_, taken)| *taken < MAX_INBOX_BYTES).collect();
-    if kept.len() < all {
-        tracing::warn!(dropped = all - kept.len(), "messages to devices whose inbox is full were dropped");
+) -> Result<Vec<(Delivery, Room)>, ReadError> {
+    let users: BTreeSet<_> = deliveries.iter().map(|delivery| delivery.inbox.0.clone()).collect();
+    let waiting = Waiting::of(snapshot, users).await?;
+    let with_room = deliveries.into_iter().map(|delivery| {
+        let room = waiting.room(&delivery.inbox);
+        (delivery, room)
+    });
+    let with_room: Vec<_> = with_room.collect();
+    let dropped = with_room.iter().filter(|(_, room)| *room == Room::None).count();
+    if dropped > 0 {
+        tracing::warn!(
+            dropped,
+            "messages to devices whose inbox is full, or all of their user's, were dropped"
+        );
     }
-    Ok(kept)
+    Ok(with_room)
 }

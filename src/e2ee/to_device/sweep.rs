@@ -1,6 +1,6 @@
 //! The sweep: what nobody will read, and what is too much.
 //!
-//! Owns: deleting the inboxes and, so that one look at the list does for both, the keys ([`forget_device`]) of devices that are gone, the oldest messages of inboxes that are too full, old transaction ids.
+//! Owns: deleting the inboxes and, so that one look at the list does for both, the keys ([`forget_device`]) of devices that are gone, the oldest messages of inboxes that are too full, alone or with the others of their user, old transaction ids.
 //!
 //! Invariants: each of them is on a list of what is to go, so the cost follows that, not the number of devices or requests.
 
@@ -9,8 +9,9 @@ use plop_accounts::ended_devices::{ended_devices, strike_off_ended};
 use plop_db::{Batch, CommitError, Direction, KeyRange, Pages};
 use plop_rooms::schema::TRANSACTION_LIFETIME;
 
+use super::ToDevice;
+use super::room::too_full;
 use super::rows::{counted, delete, messages};
-use super::{KEPT_INBOX_BYTES, ToDevice};
 use crate::keys::forget_device;
 use crate::schema::{
     FullInboxes, Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceTransactionTimes, ToDeviceTransactions,
@@ -59,7 +60,9 @@ impl ToDevice {
         while let Some(rows) = full.next(&db.snapshot()).await? {
             let mut batch = Batch::relaxed();
             for (inbox, ()) in rows {
-                self.drop_oldest(&inbox).await?;
+                for (inbox, kept) in too_full(&db.snapshot(), &inbox).await? {
+                    self.drop_oldest(&inbox, kept).await?;
+                }
                 // What came meanwhile and makes it full again is followed by more that says so.
                 batch.delete::<FullInboxes>(&inbox);
             }
@@ -68,7 +71,7 @@ impl ToDevice {
         Ok(())
     }
 
-    async fn drop_oldest(&self, inbox: &Inbox) -> Result<(), StoreError> {
+    async fn drop_oldest(&self, inbox: &Inbox, kept: i64) -> Result<(), StoreError> {
         let db = &self.0.db;
         let guard = self.0.deleting.lock(inbox.0.as_str()).await;
         loop {
@@ -76,7 +79,7 @@ impl ToDevice {
             let bytes = snapshot.get::<ToDeviceBytes>(inbox).await?.unwrap_or_default().0;
             let page = snapshot.scan(messages(inbox), Direction::Forward, MESSAGES).await?;
             drop(snapshot);
-            let mut excess = bytes - KEPT_INBOX_BYTES;
+            let mut excess = bytes - kept;
             let too_old = page.rows.iter().take_while(|(_, row)| {
                 let goes = excess > 0;
                 excess -= counted(row);

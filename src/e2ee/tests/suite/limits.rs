@@ -1,10 +1,11 @@
 //! What is too much.
 
 use futures_util::future::join_all;
-use plop_db::Position;
+use plop_db::{Batch, Counter, Position};
+use plop_e2ee::schema::ToDeviceBytes;
 use plop_e2ee::to_device::{
-    KEPT_INBOX_BYTES, MAX_INBOX_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGES, MAX_PAGE_MESSAGES,
-    MAX_TRANSACTION_ID_BYTES, MAX_TYPE_BYTES, SendError,
+    KEPT_INBOX_BYTES, KEPT_USER_BYTES, MAX_INBOX_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGES, MAX_PAGE_MESSAGES,
+    MAX_TRANSACTION_ID_BYTES, MAX_TYPE_BYTES, MAX_USER_BYTES, SendError,
 };
 use ruma::UserId;
 use serde_json::{Value, json};
@@ -124,6 +125,77 @@ async fn b5_94_a_flood_fills_one_inbox_up_to_its_limit_and_no_other() {
     assert!(got.is_sorted_by_key(|number| number / AT_ONCE as u64));
     bed.to_device.acknowledge(&alice, "A".into(), after).await.expect("acknowledged");
     assert_eq!(bed.counted().await[0], 0);
+}
+
+/// Counts bytes for devices of alice that hold no messages.
+async fn count(bed: &Bed, alice: &UserId, devices: usize, bytes: i64) {
+    let mut batch = Batch::durable();
+    for device in 0..devices {
+        let inbox = (alice.to_owned(), format!("OLD{device:03}").into(), Position::START);
+        batch.put::<ToDeviceBytes>(&inbox, &Counter(bytes));
+    }
+    bed.db.commit(batch).await.expect("counted");
+}
+
+/// Of 500 devices each may have its inbox: the limit of one is none for all.
+#[tokio::test(start_paused = true)]
+async fn all_inboxes_of_a_user_have_a_limit_together() {
+    const OTHERS: usize = 50;
+    let share = |bytes: i64| bytes / i64::try_from(OTHERS).expect("a number");
+    let bed = Bed::new();
+    let (alice, bob) = (bed.user("alice", &["A", "B"]).await, bed.user("bob", &["A"]).await);
+    flood(&bed, &alice, 64_000, 120).await;
+    bed.send(&actor(&alice, "A"), "small", &[(&alice, "B")], 1).await.expect("sent");
+    let stored = bed.stored().await;
+    assert_eq!(stored, 121);
+    let send = async |transaction: &str, number| {
+        let to = [(&*alice, "*"), (&*bob, "*")];
+        bed.send(&actor(&bob, "A"), transaction, &to, number).await.expect("sent");
+    };
+    // Full: nothing comes for any of them, and others get theirs.
+    count(&bed, &alice, OTHERS, share(MAX_USER_BYTES)).await;
+    send("full", 2).await;
+    assert_eq!(bed.stored().await, stored + 1);
+    assert_eq!(bed.numbers(&bob, "A").await, [2]);
+    let bed = bed.restarted().await;
+    bed.send(&actor(&bob, "A"), "full again", &[(&alice, "B")], 3).await.expect("sent");
+    assert_eq!(bed.numbers(&alice, "B").await, [1], "so it is after a restart");
+
+    // The sweep cuts those down that hold most, and leaves the small ones.
+    bed.to_device.sweep().await.expect("swept");
+    let left = bed.counted_for(&alice, "A").await;
+    let level = KEPT_USER_BYTES / 51;
+    assert!((level - 65_000..=level).contains(&left), "{left} of {level}");
+    assert_eq!(bed.numbers(&alice, "B").await, [1]);
+    // The others have got theirs.
+    count(&bed, &alice, OTHERS, 0).await;
+    bed.send(&actor(&bob, "A"), "room", &[(&alice, "*")], 4).await.expect("sent");
+    assert_eq!(bed.numbers(&alice, "B").await, [1, 4]);
+    assert!(bed.counted_for(&alice, "A").await > left);
+}
+
+/// What is counted goes with what is delivered, and with the device.
+#[tokio::test(start_paused = true)]
+async fn what_a_user_may_have_comes_back_with_delivery_and_with_the_end_of_devices() {
+    let bed = Bed::new();
+    let alice = bed.user("alice", &["A", "B"]).await;
+    // So much is missing that one message fills all.
+    count(&bed, &alice, 8, MAX_USER_BYTES / 8 - 16).await;
+    let send = async |number: u64| {
+        let to = [(&*alice, "A")];
+        bed.send(&actor(&alice, "A"), &number.to_string(), &to, number).await.expect("sent");
+        bed.numbers(&alice, "A").await
+    };
+    assert_eq!(send(1).await, [1]);
+    assert_eq!(send(2).await, [1], "full");
+    let page = bed.page(&alice, "A", Position::START, 10).await;
+    bed.to_device.acknowledge(&alice, "A".into(), page.end).await.expect("acknowledged");
+    assert_eq!(send(3).await, [3]);
+    bed.logout(&alice, "A").await;
+    bed.device(&alice, "A").await;
+    assert_eq!(send(4).await, [0_u64; 0], "what waits for a device that ended is there until it is swept");
+    bed.sweep_ended().await;
+    assert_eq!(send(5).await, [5]);
 }
 
 #[tokio::test(start_paused = true)]
