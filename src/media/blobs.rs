@@ -5,9 +5,8 @@
 //! Invariants: a blob appears whole and synced (the folder's file, then its name and the folders above), or not at all; it is never changed. A name is 32 random
 //! letters and digits, whose first two are a folder.
 
-use std::io;
+use std::io::{self, Read as _, Seek as _};
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -232,16 +231,22 @@ fn file_parts(
                 return Ok(None);
             }
             let end = left.end.min(left.start + READ_PART);
-            let length = usize::try_from(end - left.start)
-                .map_err(|_| BlobError::File(io::ErrorKind::FileTooLarge.into()))?;
-            let read = move || {
-                let mut part = vec![0; length];
-                file.read_exact_at(&mut part, left.start).map(|()| Bytes::from(part))
-            };
-            let part = pool.run(read).await?.map_err(BlobError::File)?;
+            let part = pool.run(move || read_part(&file, left.start..end)).await?.map_err(BlobError::File)?;
             Ok(Some((part, end..left.end)))
         }
     })
+}
+
+/// Reads a part, whole. One reader of the file is at work at a time: where it stands is the file's own place.
+fn read_part(mut file: &std::fs::File, part: Range<u64>) -> io::Result<Bytes> {
+    let length = part.end - part.start;
+    // Memory that is not filled with zeros first.
+    let mut bytes = Vec::with_capacity(usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?);
+    file.seek(io::SeekFrom::Start(part.start))?;
+    if file.take(length).read_to_end(&mut bytes)? as u64 != length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Bytes::from(bytes))
 }
 
 /// A blob to go back and forth in.
