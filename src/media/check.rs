@@ -6,7 +6,7 @@ use plop_db::{Reference, ReferenceCheck};
 
 use crate::schema::{
     MediaByAccess, MediaFiles, PendingByExpiry, PendingByUser, PendingMedia, Previews, PreviewsByExpiry,
-    Thumbnails, UploadsByUser,
+    Thumbnails, UnfitFiles, UploadsByUser,
 };
 
 /// The checks of this crate's rows.
@@ -30,6 +30,7 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
         Box::new(Reference::<Thumbnails, MediaFiles>::exists("files of thumbnails", |(server, id, _), _| {
             vec![(server.clone(), id.clone())]
         })),
+        Box::new(Reference::<UnfitFiles, MediaFiles>::exists("unfit files", |key, _| vec![key.clone()])),
         Box::new(Reference::<Previews, PreviewsByExpiry>::exists("previews", |key, row| {
             vec![(row.expires, *key)]
         })),

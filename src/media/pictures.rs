@@ -60,14 +60,25 @@ pub(crate) enum PictureError {
     TooLarge,
     #[error("it cannot be decoded: {0}")]
     Broken(String),
+    /// Which says nothing about the picture.
+    #[error("its file cannot be read: {0}")]
+    Unread(std::io::Error),
 }
 
 impl From<ImageError> for PictureError {
     fn from(error: ImageError) -> Self {
         match error {
             ImageError::Limits(_) => Self::TooLarge,
+            ImageError::IoError(error) => error.into(),
             error => Self::Broken(error.to_string()),
         }
+    }
+}
+
+/// What decoders say of the bytes has no number of the system.
+impl From<std::io::Error> for PictureError {
+    fn from(error: std::io::Error) -> Self {
+        if error.raw_os_error().is_some() { Self::Unread(error) } else { Self::Broken(error.to_string()) }
     }
 }
 
@@ -78,8 +89,9 @@ pub(crate) fn fit<R: BufRead + Seek>(
     max_pixels: u64,
 ) -> Result<Fitted, PictureError> {
     let format = format(&mut source)?;
+    // One that cannot move for whatever reason stands still, if it can do that: what is wrong with a picture is so in all shapes.
     if shape.animated
-        && let Some(moving) = fit_moving(&mut source, format, shape, max_pixels)?
+        && let Ok(Some(moving)) = fit_moving(&mut source, format, shape, max_pixels)
     {
         return Ok(moving);
     }
@@ -107,7 +119,7 @@ pub(crate) fn survived<T>(work: impl FnOnce() -> Result<T, PictureError>) -> Res
 
 /// What the first bytes say.
 fn format(source: &mut (impl BufRead + Seek)) -> Result<ImageFormat, PictureError> {
-    let reader = ImageReader::new(source).with_guessed_format().map_err(broken)?;
+    let reader = ImageReader::new(source).with_guessed_format()?;
     match reader.format() {
         Some(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Gif | ImageFormat::WebP)) => {
             rewind(&mut reader.into_inner())?;
@@ -345,9 +357,19 @@ fn known(format: ImageFormat) -> Format {
 }
 
 fn rewind(source: &mut impl Seek) -> Result<(), PictureError> {
-    source.seek(SeekFrom::Start(0)).map(drop).map_err(broken)
+    Ok(source.seek(SeekFrom::Start(0)).map(drop)?)
 }
 
-fn broken(error: std::io::Error) -> PictureError {
-    PictureError::Broken(error.to_string())
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_says_nothing_about_a_picture() {
+        let of = |error: Error| PictureError::from(ImageError::IoError(error));
+        assert!(matches!(of(Error::from_raw_os_error(5)), PictureError::Unread(_)));
+        assert!(matches!(of(ErrorKind::UnexpectedEof.into()), PictureError::Broken(_)));
+    }
 }

@@ -43,6 +43,10 @@ plop_db::keyspaces! {
     /// shapes, which are fixed.
     pub Thumbnails = 208 "thumbnails" Scan { (OwnedServerName, String, Shape) => ThumbnailRow }
 
+    /// Files of which there is no thumbnail of any shape. Written when that was found out, and again when it was, later; read by those who ask for one; deleted with the
+    /// file. It holds for a while only: another release may decode more, an administrator may allow more.
+    pub UnfitFiles = 310 "unfit_files" Point { (OwnedServerName, String) => UnfitRow }
+
     /// Previews of addresses, by the hash of the address. Written when one is made, or could not be; read by those who ask for it; deleted by the sweep when it has expired, and
     /// when there are too many. `previews_by_expiry` has the same ones. Its picture is a file like others, which may go first.
     pub Previews = 209 "previews" Point { [u8; 32] => PreviewRow }
@@ -132,6 +136,26 @@ record! {
         pub format: Format,
         pub width: u32,
         pub height: u32,
+    }
+}
+
+record! {
+    /// What was found out of a file.
+    pub struct UnfitRow = 1 {
+        pub reason: Unfit,
+        pub since: UnixMillis,
+    }
+}
+
+tags! {
+    /// Why there is no thumbnail of a file.
+    pub enum Unfit {
+        /// It is none of the formats.
+        NotAPicture = 1,
+        /// It has too many pixels.
+        TooLarge = 2,
+        /// It cannot be decoded.
+        Broken = 3,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::parts::Media;
 use crate::previews::{PREVIEWS, PreviewError, forget_preview};
 use crate::schema::{
     MediaByAccess, MediaFiles, MediaKey, MediaKind, MediaRow, PendingByExpiry, PendingMedia, PreviewTotal,
-    PreviewTotals, PreviewsByExpiry, Thumbnails, UnplacedBlobs, UploadsByUser,
+    PreviewTotals, PreviewsByExpiry, Thumbnails, UnfitFiles, UnplacedBlobs, UploadsByUser,
 };
 use crate::uploading::{count, forget_pending, is_abandoned, signed};
 
@@ -112,6 +112,7 @@ impl Media {
         batch.delete::<MediaFiles>(key);
         batch.delete::<MediaByAccess>(&(row.kind, row.accessed, key.0.clone(), key.1.clone()));
         batch.delete_range::<Thumbnails>(thumbnails);
+        batch.delete::<UnfitFiles>(key);
         if let Some(user) = &row.uploader {
             batch.delete::<UploadsByUser>(&(user.clone(), row.created, key.1.clone()));
             count(&mut batch, user, -1, -signed(row.size));

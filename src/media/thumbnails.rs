@@ -1,9 +1,12 @@
 //! Thumbnails: made when somebody asks for one, and kept.
 //!
-//! Owns: making each once, also for many who ask at the same time; the threads that decode. Does not own: which shapes there are ([`crate::shapes`]), what is done with a
-//! picture ([`crate::pictures`]).
+//! Owns: making each once, also for many who ask at the same time; that there is none of a file; the threads that decode. Does not own: which shapes there are
+//! ([`crate::shapes`]), what is done with a picture ([`crate::pictures`]), what asking costs (the edge's).
 //!
-//! Invariants: a thumbnail is of a file that is there: its row is written with the file's row expected. What a decoder does wrong ends with the request.
+//! Invariants: a thumbnail is of a file that is there: its row is written with the file's row expected. What a decoder does wrong ends with the request. A picture that
+//! cannot be decoded is not tried again for a while, whichever shape is asked for.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -14,7 +17,7 @@ use crate::blobs::{BlobError, BlobSource};
 use crate::parts::Media;
 use crate::pictures::{Fitted, PictureError, fit, survived};
 use crate::reading::{BlobStream, Found, OpenError};
-use crate::schema::{MediaFiles, Shape, ThumbnailRow, Thumbnails};
+use crate::schema::{MediaFiles, Shape, ThumbnailRow, Thumbnails, Unfit, UnfitFiles, UnfitRow};
 use crate::shapes::{Wanted, shape};
 use crate::uploading::{NotReceived, Received};
 
@@ -22,6 +25,8 @@ use crate::uploading::{NotReceived, Received};
 const MAX_SOURCE_BYTES: u64 = 64 << 20;
 /// A file that is read all the time has its row changed once a day.
 const TRIES: usize = 3;
+/// When a file is tried again of which there was no thumbnail.
+const TRIED_AGAIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A thumbnail that is there.
 #[derive(Clone, Debug)]
@@ -40,8 +45,8 @@ pub enum ThumbnailError {
     NoSize,
     #[error("there are thumbnails of PNG, JPEG, GIF and WebP only")]
     NotAPicture,
-    #[error("the picture cannot be decoded: {0}")]
-    Broken(String),
+    #[error("the picture cannot be decoded")]
+    Broken,
     #[error("the picture is too large for a thumbnail")]
     TooLarge,
     #[error("too many thumbnails are being made")]
@@ -54,12 +59,12 @@ pub enum ThumbnailError {
     Ended(#[from] PoolEnded),
 }
 
-impl From<PictureError> for ThumbnailError {
-    fn from(error: PictureError) -> Self {
-        match error {
-            PictureError::NotAPicture => Self::NotAPicture,
-            PictureError::TooLarge => Self::TooLarge,
-            PictureError::Broken(text) => Self::Broken(text),
+impl From<Unfit> for ThumbnailError {
+    fn from(reason: Unfit) -> Self {
+        match reason {
+            Unfit::NotAPicture => Self::NotAPicture,
+            Unfit::TooLarge => Self::TooLarge,
+            Unfit::Broken => Self::Broken,
         }
     }
 }
@@ -71,18 +76,31 @@ impl From<ReadError> for ThumbnailError {
 }
 
 impl Media {
-    /// The thumbnail of a file that covers what is wanted.
-    pub async fn thumbnail(&self, found: &Found, wanted: &Wanted) -> Result<Thumbnail, ThumbnailError> {
+    /// The thumbnail of a file that covers what is wanted, if it is made; the error, if it is known that there is none. It costs a look-up.
+    pub async fn made_thumbnail(
+        &self,
+        found: &Found,
+        wanted: &Wanted,
+    ) -> Result<Option<Thumbnail>, ThumbnailError> {
         if wanted.width == 0 || wanted.height == 0 {
             return Err(ThumbnailError::NoSize);
         }
-        let shape = shape(wanted);
-        if let Some(row) = self.made(found, &shape).await? {
-            return Ok(thumbnail(found, &shape, row));
+        if found.row.size > MAX_SOURCE_BYTES {
+            return Err(ThumbnailError::TooLarge);
         }
+        let shape = shape(wanted);
+        Ok(self.known(found, &shape).await?.map(|row| thumbnail(found, &shape, row)))
+    }
+
+    /// The same; it is made if it is not. That costs a decoder.
+    pub async fn thumbnail(&self, found: &Found, wanted: &Wanted) -> Result<Thumbnail, ThumbnailError> {
+        if let Some(made) = self.made_thumbnail(found, wanted).await? {
+            return Ok(made);
+        }
+        let shape = shape(wanted);
         let _waits = self.0.waiting.try_acquire().map_err(|_| ThumbnailError::Busy)?;
         let _turn = self.0.thumbnails.turn(&found.key).await;
-        let row = match self.made(found, &shape).await? {
+        let row = match self.known(found, &shape).await? {
             Some(row) => row,
             None => self.make(found, &shape).await?,
         };
@@ -94,22 +112,31 @@ impl Media {
         Ok(self.0.blobs.read(&thumbnail.blob, None).await?)
     }
 
-    async fn made(&self, found: &Found, shape: &Shape) -> Result<Option<ThumbnailRow>, ReadError> {
+    /// What came of it before.
+    async fn known(&self, found: &Found, shape: &Shape) -> Result<Option<ThumbnailRow>, ThumbnailError> {
         let (server, id) = found.key.clone();
-        self.0.db.snapshot().get::<Thumbnails>(&(server, id, shape.clone())).await
+        let snapshot = self.0.db.snapshot();
+        if let Some(row) = snapshot.get::<Thumbnails>(&(server, id, shape.clone())).await? {
+            return Ok(Some(row));
+        }
+        let unfit = snapshot.get::<UnfitFiles>(&found.key).await?;
+        match unfit.filter(|unfit| self.0.clock.now().since(unfit.since) < TRIED_AGAIN) {
+            Some(unfit) => Err(unfit.reason.into()),
+            None => Ok(None),
+        }
     }
 
     async fn make(&self, found: &Found, shape: &Shape) -> Result<ThumbnailRow, ThumbnailError> {
-        if found.row.size > MAX_SOURCE_BYTES {
-            return Err(ThumbnailError::TooLarge);
-        }
         // Where the store is elsewhere, what is opened is in memory: not before there is a decoder for it.
         let turn = self.0.decoders.turn().await?;
         let opened = self.0.blobs.open(&found.row.blob, MAX_SOURCE_BYTES).await.map_err(OpenError::from)?;
         let source = opened.ok_or(ThumbnailError::TooLarge)?;
         let (asked, most) = (shape.clone(), self.0.settings.max_pixels);
-        let Fitted { bytes, format, width, height } =
-            turn.run(move || decode(source, &asked, most)).await??;
+        let fitted = turn.run(move || decode(source, &asked, most)).await?;
+        let Fitted { bytes, format, width, height } = match fitted {
+            Ok(fitted) => fitted,
+            Err(error) => return Err(self.unfit(found, error).await?),
+        };
         let received = match bytes {
             Some(bytes) => {
                 let body = stream::iter([Ok::<_, BlobError>(Bytes::from(bytes))]);
@@ -124,6 +151,21 @@ impl Media {
         Ok(row)
     }
 
+    /// Notes that there is no thumbnail of a file, unless it is the disk that fails; why it is so.
+    async fn unfit(&self, found: &Found, error: PictureError) -> Result<ThumbnailError, ThumbnailError> {
+        tracing::debug!(%error, "no thumbnail");
+        let reason = match error {
+            PictureError::NotAPicture => Unfit::NotAPicture,
+            PictureError::TooLarge => Unfit::TooLarge,
+            PictureError::Broken(_) => Unfit::Broken,
+            PictureError::Unread(error) => return Err(OpenError::Blob(BlobError::File(error)).into()),
+        };
+        let mut batch = Batch::relaxed();
+        batch.put::<UnfitFiles>(&found.key, &UnfitRow { reason, since: self.0.clock.now() });
+        self.commit_beside(found, &batch).await?;
+        Ok(reason.into())
+    }
+
     /// Writes the row of a thumbnail, if its file is there still.
     async fn keep(
         &self,
@@ -133,22 +175,29 @@ impl Media {
         received: Option<&Received>,
     ) -> Result<(), ThumbnailError> {
         let (server, id) = found.key.clone();
+        let mut batch = Batch::durable();
+        batch.put::<Thumbnails>(&(server, id, shape.clone()), row);
+        if let Some(received) = received {
+            received.place(&mut batch);
+        }
+        let kept = self.commit_beside(found, &batch).await;
+        if let (Err(ThumbnailError::Open(OpenError::NotFound)), Some(received)) = (&kept, received) {
+            self.discard(&received.blob).await;
+        }
+        kept
+    }
+
+    /// Commits what belongs to a file, if it is there still.
+    async fn commit_beside(&self, found: &Found, batch: &Batch) -> Result<(), ThumbnailError> {
         for _ in 0..TRIES {
             let Some(file) = self.0.db.snapshot().get::<MediaFiles>(&found.key).await? else { break };
-            let mut batch = Batch::durable();
+            let mut batch = batch.clone();
             batch.expect::<MediaFiles>(&found.key, Some(&file));
-            batch.put::<Thumbnails>(&(server.clone(), id.clone(), shape.clone()), row);
-            if let Some(received) = received {
-                received.place(&mut batch);
-            }
             match self.0.db.commit(batch).await {
                 Ok(_) => return Ok(()),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(NotReceived::from(error).into()),
             }
-        }
-        if let Some(received) = received {
-            self.discard(&received.blob).await;
         }
         Err(OpenError::NotFound.into())
     }

@@ -15,7 +15,7 @@ use http::{Method, StatusCode, header};
 use image::{ImageFormat, RgbaImage};
 use plop_bed::{Ground, server, user};
 use plop_media::schema::{KEYSPACES, Method as Fitting};
-use plop_media::{BlobStore, Found, Media, Parts, S3, Settings, Upload, Wanted};
+use plop_media::{BlobStore, Found, Media, Parts, S3, Settings, ThumbnailError, Upload, Wanted};
 use tokio::sync::watch;
 
 /// The part that stores of this kind take at least, but for the last.
@@ -178,4 +178,21 @@ async fn files_of_a_bucket_are_fetched_when_there_is_a_decoder_for_them() {
     };
     let (widths, ()) = futures_util::join!(thumbnails, first);
     assert_eq!(widths, [32; 4]);
+}
+
+/// Row 108 of the hostile input: what is fetched is decoded, and nothing else is.
+#[tokio::test]
+async fn row_108_what_cannot_be_decoded_is_fetched_once_whoever_asks_for_whatever_shape() {
+    let (blobs, seen) = store().await;
+    let media = media(blobs, Settings::default());
+    let found = upload(&media, b"no picture").await;
+    let wanted = (0..20).map(|number: u32| Wanted {
+        width: 32 * (1 + number % 4),
+        height: 32,
+        method: Fitting::Crop,
+        animated: number % 2 == 0,
+    });
+    let asked = join_all(wanted.map(async |wanted| media.thumbnail(&found, &wanted).await)).await;
+    assert!(asked.iter().all(|asked| matches!(asked, Err(ThumbnailError::NotAPicture))), "{asked:?}");
+    assert_eq!(*seen.reads.borrow(), 1);
 }

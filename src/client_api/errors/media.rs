@@ -81,7 +81,7 @@ impl From<ThumbnailError> for ApiError {
     fn from(error: ThumbnailError) -> Self {
         match error {
             // The status and code of `GET /thumbnail/{serverName}/{mediaId}`.
-            ThumbnailError::NoSize | ThumbnailError::NotAPicture | ThumbnailError::Broken(_) => {
+            ThumbnailError::NoSize | ThumbnailError::NotAPicture | ThumbnailError::Broken => {
                 Self::bad_request(ErrorKind::Unknown, error)
             }
             ThumbnailError::TooLarge => Self::too_large(error),

@@ -18,8 +18,9 @@ use super::downloading::{DEFAULT_WAIT, check_open};
 use super::headers::{Shown, file_headers};
 use super::ranges::{Asked, asked};
 use crate::api::Settings;
+use crate::budgets::{Budgets, PAGE};
 use crate::error::ApiError;
-use crate::extract::{OrGuest, Path, Query, Session};
+use crate::extract::{ClientAddress, OrGuest, Path, Query, Session};
 
 /// What the query asks for.
 #[derive(Deserialize)]
@@ -44,32 +45,39 @@ enum Fitting {
 /// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}` (client-server API, "Content repository"). For users and guests.
 pub async fn thumbnail(
     State(media): State<Media>,
-    _: OrGuest<Session>,
+    State(budgets): State<Budgets>,
+    session: OrGuest<Session>,
     Path((server, id)): Path<(OwnedServerName, String)>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    answer(&media, &server, &id, &parameters, &headers).await
+    let user = session.user()?;
+    let pay = || budgets.take(user, PAGE);
+    answer(&media, (&server, &id), &parameters, &headers, pay).await
 }
 
 /// `GET /_matrix/media/v3/thumbnail/{serverName}/{mediaId}` (client-server API, "Content repository"; deprecated). For everyone.
 pub async fn open_thumbnail(
     State(media): State<Media>,
     State(settings): State<Arc<Settings>>,
+    State(budgets): State<Budgets>,
+    from: ClientAddress,
     Path((server, id)): Path<(OwnedServerName, String)>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     check_open(&settings)?;
-    answer(&media, &server, &id, &parameters, &headers).await
+    let pay = || budgets.take_from(from.0);
+    answer(&media, (&server, &id), &parameters, &headers, pay).await
 }
 
+/// The thumbnail. One that is made costs as little as a file; for one that is not, `pay` takes what a decoder costs.
 async fn answer(
     media: &Media,
-    server: &ServerName,
-    id: &str,
+    (server, id): (&ServerName, &str),
     parameters: &Parameters,
     request: &HeaderMap,
+    pay: impl FnOnce() -> Result<(), ApiError>,
 ) -> Result<Response, ApiError> {
     let wait = Duration::from_millis(parameters.timeout_ms.unwrap_or(DEFAULT_WAIT));
     let found = media.find(server, id, wait).await?;
@@ -78,7 +86,14 @@ async fn answer(
         Fitting::Scale => Method::Scale,
     };
     let (width, height, animated) = (parameters.width, parameters.height, parameters.animated);
-    let thumbnail = media.thumbnail(&found, &Wanted { width, height, method, animated }).await?;
+    let wanted = Wanted { width, height, method, animated };
+    let thumbnail = match media.made_thumbnail(&found, &wanted).await? {
+        Some(made) => made,
+        None => {
+            pay()?;
+            media.thumbnail(&found, &wanted).await?
+        }
+    };
     // What it is, not what was said of the file.
     let format = thumbnail.row.format;
     let name = match format {

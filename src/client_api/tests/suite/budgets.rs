@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::bed::{Bed, HERE, PASSWORD, User};
 use crate::call::Call;
+use crate::media::path;
 
 const SYNC: &str = "/_matrix/client/v3/sync";
 
@@ -113,6 +114,30 @@ async fn reads_that_cost_have_a_budget_and_others_have_none() {
     for _ in 0..20 {
         bed.get(&next).by(&alice).await.ok();
     }
+}
+
+/// Row 108 of the hostile input: the decoders are everybody's. What is there, and what cannot be, costs nothing.
+#[tokio::test(start_paused = true)]
+async fn row_108_thumbnails_cost_while_they_are_not_made() {
+    let bed = bed().await;
+    let (alice, bob) = (bed.user("alice").await, bed.user("bob").await);
+    let mut files = Vec::new();
+    for number in 0..5 {
+        files.push(bed.upload(&alice, "image/png", "", vec![number; 8]).await);
+    }
+    let get = |by: &User, file: &str| {
+        let path = path("/_matrix/client/v1/media/thumbnail", file);
+        bed.get(&format!("{path}?width=32&height=32")).by(by)
+    };
+    for file in &files[..4] {
+        get(&alice, file).await.refused(400, "M_UNKNOWN");
+    }
+    get(&alice, &files[4]).await.refused(429, "M_LIMIT_EXCEEDED");
+    for file in &files[..4] {
+        get(&alice, file).await.refused(400, "M_UNKNOWN");
+    }
+    get(&bob, &files[4]).await.refused(400, "M_UNKNOWN");
+    get(&alice, &files[4]).await.refused(400, "M_UNKNOWN");
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,6 +46,9 @@ fn stored_rows_keep_their_bytes() {
         let thumbnail = ThumbnailRow { blob, size: 10, format, width: 32, height: 32 };
         rows.put::<Thumbnails>(&(server.clone(), file.clone(), shape), &thumbnail);
     }
+    for reason in [Unfit::NotAPicture, Unfit::TooLarge, Unfit::Broken] {
+        rows.put::<UnfitFiles>(&(server.clone(), file.clone()), &UnfitRow { reason, since: at });
+    }
     for text in [None, Some("{}".to_owned())] {
         let picture = text.as_ref().map(|_| file.clone());
         rows.put::<Previews>(&[1; 32], &PreviewRow { expires: at, text, picture });

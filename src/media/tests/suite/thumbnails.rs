@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
 use image::{AnimationDecoder as _, DynamicImage, Frame, ImageEncoder as _, ImageFormat, Rgba, RgbaImage};
-use plop_media::schema::{Format, Method};
+use plop_media::schema::{Format, Method, UnfitFiles};
 use plop_media::{BlobStore, OpenError, Retention, Settings, Thumbnail, ThumbnailError, Wanted};
 
 use crate::bed::Bed;
@@ -56,6 +56,12 @@ async fn thumbnail(
     let (width, height, method, animated) = wanted;
     let found = bed.find(id).await.expect("a file");
     bed.media.thumbnail(&found, &Wanted { width, height, method, animated }).await
+}
+
+/// How many files are known to have none.
+async fn unfit(bed: &Bed) -> usize {
+    let all = plop_db::KeyRange::<UnfitFiles>::all();
+    bed.ground.db.snapshot().scan(all, plop_db::Direction::Forward, 100).await.expect("rows").rows.len()
 }
 
 async fn bytes(bed: &Bed, thumbnail: &Thumbnail) -> Vec<u8> {
@@ -197,7 +203,7 @@ async fn row_108_bombs_are_refused_before_they_are_decoded() {
                 matches!(
                     outcome,
                     Ok(_)
-                        | Err(ThumbnailError::Broken(_)
+                        | Err(ThumbnailError::Broken
                             | ThumbnailError::TooLarge
                             | ThumbnailError::NotAPicture)
                 ),
@@ -217,6 +223,63 @@ async fn row_108_a_picture_with_too_many_frames_stands_still() {
     let id = bed.upload("alice", &gif(40, 40, 301)).await.expect("an upload");
     let still = thumbnail(&bed, &id, (32, 32, Method::Crop, true)).await.expect("a thumbnail");
     assert_eq!(still.row.format, Format::Png);
+}
+
+/// A GIF whose second frame breaks off.
+fn broken_off() -> Vec<u8> {
+    let (one, mut two) = (gif(400, 300, 1), gif(400, 300, 2));
+    two.truncate(one.len() + 12);
+    two
+}
+
+/// Row 108 of the hostile input: what breaks a decoder would break it in each shape.
+#[tokio::test(start_paused = true)]
+async fn row_108_a_picture_that_breaks_off_stands_still_in_all_shapes() {
+    let bed = Bed::new();
+    let id = bed.upload("alice", &broken_off()).await.expect("an upload");
+    for animated in [true, false] {
+        let made = thumbnail(&bed, &id, (320, 240, Method::Scale, animated)).await.expect("a thumbnail");
+        assert_eq!((made.row.format, made.row.width), (Format::Png, 320), "{animated}");
+    }
+}
+
+/// Row 108 of the hostile input: a picture that costs a decoder its time and is none. Who asks again, and after a restart, is answered where there is no decoder at all.
+#[tokio::test(start_paused = true)]
+async fn row_108_what_cannot_be_decoded_is_not_decoded_again() {
+    let (blobs, day) = (BlobStore::memory(), Duration::from_secs(24 * 60 * 60));
+    let bed = Bed::with(blobs.clone(), Settings::default());
+    let mut cut = written(&picture(300, 300), ImageFormat::Png);
+    cut.truncate(cut.len() / 2);
+    let files: [(&[u8], Method); 3] =
+        [(b"<svg/>", Method::Crop), (&promised(100_000, 100_000), Method::Scale), (&cut, Method::Crop)];
+    let mut unfit = Vec::new();
+    for (bytes, method) in files {
+        let id = bed.upload("alice", bytes).await.expect("an upload");
+        let error = thumbnail(&bed, &id, (32, 32, method, true)).await.expect_err("no thumbnail");
+        unfit.push((id, error.to_string()));
+    }
+    let fit = written(&picture(64, 64), ImageFormat::Png);
+    let fit = bed.upload("alice", &fit).await.expect("an upload");
+    let settings = Settings { decoders: 0, ..Settings::default() };
+    let Bed { ground, .. } = bed;
+    let media = Bed::media(&ground, blobs.clone(), settings.clone());
+    let bed = Bed { ground, media };
+    let asked = async |id: &str, wanted| {
+        let asked = thumbnail(&bed, id, wanted);
+        bed.ground.clock.timeout(Duration::from_secs(60), asked).await
+    };
+    assert!(asked(&fit, (32, 32, Method::Crop, false)).await.is_none(), "nobody decodes");
+    for (id, error) in &unfit {
+        for wanted in [(32, 32, Method::Crop, false), (640, 480, Method::Scale, true)] {
+            let again = asked(id, wanted).await.expect("an answer at once").expect_err("no thumbnail");
+            assert_eq!(again.to_string(), *error);
+        }
+    }
+    // A newer release may know better.
+    bed.pass(day * 8).await;
+    for (id, _) in &unfit {
+        assert!(asked(id, (32, 32, Method::Crop, false)).await.is_none(), "it is tried again");
+    }
 }
 
 /// Row 114 of the hostile input.
@@ -254,12 +317,17 @@ async fn thumbnails_go_with_their_file() {
     let id = bed.upload("alice", &written(&picture(640, 480), ImageFormat::Png)).await.expect("an upload");
     let found = bed.find(&id).await.expect("a file");
     let made = thumbnail(&bed, &id, (96, 96, Method::Crop, false)).await.expect("a thumbnail");
+    // And what is known of a file that has none.
+    let text = bed.upload("alice", b"no picture").await.expect("an upload");
+    thumbnail(&bed, &text, (96, 96, Method::Crop, false)).await.expect_err("no thumbnail");
+    bed.check().await;
+    assert_eq!(unfit(&bed).await, 1);
     bed.pass(day * 2).await;
     bed.media.sweep().await.expect("swept");
     assert!(matches!(bed.media.read_thumbnail(&made).await, Err(OpenError::Lost)));
     // Who found the file before gets no thumbnail that nothing would ever delete.
     let wanted = Wanted { width: 32, height: 32, method: Method::Crop, animated: false };
     assert!(matches!(bed.media.thumbnail(&found, &wanted).await, Err(ThumbnailError::Open(_))));
-    assert_eq!(bed.unplaced().await, 0);
+    assert_eq!((bed.unplaced().await, unfit(&bed).await), (0, 0));
     bed.check().await;
 }
