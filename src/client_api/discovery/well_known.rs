@@ -18,6 +18,9 @@ pub struct Places {
     /// Where calls take place (MSC4143), as clients looked for it before there was an endpoint.
     #[serde(rename = "org.matrix.msc4143.rtc_foci", skip_serializing_if = "<[_]>::is_empty")]
     rtc_foci: Arc<[Transport]>,
+    /// That devices may be dehydrated here (MSC3814). Element Web asks here and not for what the server can do.
+    #[serde(rename = "org.matrix.msc3814")]
+    dehydration: bool,
 }
 
 #[derive(Serialize)]
@@ -42,7 +45,7 @@ pub async fn client(
 ) -> Result<Json<Places>, ApiError> {
     let base_url = settings.public_url.clone();
     let base_url = base_url.ok_or_else(|| ApiError::not_found("There is nothing to discover."))?;
-    Ok(Json(Places { homeserver: Homeserver { base_url }, rtc_foci }))
+    Ok(Json(Places { homeserver: Homeserver { base_url }, rtc_foci, dehydration: true }))
 }
 
 /// `GET /.well-known/matrix/support` (client-server API, "Server administration"). For everyone.

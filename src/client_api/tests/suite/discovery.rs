@@ -34,7 +34,7 @@ async fn a_client_discovers_the_public_address_if_there_is_one() {
     let url = "https://matrix.plop.example";
     let bed = Bed::with(|choices| choices.settings.public_url = Some(url.to_owned())).await;
     let body = bed.get("/.well-known/matrix/client").await.ok();
-    assert_eq!(body, json!({ "m.homeserver": { "base_url": url } }));
+    assert_eq!(body, json!({ "m.homeserver": { "base_url": url }, "org.matrix.msc3814": true }));
 }
 
 #[tokio::test(start_paused = true)]
