@@ -20,7 +20,7 @@ use crate::collecting::Collected;
 use crate::entry::text;
 use crate::language::words;
 use crate::query::{Ask, Order};
-use crate::token::PageToken;
+use crate::token::{LevelRow, PageToken};
 
 /// Words of an answer that are to be highlighted.
 const MAX_HIGHLIGHTS: usize = 100;
@@ -73,9 +73,12 @@ impl<'a> Look<'a> {
 
     /// The page that some documents make, which are all that match if there are fewer than `wanted`.
     pub async fn page(mut self, found: &[Collected], wanted: usize) -> Result<Findings, StoreFault> {
-        let (before, passed) = self.ask.from.as_ref().map_or((0, 0), |from| (from.seen, from.passed));
+        let from = self.ask.from.as_ref();
+        let before = from.map_or(0, |from| from.seen);
+        let mut levels = from.map(|from| from.levels.clone()).unwrap_or_default();
+        let level = levels.pop().unwrap_or_default();
         let (mut hits, mut visible, mut behind) = (Vec::new(), 0, None);
-        for (collected, passed) in found.iter().zip(passed + 1..) {
+        for (collected, passed) in found.iter().zip(level.passed + 1..) {
             let is_on_page = hits.len() < self.ask.limit;
             if is_on_page {
                 behind = Some((collected.key, passed));
@@ -88,12 +91,14 @@ impl<'a> Look<'a> {
         }
         let is_full = hits.len() == self.ask.limit;
         let more = (is_full || found.len() == wanted) && self.ask.limit > 0;
-        let next = behind.filter(|_| more).map(|(behind, passed)| PageToken {
-            by_rank: self.ask.order == Order::Rank,
-            behind,
-            passed,
-            seen: before.saturating_add(hits.len() as u64),
-            group: self.ask.from.as_ref().and_then(|from| from.group.clone()),
+        let next = behind.filter(|_| more).map(|(behind, passed)| {
+            levels.push(LevelRow { passed, ..level });
+            PageToken {
+                by_rank: self.ask.order == Order::Rank,
+                behind,
+                levels,
+                seen: before.saturating_add(hits.len() as u64),
+            }
         });
         let count = before.saturating_add(visible);
         Ok(Findings { hits, count, next, highlights: self.highlights })

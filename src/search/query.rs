@@ -77,11 +77,13 @@ pub(crate) fn query(
     ask: &Ask,
     not_senders: &BTreeSet<OwnedUserId>,
 ) -> Box<dyn Query> {
-    let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-    for word in words {
+    let word = |word: &String| -> (Occur, Box<dyn Query>) {
         let term = Term::from_field_text(fields.text, word);
-        parts.push((Occur::Must, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))));
-    }
+        (Occur::Must, Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)))
+    };
+    // By themselves: their scores are then added up in the same order, and come to the same, whatever else is asked.
+    let words = BooleanQuery::new(words.iter().map(word).collect());
+    let mut parts: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(words))];
     parts.push(one_of(rooms.iter().map(|room| Term::from_field_u64(fields.room, room.0))));
     if ask.keys.len() < Key::ALL.len() {
         parts.push(one_of(ask.keys.iter().map(|key| Term::from_field_u64(fields.key, key.number()))));

@@ -16,13 +16,16 @@ use plop_db::{ReadError, Snapshot};
 use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::UserId;
+use tantivy::TantivyError;
+use tantivy::query::Query;
 
-use crate::collecting::{First, SortKey};
+use crate::collecting::{Collected, First, SortKey};
+use crate::index::StoredIndex;
 use crate::looking::{Findings, Look};
 use crate::query::{Ask, Order, query, words_of};
 use crate::reach::{MAX_NAMED, all_rooms, named_rooms};
 use crate::search::Search;
-use crate::token::PageToken;
+use crate::token::LevelRow;
 
 /// Results of a page, at most.
 pub const MAX_RESULTS: usize = 100;
@@ -47,7 +50,7 @@ pub enum SearchError {
     #[error("there are no pages by rank beyond {MAX_PASSED} results")]
     TooDeep,
     #[error("the search index: {0}")]
-    Index(#[from] tantivy::TantivyError),
+    Index(#[from] TantivyError),
     #[error(transparent)]
     Stopping(#[from] PoolEnded),
     #[error(transparent)]
@@ -70,7 +73,7 @@ impl Search {
     /// A page of the events that a user may see and that have all words of a term.
     pub async fn find(&self, actor: &Actor, ask: &Ask) -> Result<Findings, SearchError> {
         let user = actor.user_id().ok_or(SearchError::NoUser)?;
-        let ask = &within_group(ask)?;
+        let ask = &bounded(ask)?;
         let words = words_of(&ask.term, &self.parts().index.load().analyzer);
         if words.is_empty() || ask.keys.is_empty() {
             return Ok(Findings::default());
@@ -78,18 +81,19 @@ impl Search {
         self.wait_for_index().await;
         let snapshot = self.parts().rooms.db().snapshot();
         let rooms = self.rooms_in_reach(&snapshot, user, ask).await?;
+        let steps = self.steps(ask, &rooms).await?;
         let mut not_senders: BTreeSet<_> = ask.not_senders.iter().cloned().collect();
         not_senders.extend(ignored_users(&snapshot, user).await?.users.into_iter().take(MAX_SENDERS));
         drop(snapshot);
 
         let index = self.parts().index.load_full();
         let wanted = ask.limit + LOOKED_AHEAD;
-        let (behind, passed) = place(ask);
-        let first = First { order: ask.order, behind, wanted: wanted + passed };
-        let query = query(&index.fields, &words, &rooms, ask, &not_senders);
-        let asked = Arc::clone(&index);
-        let found = match self.parts().searches.run(move || asked.search(&*query, &first)).await? {
-            Ok(mut found) => found.split_off(passed.min(found.len())),
+        let query = |step: &Step| query(&index.fields, &words, &step.rooms, &step.ask, &not_senders);
+        let queries: Vec<_> = steps.iter().map(|step| (query(step), step.passed)).collect();
+        let (asked, order, behind) = (Arc::clone(&index), ask.order, behind(ask));
+        let search = move || in_steps(&asked, order, behind, &queries, wanted);
+        let found = match self.parts().searches.run(search).await? {
+            Ok(found) => found,
             Err(error) => {
                 self.doubt().await;
                 return Err(error.into());
@@ -127,20 +131,67 @@ impl Search {
         }
         Ok(found.into_iter().collect())
     }
-}
 
-/// Where a page begins: behind a sort key, or behind so many documents.
-fn place(ask: &Ask) -> (Option<SortKey>, usize) {
-    let passed = |from: &PageToken| usize::try_from(from.passed).unwrap_or(MAX_PASSED);
-    match (&ask.from, ask.order) {
-        (Some(from), Order::Rank) => (None, passed(from)),
-        (from, _) => (from.as_ref().map(|from| from.behind), 0),
+    /// The steps to the beginning of a page.
+    async fn steps(&self, ask: &Ask, rooms: &[RoomNumber]) -> Result<Vec<Step>, SearchError> {
+        let levels = match (&ask.from, ask.order) {
+            (None, _) => vec![LevelRow::default()],
+            (Some(from), Order::Rank) => from.levels.clone(),
+            // A sort key says it all.
+            (Some(from), Order::Recent) => {
+                from.levels.last().map(|level| LevelRow { passed: 0, ..level.clone() }).into_iter().collect()
+            }
+        };
+        let mut steps = Vec::new();
+        for LevelRow { group, passed } in levels {
+            let passed = usize::try_from(passed).unwrap_or(MAX_PASSED);
+            let mut step = Step { ask: ask.clone(), rooms: rooms.to_vec(), passed };
+            if let Some(room) = group.room {
+                let number = self.parts().rooms.number(&room).await?;
+                step.rooms.retain(|one| Some(*one) == number);
+            }
+            if let Some(sender) = group.sender {
+                step.ask.senders.get_or_insert_with(|| vec![sender.clone()]).retain(|one| *one == sender);
+            }
+            steps.push(step);
+        }
+        Ok(steps)
     }
 }
 
-/// What is asked for, in bounds and narrowed to the group that the token is of.
-fn within_group(ask: &Ask) -> Result<Ask, SearchError> {
-    let mut ask = Ask { limit: ask.limit.min(MAX_RESULTS), ..ask.clone() };
+/// A search among the documents of a group, of which so many are passed over.
+struct Step {
+    ask: Ask,
+    rooms: Vec<RoomNumber>,
+    passed: usize,
+}
+
+/// Where a page in the order of the stream begins.
+fn behind(ask: &Ask) -> Option<SortKey> {
+    ask.from.as_ref().filter(|from| !from.by_rank).map(|from| from.behind)
+}
+
+/// Each query behind the documents that are passed over of the one before; what the last one finds there. Blocks.
+fn in_steps(
+    index: &StoredIndex,
+    order: Order,
+    mut behind: Option<SortKey>,
+    queries: &[(Box<dyn Query>, usize)],
+    wanted: usize,
+) -> Result<Vec<Collected>, TantivyError> {
+    let mut found = Vec::new();
+    for (step, (query, passed)) in queries.iter().enumerate() {
+        let wanted = if step + 1 == queries.len() { wanted } else { 0 };
+        let mut passed_over = index.search(&**query, &First { order, behind, wanted: passed + wanted })?;
+        found = passed_over.split_off((*passed).min(passed_over.len()));
+        behind = passed_over.last().map(|last| last.key).or(behind);
+    }
+    Ok(found)
+}
+
+/// What is asked for, in bounds.
+fn bounded(ask: &Ask) -> Result<Ask, SearchError> {
+    let ask = Ask { limit: ask.limit.min(MAX_RESULTS), ..ask.clone() };
     let named = ask.rooms.as_ref().map_or(0, Vec::len).max(ask.not_rooms.len());
     let senders = ask.senders.as_ref().map_or(0, Vec::len).max(ask.not_senders.len());
     if named > MAX_NAMED || senders > MAX_SENDERS {
@@ -150,16 +201,9 @@ fn within_group(ask: &Ask) -> Result<Ask, SearchError> {
     if from.by_rank != (ask.order == Order::Rank) {
         return Err(SearchError::OtherOrder);
     }
-    if from.by_rank && from.passed > MAX_PASSED as u64 {
+    let passed = from.levels.iter().fold(0, |sum: u64, level| sum.saturating_add(level.passed));
+    if from.by_rank && passed > MAX_PASSED as u64 {
         return Err(SearchError::TooDeep);
-    }
-    let Some(group) = from.group.clone() else { return Ok(ask) };
-    if let Some(room) = group.room {
-        // A room that one of the named ones has taken the place of is among its groups.
-        ask.rooms = Some(vec![room]);
-    }
-    if let Some(sender) = group.sender {
-        ask.senders.get_or_insert_with(|| vec![sender.clone()]).retain(|one| *one == sender);
     }
     Ok(ask)
 }

@@ -15,25 +15,38 @@ use plop_db::record;
 use ruma::{OwnedRoomId, OwnedUserId};
 
 /// What every token begins with: the kind of token and the version of its form.
-const PREFIX: &str = "f1_";
+const PREFIX: &str = "f2_";
+
+/// All results, those of a room or a sender, those of a sender in a room.
+const MAX_LEVELS: usize = 3;
+/// More than any index has documents.
+const MAX_PASSED: u64 = u32::MAX as u64;
 
 record! {
     /// The place behind a result.
-    pub struct PageToken = 1 {
+    pub struct PageToken = 2 {
         pub(crate) by_rank: bool,
         /// The sort key of the last result ([`crate::collecting`]): where those go on that are in the order of the stream.
         pub(crate) behind: (u64, u64, u64),
-        /// Documents so far: where those go on that are in the order of their rank, which changes with every new event.
-        pub(crate) passed: u64,
+        /// Where those go on that are in the order of their rank, which changes with every new event: behind so many documents among all, from there behind so many
+        /// of a group, and so on to the group whose results are wanted.
+        pub(crate) levels: Vec<LevelRow>,
         /// Results so far.
         pub(crate) seen: u64,
-        /// Only results of this group.
-        pub(crate) group: Option<GroupRow>,
     }
 }
 
 record! {
-    /// A group of results.
+    /// So many documents of a group, whether the user may see them or not.
+    #[derive(Default)]
+    pub struct LevelRow = 1 {
+        pub(crate) group: GroupRow,
+        pub(crate) passed: u64,
+    }
+}
+
+record! {
+    /// A group of results; all of them, if it says nothing.
     #[derive(Default)]
     pub struct GroupRow = 1 {
         pub(crate) room: Option<OwnedRoomId>,
@@ -60,13 +73,15 @@ impl PageToken {
     }
 
     fn narrowed(&self, narrow: impl FnOnce(&mut GroupRow), shown: usize) -> Self {
-        let mut group = self.group.clone().unwrap_or_default();
+        let mut token = self.clone();
+        let before = token.levels.last().map(|level| level.group.clone()).unwrap_or_default();
+        let mut group = before.clone();
         narrow(&mut group);
-        if self.group.as_ref() == Some(&group) {
-            return self.clone();
+        if group != before {
+            token.levels.push(LevelRow { group, passed: 0 });
+            token.seen = shown as u64;
         }
-        let shown = shown as u64;
-        Self { group: Some(group), passed: shown, seen: shown, ..self.clone() }
+        token
     }
 }
 
@@ -81,7 +96,10 @@ impl FromStr for PageToken {
 
     fn from_str(text: &str) -> Result<Self, NoToken> {
         let text = text.strip_prefix(PREFIX).ok_or(NoToken)?;
-        decode(&BASE64.decode(text).map_err(|_| NoToken)?).map_err(|_| NoToken)
+        let token: Self = decode(&BASE64.decode(text).map_err(|_| NoToken)?).map_err(|_| NoToken)?;
+        let is_possible = (1..=MAX_LEVELS).contains(&token.levels.len())
+            && token.levels.iter().all(|level| level.passed <= MAX_PASSED);
+        if is_possible { Ok(token) } else { Err(NoToken) }
     }
 }
 
@@ -93,12 +111,20 @@ mod tests {
 
     #[test]
     fn a_token_is_read_back() {
-        let token = PageToken { by_rank: true, behind: (1, u64::MAX, 0), passed: 12, seen: 10, group: None };
+        let levels = vec![LevelRow { passed: 12, ..LevelRow::default() }];
+        let mut token = PageToken { by_rank: true, behind: (1, u64::MAX, 0), levels, seen: 10 };
         let room = token.in_room(owned_room_id!("!a:b.c"), 3);
-        for token in [room.of_sender(owned_user_id!("@a:b.c"), 2), room, token] {
+        for token in [room.of_sender(owned_user_id!("@a:b.c"), 2), room, token.clone()] {
             assert_eq!(token.to_string().parse(), Ok(token));
         }
-        for text in ["", "f1_", "f1_AA", "f2_AA", "f1_\u{e9}", "f1_!!!"] {
+        token.levels[0].passed = u64::MAX;
+        assert_eq!(token.to_string().parse::<PageToken>(), Err(NoToken), "nobody has come so far");
+        // Each is a search.
+        for levels in [0, MAX_LEVELS + 1] {
+            token.levels = vec![LevelRow::default(); levels];
+            assert_eq!(token.to_string().parse::<PageToken>(), Err(NoToken), "{levels}");
+        }
+        for text in ["", "f2_", "f2_AA", "f3_AA", "f2_\u{e9}", "f2_!!!"] {
             assert_eq!(text.parse::<PageToken>(), Err(NoToken), "{text}");
         }
     }
