@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use plop_bed::Signer;
 use plop_e2ee::keys::Upload;
+use ruma::OwnedRoomId;
 use serde_json::{Value, json as value};
 
 use super::bed::Slider;
@@ -25,13 +26,19 @@ fn count(answer: &Value) -> &Value {
     &answer["extensions"]["e2ee"]["device_one_time_keys_count"]["signed_curve25519"]
 }
 
-#[tokio::test(start_paused = true)]
-async fn it_tells_of_lists_and_counts_and_wakes() {
+/// A room of alice's, and bob, who is not in it.
+async fn room_of_alice() -> (Bed, OwnedRoomId) {
     let bed = Bed::new().await;
     for name in ["alice", "bob"] {
         bed.register(name).await;
     }
     let room = bed.room("alice").await;
+    (bed, room)
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_tells_of_lists_and_counts_and_wakes() {
+    let (bed, room) = room_of_alice().await;
     bed.join("bob", &room).await;
     let mut bob = Slider::new(&bed, "bob", 20);
     assert_eq!(bob.next().await["extensions"]["e2ee"], Value::Null, "it is not enabled");
@@ -61,11 +68,7 @@ async fn it_tells_of_lists_and_counts_and_wakes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_is_repeated_is_told_the_same_lists() {
-    let bed = Bed::new().await;
-    for name in ["alice", "bob"] {
-        bed.register(name).await;
-    }
-    let room = bed.room("alice").await;
+    let (bed, room) = room_of_alice().await;
     let mut bob = Slider::new(&bed, "bob", 20);
     bob.request.extensions.encryption = true;
     bob.next().await;
@@ -80,11 +83,7 @@ async fn a_request_that_is_repeated_is_told_the_same_lists() {
 /// A client that pauses the extension, or enables it later, would else encrypt to devices that are gone.
 #[tokio::test(start_paused = true)]
 async fn what_changes_while_nobody_asks_is_told_once_somebody_does() {
-    let bed = Bed::new().await;
-    for name in ["alice", "bob"] {
-        bed.register(name).await;
-    }
-    let room = bed.room("alice").await;
+    let (bed, room) = room_of_alice().await;
     bed.join("bob", &room).await;
     let mut bob = Slider::new(&bed, "bob", 20);
     bob.next().await;
