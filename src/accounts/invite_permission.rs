@@ -50,6 +50,8 @@ enum Whose {
 pub struct InviteWishes {
     filter: Value,
     config: Value,
+    /// Bytes of both as texts.
+    bytes: usize,
 }
 
 impl InviteWishes {
@@ -57,11 +59,19 @@ impl InviteWishes {
     pub async fn of(snapshot: &Snapshot, user: &UserId) -> Result<Self, ReadError> {
         let keys = KINDS.map(|kind| (user.to_owned(), None, kind.to_owned()));
         let mut rows = snapshot.get_many::<AccountData>(&keys).await?.into_iter();
+        let mut bytes = 0;
         let mut content = || {
-            let row = rows.next().flatten();
-            row.and_then(|row| serde_json::from_str::<Value>(&row.content.0).ok()).unwrap_or_default()
+            let row = rows.next().flatten()?;
+            bytes += row.content.0.len();
+            serde_json::from_str::<Value>(&row.content.0).ok()
         };
-        Ok(Self { filter: content(), config: content() })
+        let (filter, config) = (content().unwrap_or_default(), content().unwrap_or_default());
+        Ok(Self { filter, config, bytes })
+    }
+
+    /// Bytes in memory, roughly: short texts take several times of what they are long.
+    pub fn memory(&self) -> usize {
+        4 * self.bytes
     }
 
     /// What becomes of an invite by another. A list that names the other says more than the wish for no invites at all.

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use plop_accounts::schema::{AccountDataChanges, DeviceListChanges, EndedDevices, ThreadSubscriptionChanges};
 use plop_base::changes::ChangeLog;
-use plop_db::{Db, Notice, Position, Publication};
+use plop_db::{Db, Notice, Position, Publication, Snapshot};
 use plop_e2ee::schema::{KeyCounts, SignatureChanges};
 use plop_ephemeral::schema::{PrivateReceiptChanges, ReceiptChanges};
 use plop_rooms::schema::{Timeline, UserRooms};
@@ -192,6 +192,11 @@ pub struct SharedChanges {
 impl SharedChanges {
     pub fn new(db: &Db, server: OwnedServerName) -> Self {
         Self { db: db.clone(), changes: RwLock::new(Changes::new(db, server)) }
+    }
+
+    /// What the database has now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.db.snapshot()
     }
 
     /// The logs, caught up with what has been published, and how far that is.

@@ -8,51 +8,41 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plop_accounts::ignored_users;
-use plop_db::{Db, Position, ReadError};
-use quick_cache::sync::Cache;
+use plop_db::ReadError;
 use ruma::{OwnedUserId, UserId};
 
-use crate::changes::SharedChanges;
+use crate::as_of::AsOf;
+use crate::changes::{Logs, SharedChanges};
 
-/// Lists that are kept. Most are empty.
-const CACHED: usize = 20_000;
-
-/// The list of a user as of a position.
-struct Known {
-    as_of: Position,
-    users: Arc<BTreeSet<OwnedUserId>>,
-}
+/// Bytes of lists that are kept, about. Most are empty.
+const CACHE_BYTES: u64 = 8 << 20;
 
 /// The lists of users.
-pub struct IgnoredUsers {
-    db: Db,
-    cache: Cache<OwnedUserId, Arc<Known>>,
+pub struct IgnoredUsers(AsOf<OwnedUserId, Arc<BTreeSet<OwnedUserId>>>);
+
+impl Default for IgnoredUsers {
+    fn default() -> Self {
+        const LIST: u64 = 192;
+        const USER: u64 = 64;
+        Self(AsOf::new(CACHE_BYTES, LIST, |users| LIST + USER * users.len() as u64))
+    }
 }
 
 impl IgnoredUsers {
-    pub fn new(db: Db) -> Self {
-        Self { db, cache: Cache::new(CACHED) }
-    }
-
     /// Whom a user ignores.
     pub async fn of(
         &self,
         user: &UserId,
         changes: &SharedChanges,
     ) -> Result<Arc<BTreeSet<OwnedUserId>>, ReadError> {
-        let user = user.to_owned();
-        if let Some(known) = self.cache.get(&user)
-            && !changes.now().0.logs.account_data.may_have_changed(&user, known.as_of)
-        {
-            return Ok(Arc::clone(&known.users));
-        }
-        let snapshot = self.db.snapshot();
-        let mut users = ignored_users::ignored_users(&snapshot, &user).await?.users;
-        // Nobody loses sight of what they send themselves.
-        users.remove(&user);
-        let users = Arc::new(users);
-        let known = Known { as_of: snapshot.position(), users: Arc::clone(&users) };
-        self.cache.insert(user, Arc::new(known));
-        Ok(users)
+        let owner = user.to_owned();
+        let read = |snapshot| async move {
+            let mut users = ignored_users::ignored_users(&snapshot, user).await?.users;
+            // Nobody loses sight of what they send themselves.
+            users.remove(user);
+            Ok(Arc::new(users))
+        };
+        let is_right = |logs: &Logs, as_of| !logs.account_data.may_have_changed(&owner, as_of);
+        self.0.of(user.to_owned(), changes, is_right, read).await
     }
 }

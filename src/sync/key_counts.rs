@@ -8,35 +8,32 @@
 use std::sync::Arc;
 
 use plop_base::Actor;
-use plop_db::{Db, Position, ReadError};
+use plop_db::{Position, ReadError};
 use plop_e2ee::keys::{KeyCount, key_count};
 use plop_state::json::TextWriter;
-use quick_cache::sync::Cache;
 use ruma::{OwnedDeviceId, OwnedUserId};
 
-use crate::changes::SharedChanges;
+use crate::as_of::AsOf;
+use crate::changes::{Logs, SharedChanges};
 
-/// Devices that sync now and then.
-const CACHED: usize = 50_000;
-
-/// The counts of a device, as of a position.
-#[derive(Clone)]
-struct Known {
-    as_of: Position,
-    count: Arc<KeyCount>,
-}
+/// Bytes of counts that are kept, about: those of the devices that sync now and then.
+const CACHE_BYTES: u64 = 16 << 20;
 
 /// The counts of devices.
-pub struct KeyCounts {
-    db: Db,
-    known: Cache<(OwnedUserId, OwnedDeviceId), Known>,
+pub struct KeyCounts(AsOf<(OwnedUserId, OwnedDeviceId), Arc<KeyCount>>);
+
+impl Default for KeyCounts {
+    fn default() -> Self {
+        const DEVICE: u64 = 320;
+        const ALGORITHM: u64 = 48;
+        let weigh = |count: &Arc<KeyCount>| {
+            DEVICE + ALGORITHM * (count.one_time.len() + count.unused_fallback.len()) as u64
+        };
+        Self(AsOf::new(CACHE_BYTES, DEVICE, weigh))
+    }
 }
 
 impl KeyCounts {
-    pub fn new(db: Db) -> Self {
-        Self { db, known: Cache::new(CACHED) }
-    }
-
     /// The counts of the acting device; `None` for who acts without one.
     pub async fn of(
         &self,
@@ -45,16 +42,9 @@ impl KeyCounts {
     ) -> Result<Option<Arc<KeyCount>>, ReadError> {
         let (Some(user), Some(device)) = (actor.user_id(), actor.device_id()) else { return Ok(None) };
         let owner = (user.to_owned(), device.to_owned());
-        if let Some(known) = self.known.get(&owner) {
-            let has_changed = changes.now().0.logs.key_counts.may_have_changed(&owner, known.as_of);
-            if !has_changed {
-                return Ok(Some(known.count));
-            }
-        }
-        let snapshot = self.db.snapshot();
-        let count = Arc::new(key_count(&snapshot, user, device).await?);
-        self.known.insert(owner, Known { as_of: snapshot.position(), count: Arc::clone(&count) });
-        Ok(Some(count))
+        let is_right = |logs: &Logs, as_of| !logs.key_counts.may_have_changed(&owner, as_of);
+        let read = |snapshot| async move { Ok(Arc::new(key_count(&snapshot, user, device).await?)) };
+        self.0.of(owner.clone(), changes, is_right, read).await.map(Some)
     }
 }
 

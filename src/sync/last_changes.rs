@@ -9,32 +9,27 @@ use std::marker::PhantomData;
 
 use plop_db::{Direction, KeyRange, Keyspace, Position, ReadError, Snapshot};
 use plop_state_store::RoomNumber;
-use quick_cache::sync::Cache;
 
+use crate::as_of::AsOf;
 use crate::changes::Log;
 use crate::turns::take_turns;
 
-/// Rooms that are remembered.
-const CACHED: usize = 100_000;
+/// Bytes of what is remembered of rooms, about, and those of a room.
+const CACHE_BYTES: u64 = 8 << 20;
+const ROOM_BYTES: u64 = 80;
 /// Rooms that are read before others get a turn.
 const ROOMS_AT_ONCE: usize = 32;
 
-/// The last row of a room, as of a position.
-#[derive(Clone, Copy)]
-struct Last {
-    row: Option<Position>,
-    as_of: Position,
-}
-
 /// The last changes in a stream of rooms.
 pub struct LastChanges<K> {
-    known: Cache<RoomNumber, Last>,
+    /// The last row of each room.
+    known: AsOf<RoomNumber, Option<Position>>,
     stream: PhantomData<fn() -> K>,
 }
 
 impl<K> Default for LastChanges<K> {
     fn default() -> Self {
-        Self { known: Cache::new(CACHED), stream: PhantomData }
+        Self { known: AsOf::new(CACHE_BYTES, ROOM_BYTES, |_| ROOM_BYTES), stream: PhantomData }
     }
 }
 
@@ -48,13 +43,10 @@ impl<K: Keyspace<Key = (RoomNumber, Position)>> LastChanges<K> {
     ) -> (Vec<RoomNumber>, Vec<RoomNumber>) {
         let (mut changed, mut unknown) = (Vec::new(), Vec::new());
         for room in rooms {
-            match self.known.get(room).filter(|known| log.reaches_back_to(known.as_of)) {
+            match self.last(log, *room) {
                 None => unknown.push(*room),
-                Some(known) => {
-                    if log.may_have_changed(room, known.as_of) || known.row > Some(after) {
-                        changed.push(*room);
-                    }
-                }
+                Some(last) if last > Some(after) => changed.push(*room),
+                Some(_) => {}
             }
         }
         (changed, unknown)
@@ -82,8 +74,8 @@ impl<K: Keyspace<Key = (RoomNumber, Position)>> LastChanges<K> {
         if let Some(place) = log.place(&room) {
             return Some(Some(place));
         }
-        let known = self.known.get(&room).filter(|known| log.reaches_back_to(known.as_of))?;
-        Some(known.row)
+        let (as_of, row) = self.known.known(&room)?;
+        log.reaches_back_to(as_of).then_some(row)
     }
 
     /// Where a room changed last, as the snapshot has it.
@@ -91,7 +83,7 @@ impl<K: Keyspace<Key = (RoomNumber, Position)>> LastChanges<K> {
         let page = snapshot.scan(KeyRange::<K>::prefix(&room), Direction::Backward, 1).await?;
         let row = page.rows.first().map(|((_, position), _)| *position);
         // The snapshot may have newer rows than its position: the log knows of these, too.
-        self.known.insert(room, Last { row, as_of: snapshot.position() });
+        self.known.insert(room, snapshot.position(), row);
         Ok(row)
     }
 }

@@ -12,6 +12,7 @@
 
 mod account_data;
 mod answer;
+mod as_of;
 mod asking;
 mod bare_event;
 mod beside;

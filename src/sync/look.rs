@@ -242,7 +242,8 @@ async fn add_outside(
         apart.knocked.insert(id, shown);
         return Ok(());
     }
-    if outside::is_wanted(&shown, asking.user(), &asking.ignored, wishes) {
+    let inviter = outside::inviter(&shown, asking.user());
+    if inviter.is_none_or(|inviter| outside::is_wanted(&inviter, &asking.ignored, wishes)) {
         apart.invited.insert(id, shown);
     }
     Ok(())

@@ -42,20 +42,13 @@ pub async fn shown(
     Ok(events)
 }
 
-/// Whether an invite is one that the user wants to see (client-server API, "Invite permission", "Ignoring Users").
-pub fn is_wanted(
-    shown: &Events,
-    user: &UserId,
-    ignored: &BTreeSet<OwnedUserId>,
-    wishes: &InviteWishes,
-) -> bool {
-    inviter(shown, user).is_none_or(|inviter| {
-        !ignored.contains(&inviter) && wishes.permission(&inviter) == InvitePermission::Allowed
-    })
+/// Whether an invite by another is one that the user wants to see (client-server API, "Invite permission", "Ignoring Users").
+pub fn is_wanted(inviter: &UserId, ignored: &BTreeSet<OwnedUserId>, wishes: &InviteWishes) -> bool {
+    !ignored.contains(inviter) && wishes.permission(inviter) == InvitePermission::Allowed
 }
 
-/// Who invites.
-fn inviter(shown: &Events, user: &UserId) -> Option<OwnedUserId> {
+/// Who invites, by what is shown of an invite.
+pub fn inviter(shown: &Events, user: &UserId) -> Option<OwnedUserId> {
     let sender = |event: &String| {
         let event: Value = serde_json::from_str(event).ok()?;
         let is_own = event["type"] == "m.room.member" && event["state_key"] == user.as_str();

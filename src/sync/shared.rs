@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use plop_accounts::Accounts;
 use plop_base::{Clock, Tasks};
-use plop_db::{Db, Position};
+use plop_db::Db;
 use plop_e2ee::to_device::ToDevice;
 use plop_ephemeral::schema::ReceiptChanges;
 use plop_ephemeral::{LivePosition, Presence, Typing};
@@ -15,8 +15,9 @@ use plop_rooms::Rooms;
 use plop_rooms::schema::Timeline;
 use plop_state_store::RoomNumber;
 use plop_unread::Unread;
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::OwnedRoomId;
 
+use crate::as_of::AsOf;
 use crate::changes::SharedChanges;
 use crate::filter::SyncFilters;
 use crate::ids::RoomIds;
@@ -31,14 +32,11 @@ use crate::sliding::bumps::Bumps;
 use crate::sliding::connections::Connections;
 use crate::sliding::labels::Labels;
 use crate::sliding::order::Orders;
-use crate::sliding::remembered::Remembered;
 use crate::tails::Tails;
 use crate::waiters::Waiters;
 
 /// Bytes of what is in spaces that are kept, about.
 const CACHED_SPACES: u64 = 16 << 20;
-/// Bytes of invites that are kept, about.
-const CACHED_INVITES: u64 = 8 << 20;
 
 /// The parts below this crate.
 pub struct Parts {
@@ -61,9 +59,7 @@ pub struct Sliding {
     pub labels: Labels,
     pub bumps: Bumps,
     /// What is in a space.
-    pub spaces: Remembered<RoomNumber, Arc<BTreeSet<OwnedRoomId>>>,
-    /// Of which invite to a room it is known whether the user wants to see it.
-    pub invites: Remembered<(OwnedUserId, RoomNumber), (Position, bool)>,
+    pub spaces: AsOf<RoomNumber, Arc<BTreeSet<OwnedRoomId>>>,
 }
 
 /// The parts, and what is remembered.
@@ -95,21 +91,20 @@ impl Shared {
             presence_rooms: PresenceRooms::new(LivePosition { counter: 0, ..parts.presence.position() }),
             presence_profiles: PresenceProfiles::default(),
             filters: SyncFilters::new(parts.accounts.clone()),
-            ignored: IgnoredUsers::new(parts.db.clone()),
+            ignored: IgnoredUsers::default(),
             last_events: LastChanges::default(),
             last_receipts: LastChanges::default(),
             ids: RoomIds::new(parts.db.clone()),
-            key_counts: KeyCounts::new(parts.db.clone()),
+            key_counts: KeyCounts::default(),
             tails: Tails::default(),
             sent_members: SentMembers::default(),
             waiters: Arc::default(),
             sliding: Sliding {
                 connections: Connections::new(parts.db.clone(), parts.clock.clone()),
                 orders: Orders::new(parts.rooms.clone()),
-                labels: Labels::new(parts.db.clone()),
+                labels: Labels::default(),
                 bumps: Bumps::default(),
-                spaces: Remembered::new(CACHED_SPACES, 4_096, |rooms| 128 + 96 * rooms.len() as u64),
-                invites: Remembered::new(CACHED_INVITES, 256, |_| 256),
+                spaces: AsOf::new(CACHED_SPACES, 4_096, |rooms| 128 + 96 * rooms.len() as u64),
             },
             parts,
         }

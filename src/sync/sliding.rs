@@ -26,7 +26,6 @@ mod look;
 pub(crate) mod order;
 pub mod pos;
 mod reached;
-pub(crate) mod remembered;
 pub mod request;
 mod required;
 pub mod required_state;

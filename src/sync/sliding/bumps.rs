@@ -8,13 +8,14 @@
 use plop_db::Position;
 use plop_rooms::StoreFault;
 use plop_state_store::{EventNumber, RoomNumber};
-use quick_cache::sync::Cache;
 
+use crate::as_of::AsOf;
 use crate::scene::Scene;
 use crate::tails::{Row, Tail};
 
-/// Rooms that are remembered.
-const CACHED: usize = 100_000;
+/// Bytes of what is remembered of rooms, about, and those of a room.
+const CACHE_BYTES: u64 = 8 << 20;
+const ROOM_BYTES: u64 = 80;
 /// Events that are loaded at once.
 const CHUNK: usize = 16;
 
@@ -31,19 +32,12 @@ const TALK: [&str; 9] = [
     "org.matrix.msc3672.beacon_info",
 ];
 
-/// The last talk of a room as of its newest event.
-#[derive(Clone, Copy)]
-struct Known {
-    talk: Position,
-    as_of: Position,
-}
-
-/// The last talk of rooms.
-pub struct Bumps(Cache<RoomNumber, Known>);
+/// The last talk of rooms, each as of its newest event.
+pub struct Bumps(AsOf<RoomNumber, Position>);
 
 impl Default for Bumps {
     fn default() -> Self {
-        Self(Cache::new(CACHED))
+        Self(AsOf::new(CACHE_BYTES, ROOM_BYTES, |_| ROOM_BYTES))
     }
 }
 
@@ -51,11 +45,11 @@ impl Bumps {
     /// When a room was last talked in, up to a position.
     pub async fn of(&self, scene: &Scene<'_>, tail: &Tail, to: Position) -> Result<Position, StoreFault> {
         let room = scene.number();
-        let known = self.0.get(&room).filter(|known| known.as_of <= to);
-        let is_new = |row: &&Row| known.is_none_or(|known| row.position > known.as_of);
+        let known = self.0.known(&room).filter(|(as_of, _)| *as_of <= to);
+        let is_new = |row: &&Row| known.is_none_or(|(as_of, _)| row.position > as_of);
         let rows: Vec<Row> = tail.rows_to(to).take_while(is_new).copied().collect();
         let Some(newest) = rows.first() else {
-            return Ok(known.map_or(Position::START, |known| known.talk));
+            return Ok(known.map_or(Position::START, |(_, talk)| talk));
         };
         let mut talk = None;
         for chunk in rows.chunks(CHUNK) {
@@ -68,9 +62,9 @@ impl Bumps {
                 break;
             }
         }
-        let before = || known.map(|known| known.talk).or(rows.last().map(|row| row.position));
+        let before = || known.map(|(_, talk)| talk).or(rows.last().map(|row| row.position));
         let talk = talk.or_else(before).unwrap_or(Position::START);
-        self.0.insert(room, Known { talk, as_of: newest.position });
+        self.0.insert(room, newest.position, talk);
         Ok(talk)
     }
 }

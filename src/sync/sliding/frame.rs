@@ -14,7 +14,6 @@ use plop_rooms::schema::Membership;
 use plop_state_store::RoomNumber;
 
 use super::connection::Connection;
-use super::invites;
 use super::order::{Listed, Standing};
 use super::request::SlidingError;
 use super::required_state::{RequiredState, StateWishes};
@@ -178,7 +177,6 @@ async fn told(
         }
     };
     match told {
-        Some(Told::Outside(row)) if !invites::is_wanted(sources.asking, listed.room, row).await? => Ok(None),
         // The client has a room that it will hear nothing more of.
         None if listed.standing == Standing::Gone => {
             let part = Part { since, to };

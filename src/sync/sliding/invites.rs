@@ -1,43 +1,65 @@
 //! Which invites a user wants to see (client-server API, "Invite permission", "Ignoring Users").
 //!
-//! Owns: reading what that is made from, where it is needed: an invite that is not wanted is never sent, so every look meets it again. Does not own: what the user
-//! says of invites, and whom they ignore (account data).
+//! Owns: [`InviteRules`], what decides it, and a bounded cache of what the user says of invites. Does not own: the account data, whom the user ignores; what
+//! becomes of invites that are not wanted ([`super::order`]).
 //!
-//! Invariants: no older than the last change of account data that was acknowledged before it is asked for; what else it is made from is in the invite.
+//! Invariants: no older than the last change of account data that was acknowledged before it is asked for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use plop_accounts::invite_permission::InviteWishes;
-use plop_rooms::StoreFault;
-use plop_rooms::schema::Membership;
-use plop_state_store::RoomNumber;
+use plop_db::ReadError;
+use ruma::{OwnedUserId, UserId};
 
-use crate::asking::Asking;
-use crate::memberships::UserRoom;
+use crate::as_of::AsOf;
+use crate::changes::{Logs, SharedChanges};
+use crate::ignored::IgnoredUsers;
 use crate::outside;
 
-/// Whether it is no invite that the user does not want to see. Such a one is not sent, and comes once it is wanted.
-pub async fn is_wanted(asking: &Asking, room: RoomNumber, row: UserRoom) -> Result<bool, StoreFault> {
-    if row.membership != Membership::Invite {
-        return Ok(true);
+/// Bytes of what users say that are kept, about.
+const CACHE_BYTES: u64 = 8 << 20;
+
+/// What users say of invites.
+pub struct Invites(AsOf<OwnedUserId, Arc<InviteWishes>>);
+
+impl Default for Invites {
+    fn default() -> Self {
+        Self(AsOf::new(CACHE_BYTES, 512, |wishes| 256 + wishes.memory() as u64))
     }
-    let (shared, user) = (&asking.shared, &asking.user);
-    let key = (user.clone(), room);
-    let (known, reached) = {
-        let (changes, reached) = shared.changes.now();
-        let account_data = &changes.logs.account_data;
-        let is_right =
-            |as_of, &(invite, _): &_| invite == row.position && !account_data.may_have_changed(user, as_of);
-        (shared.sliding.invites.get(&key, is_right), reached)
-    };
-    if let Some((_, is_wanted)) = known {
-        return Ok(is_wanted);
+}
+
+/// Which invites a user wants to see.
+#[derive(Debug, Clone)]
+pub struct InviteRules {
+    ignored: Arc<BTreeSet<OwnedUserId>>,
+    wishes: Arc<InviteWishes>,
+}
+
+impl InviteRules {
+    /// Whether an invite by somebody is wanted.
+    pub fn allow(&self, inviter: &UserId) -> bool {
+        outside::is_wanted(inviter, &self.ignored, &self.wishes)
     }
-    let db = &shared.parts.db;
-    // Not those of the request, which may be older than `reached`.
-    let ignored = shared.ignored.of(user, &shared.changes).await?;
-    let wishes = InviteWishes::of(&db.snapshot(), user).await?;
-    let scene = asking.scene(room).await?;
-    let shown = outside::shown(db, scene.as_ref(), user, room, row).await?;
-    let is_wanted = outside::is_wanted(&shown, user, &ignored, &wishes);
-    shared.sliding.invites.insert(key, reached, (row.position, is_wanted));
-    Ok(is_wanted)
+
+    /// Whether nothing has changed between these two.
+    pub fn are(&self, others: &Self) -> bool {
+        Arc::ptr_eq(&self.ignored, &others.ignored) && Arc::ptr_eq(&self.wishes, &others.wishes)
+    }
+}
+
+impl Invites {
+    /// The rules of a user.
+    pub async fn rules(
+        &self,
+        user: &UserId,
+        ignored: &IgnoredUsers,
+        changes: &SharedChanges,
+    ) -> Result<InviteRules, ReadError> {
+        let owner = user.to_owned();
+        let is_right = |logs: &Logs, as_of| !logs.account_data.may_have_changed(&owner, as_of);
+        let read = |snapshot| async move { Ok(Arc::new(InviteWishes::of(&snapshot, user).await?)) };
+        let wishes = self.0.of(owner.clone(), changes, is_right, read).await?;
+        Ok(InviteRules { ignored: ignored.of(user, changes).await?, wishes })
+    }
 }

@@ -160,6 +160,7 @@ impl Look<'_> {
             memberships: &shared.memberships,
             changes: &shared.changes,
             last_events: &shared.last_events,
+            ignored: &shared.ignored,
         };
         let order = shared.sliding.orders.of(asking.user(), sources).await?;
         let direct = shared.sliding.labels.direct(asking.user(), &shared.changes).await?;

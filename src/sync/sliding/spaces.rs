@@ -8,11 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use plop_db::Snapshot;
 use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, RoomId};
 
 use crate::asking::Asking;
+use crate::changes::Logs;
 use crate::memberships::UserRoomSet;
 
 /// The type of the events that say what is in a space.
@@ -40,17 +42,10 @@ pub async fn children(
 /// What is in a space, from memory if nothing came in it.
 async fn of_space(asking: &Asking, space: RoomNumber) -> Result<Arc<BTreeSet<OwnedRoomId>>, StoreFault> {
     let shared = &asking.shared;
-    let (known, reached) = {
-        let (changes, reached) = shared.changes.now();
-        let events = &changes.logs.events;
-        (shared.sliding.spaces.get(&space, |as_of, _| !events.may_have_changed(&space, as_of)), reached)
-    };
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    let children = Arc::new(read(asking, space).await?);
-    shared.sliding.spaces.insert(space, reached, Arc::clone(&children));
-    Ok(children)
+    let is_right = |logs: &Logs, as_of| !logs.events.may_have_changed(&space, as_of);
+    // A picture of the room is no older than a snapshot that was taken before it.
+    let read = |_: Snapshot| async move { Ok(Arc::new(read(asking, space).await?)) };
+    shared.sliding.spaces.of(space, &shared.changes, is_right, read).await
 }
 
 /// What the current state of a space says.

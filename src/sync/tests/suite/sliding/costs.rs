@@ -142,3 +142,28 @@ async fn a_room_of_others_wakes_nobody() {
     let mut alice = scene.settled().await;
     assert!(woken(&scene.bed, &mut alice, &shared).await > 0);
 }
+
+/// The first answer on a connection, of rooms that are in memory and of such that are not.
+#[tokio::test(start_paused = true)]
+async fn what_a_room_of_a_first_answer_reads_does_not_depend_on_how_many_there_are() {
+    let scene = Scene::new().await;
+    let bed = &scene.bed;
+    let mut reads = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..20 {
+            let room = bed.room("alice").await;
+            bed.join("bob", &room).await;
+            bed.say("bob", &room, "hello").await;
+        }
+        let restarted = bed.restarted().await;
+        let read = || restarted.db.stats().engine.inline_reads;
+        for name in ["cold", "warm"] {
+            let before = read();
+            Slider::new(&restarted, "alice", 100).named(name).next().await;
+            reads.push(read() - before);
+        }
+    }
+    // Of the twenty rooms that the second pair has more.
+    let [cold, warm] = [(reads[2] - reads[0]) / 20, (reads[3] - reads[1]) / 20];
+    assert!(cold <= 45 && warm <= 12, "{cold} and {warm} for each room: {reads:?}");
+}

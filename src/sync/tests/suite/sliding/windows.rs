@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use plop_state::json::Object;
-use plop_sync::sliding::request::{Filters, List};
+use plop_sync::sliding::request::{Dialect, Filters, List};
 use ruma::OwnedRoomId;
 use serde_json::json as value;
 
@@ -45,6 +45,48 @@ async fn a_window_grows_and_each_room_comes_once() {
     let third = alice.next().await;
     assert_eq!(rooms(&third), BTreeSet::new());
     assert_eq!(third["pos"], second["pos"], "nothing new: nothing is written");
+}
+
+/// In both dialects: what is not shown takes no place of what is.
+#[tokio::test(start_paused = true)]
+async fn invites_that_are_not_wanted_are_in_no_list() {
+    let bed = Bed::new().await;
+    bed.register("alice").await;
+    let joined = some_rooms(&bed, 3).await;
+    let mut invited = Vec::new();
+    for _ in 0..2 {
+        let room = bed.room("bob").await;
+        bed.rooms.invite(&user("bob"), &room, &id("alice"), &Object::new()).await.expect("an invite");
+        invited.push(room);
+    }
+    let of = |made: &[OwnedRoomId]| made.iter().map(|room| room.to_string()).collect::<BTreeSet<_>>();
+    let found = |answer: &serde_json::Value| {
+        let came = rooms(answer).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+        (came, answer["lists"]["all"]["count"].as_u64())
+    };
+    let says = [
+        ("m.ignored_user_list", r#"{"ignored_users":{"@bob:plop.example":{}}}"#),
+        ("org.matrix.msc4155.invite_permission_config", r#"{"blocked_users":["@bob:*"]}"#),
+        ("m.invite_permission_config", r#"{"default_action":"block"}"#),
+    ];
+    for dialect in [Dialect::Deployed, Dialect::Accepted] {
+        for (kind, content) in says {
+            let new = || {
+                let mut client = Slider::new(&bed, "alice", 2);
+                client.request.dialect = dialect;
+                client
+            };
+            let mut before = new().named("before");
+            assert_eq!(found(&before.next().await), (of(&invited), Some(5)));
+            bed.set_account_data("alice", None, kind, json(content)).await;
+            assert_eq!(found(&before.next().await), (of(&joined[1..]), Some(3)), "{kind}");
+            let mut after = new().named("after");
+            assert_eq!(found(&after.next().await), (of(&joined[1..]), Some(3)), "{kind}");
+            bed.set_account_data("alice", None, kind, Object::new()).await;
+            assert_eq!(found(&before.next().await), (BTreeSet::new(), Some(5)), "they are there already");
+            assert_eq!(found(&after.next().await), (of(&invited), Some(5)));
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
