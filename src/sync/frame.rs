@@ -1,6 +1,6 @@
 //! The frame of an answer: what it tells of which room.
 //!
-//! Owns: [`Told`], what is told of one room, decided in one place from the user's row of the room, what came in it and, where these do not suffice, the
+//! Owns: [`RoomPart`], what is told of one room, decided in one place from the user's row of the room, what came in it and, where these do not suffice, the
 //! user's memberships around the span. Does not own: reading these ([`crate::news`], [`crate::past`]); the providers, which only obey.
 //!
 //! Invariants: a room that the user joined, or joined again, after the client's position is new as a whole. One that was left is told up to the
@@ -39,7 +39,7 @@ pub struct Span {
 
 /// What is told of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum RoomPart {
     Joined(JoinedPart),
     Left(LeftPart),
     /// Invited, or knocking.
@@ -79,7 +79,7 @@ pub enum Shown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Glance {
     Nothing,
-    Told(Told),
+    Clear(RoomPart),
     /// It depends on the memberships around the span.
     Unclear,
 }
@@ -106,7 +106,7 @@ pub struct Departure {
     pub state: Root,
 }
 
-impl Told {
+impl RoomPart {
     /// As far as it can be said without looking at the room. `news`: what came since the client's position.
     pub fn at_a_glance(row: &UserRoom, span: &Span, news: Option<&RoomNews>) -> Glance {
         let Span { since, to, full_state, .. } = *span;
@@ -115,7 +115,7 @@ impl Told {
         }
         let moved = since.is_none_or(|since| row.position > since);
         let joined =
-            |whole, open| Glance::Told(Self::Joined(JoinedPart { part: Part { since, to }, whole, open }));
+            |whole, open| Glance::Clear(Self::Joined(JoinedPart { part: Part { since, to }, whole, open }));
         match row.membership {
             Membership::Join if since.is_none() => joined(true, true),
             Membership::Join if moved => Glance::Unclear,
@@ -123,7 +123,7 @@ impl Told {
             Membership::Join => news.map_or(Glance::Nothing, |news| joined(false, news.events)),
             _ if !moved => Glance::Nothing,
             Membership::Invite | Membership::Knock if row.forgotten => Glance::Nothing,
-            Membership::Invite | Membership::Knock => Glance::Told(Self::Outside(*row)),
+            Membership::Invite | Membership::Knock => Glance::Clear(Self::Outside(*row)),
             Membership::Leave | Membership::Ban => {
                 let is_wanted = since.is_some() || span.include_left && !row.forgotten;
                 if is_wanted { Glance::Unclear } else { Glance::Nothing }
@@ -178,7 +178,7 @@ impl Told {
 /// The rooms of an answer, and those whose memberships must be looked at.
 #[derive(Debug, Default)]
 pub struct Frame {
-    pub rooms: BTreeMap<RoomNumber, Told>,
+    pub rooms: BTreeMap<RoomNumber, RoomPart>,
     pub unclear: BTreeMap<RoomNumber, UserRoom>,
 }
 
@@ -199,9 +199,9 @@ impl Frame {
         };
         for room in candidates {
             let Some(row) = rooms.row(room) else { continue };
-            match Told::at_a_glance(row, span, news.get(&room)) {
+            match RoomPart::at_a_glance(row, span, news.get(&room)) {
                 Glance::Nothing => {}
-                Glance::Told(told) => {
+                Glance::Clear(told) => {
                     frame.rooms.insert(room, told);
                 }
                 Glance::Unclear => {
@@ -217,7 +217,7 @@ impl Frame {
         let is_shown = |row: &UserRoom| row.membership == Membership::Invite && !row.forgotten;
         let invites = rooms.others.iter().filter(|(_, row)| is_shown(row));
         for (room, row) in invites.filter(|(_, row)| row.position <= span.to) {
-            self.rooms.insert(*room, Told::Outside(*row));
+            self.rooms.insert(*room, RoomPart::Outside(*row));
         }
     }
 }
@@ -246,12 +246,12 @@ mod tests {
         Span { since, to: at(20), include_left: false, full_state: false }
     }
 
-    fn joined(since: Option<u8>, whole: bool, open: bool) -> Told {
-        Told::Joined(JoinedPart { part: Part { since: since.map(at), to: at(20) }, whole, open })
+    fn joined(since: Option<u8>, whole: bool, open: bool) -> RoomPart {
+        RoomPart::Joined(JoinedPart { part: Part { since: since.map(at), to: at(20) }, whole, open })
     }
 
-    fn left(since: Option<u8>, to: u8, shown: Shown) -> Told {
-        Told::Left(LeftPart { part: Part { since: since.map(at), to: at(to) }, shown })
+    fn left(since: Option<u8>, to: u8, shown: Shown) -> RoomPart {
+        RoomPart::Left(LeftPart { part: Part { since: since.map(at), to: at(to) }, shown })
     }
 
     fn until(whole: bool) -> Shown {
@@ -262,18 +262,18 @@ mod tests {
     fn what_can_be_said_at_a_glance() {
         let beside = RoomNews::default();
         let events = RoomNews { events: true, ..RoomNews::default() };
-        let glance = |row, since, news| Told::at_a_glance(&row, &span(since), news);
+        let glance = |row, since, news| RoomPart::at_a_glance(&row, &span(since), news);
         for (row, since, news, expected) in [
             (row(Join, 5), true, None, Glance::Nothing),
-            (row(Join, 5), true, Some(&beside), Glance::Told(joined(Some(10), false, false))),
-            (row(Join, 5), true, Some(&events), Glance::Told(joined(Some(10), false, true))),
-            (row(Join, 5), false, None, Glance::Told(joined(None, true, true))),
+            (row(Join, 5), true, Some(&beside), Glance::Clear(joined(Some(10), false, false))),
+            (row(Join, 5), true, Some(&events), Glance::Clear(joined(Some(10), false, true))),
+            (row(Join, 5), false, None, Glance::Clear(joined(None, true, true))),
             // Joined, or joined again, or with a new profile.
             (row(Join, 15), true, Some(&events), Glance::Unclear),
-            (row(Join, 15), false, None, Glance::Told(joined(None, true, true))),
+            (row(Join, 15), false, None, Glance::Clear(joined(None, true, true))),
             (row(Invite, 5), true, None, Glance::Nothing),
-            (row(Invite, 15), true, None, Glance::Told(Told::Outside(row(Invite, 15)))),
-            (row(Knock, 15), false, None, Glance::Told(Told::Outside(row(Knock, 15)))),
+            (row(Invite, 15), true, None, Glance::Clear(RoomPart::Outside(row(Invite, 15)))),
+            (row(Knock, 15), false, None, Glance::Clear(RoomPart::Outside(row(Knock, 15)))),
             // Account data of a room that was left is none of its news.
             (row(Leave, 5), true, Some(&beside), Glance::Nothing),
             (row(Leave, 15), true, None, Glance::Unclear),
@@ -288,11 +288,11 @@ mod tests {
             assert_eq!(glance(row, since, news), expected, "{row:?}, since: {since}, {news:?}");
         }
         let all = Span { full_state: true, ..span(true) };
-        let told = Told::at_a_glance(&row(Join, 5), &all, None);
-        assert_eq!(told, Glance::Told(joined(Some(10), true, true)));
+        let told = RoomPart::at_a_glance(&row(Join, 5), &all, None);
+        assert_eq!(told, Glance::Clear(joined(Some(10), true, true)));
         let with_left = Span { include_left: true, ..span(false) };
-        assert_eq!(Told::at_a_glance(&row(Ban, 5), &with_left, None), Glance::Unclear);
-        assert_eq!(Told::at_a_glance(&forgotten(Ban, 5), &with_left, None), Glance::Nothing);
+        assert_eq!(RoomPart::at_a_glance(&row(Ban, 5), &with_left, None), Glance::Unclear);
+        assert_eq!(RoomPart::at_a_glance(&forgotten(Ban, 5), &with_left, None), Glance::Nothing);
     }
 
     fn past(at_since: Option<Membership>, at_end: Membership, departure: Option<u8>) -> Past {
@@ -314,12 +314,12 @@ mod tests {
             (row(Ban, 25), came, joined(None, true, true)),
             (forgotten(Leave, 25), stayed, joined(Some(10), false, true)),
         ] {
-            assert_eq!(Told::by_past(&row, &span(true), &past), Some(expected), "{row:?}, {past:?}");
+            assert_eq!(RoomPart::by_past(&row, &span(true), &past), Some(expected), "{row:?}, {past:?}");
         }
-        let told = Told::by_past(&row(Leave, 25), &span(false), &past(None, Join, None));
+        let told = RoomPart::by_past(&row(Leave, 25), &span(false), &past(None, Join, None));
         assert_eq!(told, Some(joined(None, true, true)));
         let all = Span { full_state: true, ..span(true) };
-        assert_eq!(Told::by_past(&row(Join, 15), &all, &stayed), Some(joined(Some(10), true, true)));
+        assert_eq!(RoomPart::by_past(&row(Join, 15), &all, &stayed), Some(joined(Some(10), true, true)));
     }
 
     #[test]
@@ -349,10 +349,10 @@ mod tests {
             (row(Invite, 25), past(None, Leave, None), None),
             (row(Join, 25), past(Some(Invite), Invite, None), None),
         ] {
-            assert_eq!(Told::by_past(&row, &span(true), &past), expected, "{row:?}, {past:?}");
+            assert_eq!(RoomPart::by_past(&row, &span(true), &past), expected, "{row:?}, {past:?}");
         }
         let all = Span { full_state: true, ..span(true) };
-        let told = |past| Told::by_past(&row(Ban, 15), &all, &past);
+        let told = |past| RoomPart::by_past(&row(Ban, 15), &all, &past);
         assert_eq!(told(past(Some(Join), Ban, Some(15))), Some(left(Some(10), 15, until(true))));
         assert_eq!(told(past(Some(Leave), Ban, Some(5))), ending(15), "no state for who was not in it");
     }
@@ -360,11 +360,11 @@ mod tests {
     #[test]
     fn all_rooms_that_were_left_are_told_to_who_asks_for_them() {
         let with_left = Span { include_left: true, ..span(false) };
-        let told = |row, past| Told::by_past(&row, &with_left, &past);
+        let told = |row, past| RoomPart::by_past(&row, &with_left, &past);
         assert_eq!(told(row(Ban, 15), past(None, Ban, Some(5))), Some(left(None, 5, until(true))));
         assert_eq!(told(row(Leave, 15), past(None, Leave, None)), Some(left(None, 15, Shown::Ending)));
         assert_eq!(told(forgotten(Leave, 25), past(None, Leave, Some(5))), None);
-        assert_eq!(Told::by_past(&row(Leave, 25), &span(false), &past(None, Leave, Some(5))), None);
+        assert_eq!(RoomPart::by_past(&row(Leave, 25), &span(false), &past(None, Leave, Some(5))), None);
     }
 
     #[test]
@@ -380,7 +380,7 @@ mod tests {
             // An invite from elsewhere: whether the client shows it is not known.
             (forgotten(Leave, 15), past(Some(Invite), Leave, None), gone(15)),
         ] {
-            assert_eq!(Told::by_past(&row, &span(true), &past), expected, "{row:?}, {past:?}");
+            assert_eq!(RoomPart::by_past(&row, &span(true), &past), expected, "{row:?}, {past:?}");
         }
     }
 }

@@ -22,7 +22,7 @@ use ruma::{OwnedRoomId, UserId};
 use crate::answer::{RoomsToTell, SyncAnswer};
 use crate::asking::Asking;
 use crate::filter::SyncFilter;
-use crate::frame::{Frame, JoinedPart, Span, Told};
+use crate::frame::{Frame, JoinedPart, RoomPart, Span};
 use crate::memberships::{UserRoom, UserRoomSet};
 use crate::news::{self, News, RoomNews, Since};
 use crate::request::{SyncError, SyncRequest};
@@ -146,7 +146,7 @@ impl Look<'_> {
         span: &Span,
         news: &News,
         user_rooms: &UserRoomSet,
-    ) -> Result<BTreeMap<RoomNumber, Told>, StoreFault> {
+    ) -> Result<BTreeMap<RoomNumber, RoomPart>, StoreFault> {
         let mut frame = Frame::new(span, user_rooms, &news.rooms);
         let decides = |kind: &str| kind == ignored_users::KIND || invite_permission::KINDS.contains(&kind);
         if span.since.is_some() && news.account_data.iter().any(|item| decides(&item.kind)) {
@@ -166,7 +166,7 @@ impl Look<'_> {
     /// The rooms of the answer. Those that the user is in are put together later, once it is known that there is anything new: at most one is by then.
     async fn rooms(
         &self,
-        frame: BTreeMap<RoomNumber, Told>,
+        frame: BTreeMap<RoomNumber, RoomPart>,
         mut news: BTreeMap<RoomNumber, RoomNews>,
         apart: &mut Apart,
     ) -> Result<Option<RoomsToTell>, StoreFault> {
@@ -176,7 +176,7 @@ impl Look<'_> {
         let asking = self.asking().await?;
         let mut ids = self.shared.ids.of(frame.keys().copied()).await?;
         let (mut joined, mut left) = (Vec::new(), Vec::new());
-        let has_outside = frame.values().any(|told| matches!(told, Told::Outside(_)));
+        let has_outside = frame.values().any(|told| matches!(told, RoomPart::Outside(_)));
         let wishes = if has_outside {
             InviteWishes::of(&self.shared.parts.db.snapshot(), self.user).await?
         } else {
@@ -187,9 +187,9 @@ impl Look<'_> {
             let Some(id) = ids.remove(&room).filter(|id| self.filter.keeps_room(id)) else { continue };
             let news = news.remove(&room).unwrap_or_default();
             match told {
-                Told::Joined(told) => joined.push(ToTell { room, id, told, news }),
-                Told::Left(told) => left.push(ToTell { room, id, told, news }),
-                Told::Outside(row) => add_outside(&asking, &wishes, apart, (room, id), row).await?,
+                RoomPart::Joined(told) => joined.push(ToTell { room, id, told, news }),
+                RoomPart::Left(told) => left.push(ToTell { room, id, told, news }),
+                RoomPart::Outside(row) => add_outside(&asking, &wishes, apart, (room, id), row).await?,
             }
         }
         let is_news = !apart.is_empty() || !left.is_empty() || joined.iter().any(|room| room.told.whole);

@@ -15,7 +15,7 @@ use plop_state::StateKey;
 use plop_state_store::{EventNumber, RoomNumber};
 use ruma::UserId;
 
-use crate::frame::{Departure, Past, Span, Told};
+use crate::frame::{Departure, Past, RoomPart, Span};
 use crate::memberships::UserRoom;
 use crate::scene::Scene;
 use crate::timeline;
@@ -73,13 +73,13 @@ pub async fn told(
     room: RoomNumber,
     row: &UserRoom,
     span: &Span,
-) -> Result<Option<Told>, StoreFault> {
+) -> Result<Option<RoomPart>, StoreFault> {
     let past = match Scene::open(rooms, actor, user, room).await? {
         Some(scene) => Past::read(&scene, user, row, span).await?,
         None if row.membership == Membership::Join => return Ok(None),
         None => Past::elsewhere(row),
     };
-    Ok(Told::by_past(row, span, &past))
+    Ok(RoomPart::by_past(row, span, &past))
 }
 
 /// Whether every member event from the last one back to the client's position is a join.

@@ -16,9 +16,9 @@ use plop_state_store::RoomNumber;
 use ruma::OwnedRoomId;
 
 use super::connection::Connection;
-use super::order::Standing;
+use super::order::ListedMembership;
 use super::request::Extensions;
-use super::windows::{Asked, InScope, Mask, Windows};
+use super::windows::{InScope, Mask, NumberedRequest, Windows};
 use crate::asking::Asking;
 use crate::news;
 use crate::receipts;
@@ -131,7 +131,7 @@ impl MovedReceipts {
 /// What the parts below are made from.
 pub struct Sources<'a> {
     pub asking: &'a Asking,
-    pub asked: &'a Asked<'a>,
+    pub asked: &'a NumberedRequest<'a>,
     pub windows: &'a Windows,
     pub connection: &'a Connection,
     pub came_with: u64,
@@ -238,6 +238,6 @@ async fn who_types(
 }
 
 fn joined(windows: &Windows) -> impl Iterator<Item = (RoomNumber, Mask)> {
-    let joined = windows.rooms().filter(|(listed, _)| listed.standing == Standing::Joined);
+    let joined = windows.rooms().filter(|(listed, _)| listed.membership == ListedMembership::Joined);
     joined.map(|(listed, mask)| (listed.room, mask))
 }

@@ -1,6 +1,6 @@
 //! The frame of an answer: what it tells of which room.
 //!
-//! Owns: which rooms of the windows have something new for the client, and since when. Does not own: what is told of one room ([`crate::frame::Told`]), what
+//! Owns: which rooms of the windows have something new for the client, and since when. Does not own: what is told of one room ([`crate::frame::RoomPart`]), what
 //! is in it.
 //!
 //! Invariants: each room has its own span, from what the client has of it. A room without anything new costs a look into memory.
@@ -14,13 +14,13 @@ use plop_rooms::schema::Membership;
 use plop_state_store::RoomNumber;
 
 use super::connection::Connection;
-use super::order::{Listed, Standing};
+use super::order::{Listed, ListedMembership};
 use super::request::SlidingError;
 use super::required_state::{RequiredState, StateWishes};
 use super::schema::SentRoom;
-use super::windows::{Asked, Mask, Wanted, Windows, Wishes};
+use super::windows::{CombinedConfig, CombinedConfigs, Mask, NumberedRequest, Windows};
 use crate::asking::Asking;
-use crate::frame::{Glance, JoinedPart, LeftPart, Part, Shown, Span, Told};
+use crate::frame::{Glance, JoinedPart, LeftPart, Part, RoomPart, Shown, Span};
 use crate::memberships::UserRoom;
 use crate::news::RoomNews;
 use crate::past;
@@ -35,10 +35,10 @@ const ROOMS_AT_ONCE: usize = 16;
 #[derive(Debug)]
 pub struct RoomToTell {
     pub room: RoomNumber,
-    pub told: Told,
+    pub told: RoomPart,
     pub row: UserRoom,
     pub mask: Mask,
-    pub wanted: Arc<Wanted>,
+    pub wanted: Arc<CombinedConfig>,
     /// What the client has of it.
     pub sent: Option<SentRoom>,
     pub is_dm: bool,
@@ -50,9 +50,9 @@ impl RoomToTell {
     /// Whether the client gets the room as one that it does not have.
     pub fn is_initial(&self) -> bool {
         let since = match self.told {
-            Told::Joined(joined) => joined.part.since,
-            Told::Left(left) => left.part.since,
-            Told::Outside(_) => None,
+            RoomPart::Joined(joined) => joined.part.since,
+            RoomPart::Left(left) => left.part.since,
+            RoomPart::Outside(_) => None,
         };
         self.sent.is_none() || since.is_none()
     }
@@ -60,17 +60,17 @@ impl RoomToTell {
     /// The membership that is told.
     pub fn membership(&self) -> Membership {
         match self.told {
-            Told::Joined(_) => Membership::Join,
+            RoomPart::Joined(_) => Membership::Join,
             // It may have changed again after what is told.
-            Told::Left(_) if self.row.membership == Membership::Ban => Membership::Ban,
-            Told::Left(_) => Membership::Leave,
-            Told::Outside(row) => row.membership,
+            RoomPart::Left(_) if self.row.membership == Membership::Ban => Membership::Ban,
+            RoomPart::Left(_) => Membership::Leave,
+            RoomPart::Outside(row) => row.membership,
         }
     }
 
     /// Whether the room is told of for certain.
     pub fn is_news(&self) -> bool {
-        self.sent.is_none() || matches!(self.told, Told::Left(_) | Told::Outside(_))
+        self.sent.is_none() || matches!(self.told, RoomPart::Left(_) | RoomPart::Outside(_))
     }
 
     /// What the client has of it after the answer.
@@ -99,7 +99,7 @@ const NOTHING: SentRoom = SentRoom {
 /// What the frame is made of.
 pub struct Sources<'a> {
     pub asking: &'a Asking,
-    pub asked: &'a Asked<'a>,
+    pub asked: &'a NumberedRequest<'a>,
     pub windows: &'a Windows,
     pub connection: &'a Connection,
     pub came_with: u64,
@@ -111,13 +111,13 @@ pub struct Sources<'a> {
 
 /// The rooms that may have something new, the most active first, and whether there are more.
 pub async fn frame(sources: &Sources<'_>) -> Result<(Vec<RoomToTell>, bool), SlidingError> {
-    let mut wishes = Wishes::new(sources.asked);
+    let mut configs = CombinedConfigs::new(sources.asked);
     let mut rooms = Vec::new();
     for (listed, mask) in sources.windows.rooms() {
         let room = listed.room;
         let sent = sources.connection.sent(room, sources.came_with);
         let is_dm = sources.direct.contains(&room);
-        let wanted = wishes.of(room, mask)?;
+        let wanted = configs.of(room, mask)?;
         let has_read = sources.read.contains(&room);
         let is_changed = sent.is_none_or(|sent| {
             has_read || sent.is_dm != is_dm || widened(sent, &wanted, &sources.connection.wishes)
@@ -140,11 +140,11 @@ pub async fn frame(sources: &Sources<'_>) -> Result<(Vec<RoomToTell>, bool), Sli
 /// Whether nothing came in a room since it was sent.
 fn is_quiet(listed: &Listed, sent: &SentRoom) -> bool {
     listed.row.position <= sent.position
-        && (listed.standing != Standing::Joined || listed.position <= sent.position)
+        && (listed.membership != ListedMembership::Joined || listed.position <= sent.position)
 }
 
 /// Whether more is wanted of a room than it was sent with.
-fn widened(sent: &SentRoom, wanted: &Wanted, known: &imbl::OrdMap<u64, StateWishes>) -> bool {
+fn widened(sent: &SentRoom, wanted: &CombinedConfig, known: &imbl::OrdMap<u64, StateWishes>) -> bool {
     let more_state = || {
         let before = known.get(&sent.wishes);
         let is_new = |wish: &Arc<RequiredState>| before.is_none_or(|before| !before.wishes.contains(wish));
@@ -159,18 +159,19 @@ async fn told(
     listed: &Listed,
     sent: Option<&SentRoom>,
     is_changed: bool,
-) -> Result<Option<Told>, StoreFault> {
+) -> Result<Option<RoomPart>, StoreFault> {
     let since = sent.map(|sent| sent.position);
     let to = sources.to;
-    let span = Span { since, to, include_left: listed.standing == Standing::ThrownOut, full_state: false };
+    let span =
+        Span { since, to, include_left: listed.membership == ListedMembership::ThrownOut, full_state: false };
     let has_events = since.is_some_and(|since| listed.position > since);
     let news = has_events.then(|| RoomNews { events: true, ..RoomNews::default() });
-    let told = match Told::at_a_glance(&listed.row, &span, news.as_ref()) {
-        Glance::Nothing if is_changed && listed.standing == Standing::Joined => {
-            Some(Told::Joined(JoinedPart { part: Part { since, to }, whole: false, open: true }))
+    let told = match RoomPart::at_a_glance(&listed.row, &span, news.as_ref()) {
+        Glance::Nothing if is_changed && listed.membership == ListedMembership::Joined => {
+            Some(RoomPart::Joined(JoinedPart { part: Part { since, to }, whole: false, open: true }))
         }
         Glance::Nothing => None,
-        Glance::Told(told) => Some(told),
+        Glance::Clear(told) => Some(told),
         Glance::Unclear => {
             let Asking { shared, actor, user, .. } = sources.asking;
             past::told(&shared.parts.rooms, (actor, user), listed.room, &listed.row, &span).await?
@@ -178,9 +179,9 @@ async fn told(
     };
     match told {
         // The client has a room that it will hear nothing more of.
-        None if listed.standing == Standing::Gone => {
+        None if listed.membership == ListedMembership::Gone => {
             let part = Part { since, to };
-            Ok(Some(Told::Left(LeftPart { part, shown: Shown::Nothing })))
+            Ok(Some(RoomPart::Left(LeftPart { part, shown: Shown::Nothing })))
         }
         told => Ok(told),
     }

@@ -25,7 +25,7 @@ use super::order::{self, UserOrder};
 use super::request::SlidingError;
 use super::room::{Composed, Composing};
 use super::schema::{MarkRow, SentRoom};
-use super::windows::{Asked, Windows};
+use super::windows::{NumberedRequest, Windows};
 use crate::asking::Asking;
 use crate::encryption;
 use crate::response::{DeviceLists, Encryption, Events};
@@ -36,7 +36,7 @@ const ROOMS_AT_ONCE: usize = 16;
 
 /// A request that looks.
 pub struct Look<'a> {
-    pub asked: &'a Asked<'a>,
+    pub asked: &'a NumberedRequest<'a>,
     pub connection: &'a Connection,
     /// The answer to go on from.
     pub came_with: &'a MarkRow,

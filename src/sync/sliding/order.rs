@@ -35,7 +35,7 @@ const MAX_MEMBER_CHANGES: usize = 16;
 
 /// How a user stands to a room of theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum ListedMembership {
     Joined,
     Invited,
     Knocking,
@@ -52,7 +52,7 @@ pub struct Listed {
     /// Its last activity.
     pub position: Position,
     pub row: UserRoom,
-    pub standing: Standing,
+    pub membership: ListedMembership,
     /// Whether this server has events of it: else it is still being joined, and here soon.
     pub is_here: bool,
     pub facts: RoomFacts,
@@ -182,17 +182,17 @@ impl Orders {
         row: UserRoom,
         sources: Sources<'_>,
     ) -> Result<Listed, StoreFault> {
-        let standing = match row.membership {
-            Membership::Join => Standing::Joined,
-            Membership::Invite | Membership::Knock if row.forgotten => Standing::Gone,
-            Membership::Invite => Standing::Invited,
-            Membership::Knock => Standing::Knocking,
-            Membership::Leave | Membership::Ban if row.forgotten => Standing::Gone,
+        let membership = match row.membership {
+            Membership::Join => ListedMembership::Joined,
+            Membership::Invite | Membership::Knock if row.forgotten => ListedMembership::Gone,
+            Membership::Invite => ListedMembership::Invited,
+            Membership::Knock => ListedMembership::Knocking,
+            Membership::Leave | Membership::Ban if row.forgotten => ListedMembership::Gone,
             Membership::Leave | Membership::Ban => self.departed(user, snapshot, room, row).await?,
         };
         let (mut is_here, mut inviter) = (true, None);
-        let (position, facts) = match standing {
-            Standing::Joined => {
+        let (position, facts) = match membership {
+            ListedMembership::Joined => {
                 let last = {
                     let (changes, _) = sources.changes.now();
                     sources.last_events.last(&changes.logs.events, room)
@@ -205,14 +205,16 @@ impl Orders {
                 let position = last.unwrap_or(row.position);
                 (position, self.facts.of(room, position).await?)
             }
-            Standing::Invited | Standing::Knocking => {
+            ListedMembership::Invited | ListedMembership::Knocking => {
                 let (facts, by) = self.facts.outside(snapshot, user, room, row).await?;
-                inviter = by.filter(|_| standing == Standing::Invited);
+                inviter = by.filter(|_| membership == ListedMembership::Invited);
                 (row.position, facts)
             }
-            Standing::ThrownOut | Standing::Gone => (row.position, self.facts.of(room, row.position).await?),
+            ListedMembership::ThrownOut | ListedMembership::Gone => {
+                (row.position, self.facts.of(room, row.position).await?)
+            }
         };
-        Ok(Listed { room, position, row, standing, is_here, facts, inviter })
+        Ok(Listed { room, position, row, membership, is_here, facts, inviter })
     }
 
     /// Whether somebody who is not in a room was made to leave it.
@@ -222,24 +224,24 @@ impl Orders {
         snapshot: &Snapshot,
         room: RoomNumber,
         row: UserRoom,
-    ) -> Result<Standing, StoreFault> {
+    ) -> Result<ListedMembership, StoreFault> {
         let rules = facts::rules(snapshot, room).await?;
-        let (Some(rules), Some(number)) = (rules, row.event) else { return Ok(Standing::Gone) };
+        let (Some(rules), Some(number)) = (rules, row.event) else { return Ok(ListedMembership::Gone) };
         let mut event = self.rooms.events().get(snapshot, room, rules, number).await?;
         if event.pdu.sender() == user {
-            return Ok(Standing::Gone);
+            return Ok(ListedMembership::Gone);
         }
         for _ in 0..MAX_MEMBER_CHANGES {
-            let Some(before) = event.facts.replaces else { return Ok(Standing::Gone) };
+            let Some(before) = event.facts.replaces else { return Ok(ListedMembership::Gone) };
             event = self.rooms.events().get(snapshot, room, rules, before).await?;
             match Membership::of(&event.pdu, rules) {
-                Some(Membership::Join) => return Ok(Standing::ThrownOut),
+                Some(Membership::Join) => return Ok(ListedMembership::ThrownOut),
                 // Whoever left and was banned later has seen the departure.
-                Some(Membership::Leave) if event.pdu.sender() == user => return Ok(Standing::Gone),
+                Some(Membership::Leave) if event.pdu.sender() == user => return Ok(ListedMembership::Gone),
                 _ => {}
             }
         }
-        Ok(Standing::Gone)
+        Ok(ListedMembership::Gone)
     }
 }
 

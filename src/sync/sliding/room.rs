@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::frame::RoomToTell;
 use super::required::{AboutRoom, Hero, Question, RequiredEvents, texts};
 use crate::asking::Asking;
-use crate::frame::{JoinedPart, LeftPart, Part, Shown, Told};
+use crate::frame::{JoinedPart, LeftPart, Part, RoomPart, Shown};
 use crate::outside;
 use crate::response::Events;
 use crate::scene::Scene;
@@ -71,9 +71,9 @@ impl Composing {
     /// A room; `None`: it has nothing new.
     pub async fn room(&self, to_tell: &RoomToTell) -> Result<Option<Composed>, StoreFault> {
         let mut composed = match to_tell.told {
-            Told::Joined(told) => self.joined(to_tell, told).await?,
-            Told::Left(told) => Some(self.left(to_tell, told).await?),
-            Told::Outside(_) => Some(self.outside(to_tell).await?),
+            RoomPart::Joined(told) => self.joined(to_tell, told).await?,
+            RoomPart::Left(told) => Some(self.left(to_tell, told).await?),
+            RoomPart::Outside(_) => Some(self.outside(to_tell).await?),
         };
         if let Some(composed) = &mut composed {
             composed.is_initial = to_tell.is_initial();

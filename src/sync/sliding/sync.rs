@@ -26,7 +26,7 @@ use super::pos::Pos;
 use super::reached::Reached;
 use super::request::{RoomConfig, SlidingError, SlidingRequest};
 use super::schema::MarkRow;
-use super::windows::Asked;
+use super::windows::NumberedRequest;
 use crate::asking::Asking;
 use crate::request::{MAX_TIMEOUT, StateAt};
 use crate::sent_members::{AnswerNumber, Sending};
@@ -61,7 +61,7 @@ struct Request<'a> {
     shared: &'a Arc<Shared>,
     actor: &'a Actor,
     user: &'a UserId,
-    asked: Asked<'a>,
+    asked: NumberedRequest<'a>,
     open: Arc<Open>,
     /// The position that the client has come with, and its answer.
     pos: Option<Pos>,
@@ -87,7 +87,7 @@ impl Syncing {
         let members = pos.as_ref().and_then(|pos| pos.members_of(process));
         let id = Some(open.connection.row.id);
         let sending = shared.sent_members.sending(user, actor.device_id(), id, members);
-        let asked = Asked::new(request, subscriptions(shared, request).await?)?;
+        let asked = NumberedRequest::new(request, subscriptions(shared, request).await?)?;
         let mut request = Request {
             shared,
             actor,

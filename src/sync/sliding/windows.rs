@@ -12,7 +12,7 @@ use plop_state_store::RoomNumber;
 use ruma::OwnedRoomId;
 
 use super::connection::{Connection, MAX_WISHES};
-use super::order::{Listed, Standing, UserOrder};
+use super::order::{Listed, ListedMembership, UserOrder};
 use super::request::{
     Filters, List, MAX_DIFFERENT_WISHES, MAX_PATTERNS, MAX_WISHES_BYTES, RoomConfig, Scope, SlidingError,
     SlidingRequest,
@@ -38,21 +38,21 @@ const _: () = assert!(MAX_DIFFERENT_WISHES <= WishMask::BITS as usize);
 
 /// What is wanted of a room.
 #[derive(Debug)]
-pub struct Wanted {
+pub struct CombinedConfig {
     pub timeline_limit: u32,
     pub heroes: bool,
-    pub state: Arc<Union>,
+    pub state: Arc<CombinedState>,
 }
 
 /// Wishes for state that some rooms have in common.
 #[derive(Debug)]
-pub struct Union {
+pub struct CombinedState {
     pub wishes: StateWishes,
     pub hash: u64,
 }
 
 /// A request with its rooms by number.
-pub struct Asked<'a> {
+pub struct NumberedRequest<'a> {
     pub request: &'a SlidingRequest,
     pub subscriptions: BTreeMap<RoomNumber, &'a RoomConfig>,
     /// The different wishes for state.
@@ -62,7 +62,7 @@ pub struct Asked<'a> {
     of_subscriptions: BTreeMap<RoomNumber, WishMask>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> NumberedRequest<'a> {
     /// # Errors
     /// [`SlidingError::TooManyWishes`]
     pub fn new(
@@ -78,10 +78,10 @@ impl<'a> Asked<'a> {
         Ok(Self { request, subscriptions, wishes: different.wishes, of_lists, of_subscriptions })
     }
 
-    fn union(&self, mask: WishMask) -> Union {
+    fn union(&self, mask: WishMask) -> CombinedState {
         let wishes = self.wishes.iter().enumerate().filter(|(index, _)| mask & (1 << index) != 0);
         let wishes = StateWishes { wishes: wishes.map(|(_, wish)| Arc::clone(wish)).collect() };
-        Union { hash: wishes.hash(), wishes }
+        CombinedState { hash: wishes.hash(), wishes }
     }
 }
 
@@ -136,7 +136,7 @@ impl Windows {
     /// The rooms in the windows, and those that are subscribed to.
     pub async fn cut(
         asking: &Asking,
-        asked: &Asked<'_>,
+        asked: &NumberedRequest<'_>,
         order: Arc<UserOrder>,
         direct: Arc<BTreeSet<RoomNumber>>,
         connection: &Connection,
@@ -166,10 +166,10 @@ impl Windows {
 
 /// Whether a room is among the user's for this client.
 fn is_there(listed: &Listed, connection: &Connection, came_with: u64) -> bool {
-    match listed.standing {
-        Standing::Joined => listed.is_here,
-        Standing::Invited | Standing::Knocking | Standing::ThrownOut => true,
-        Standing::Gone => {
+    match listed.membership {
+        ListedMembership::Joined => listed.is_here,
+        ListedMembership::Invited | ListedMembership::Knocking | ListedMembership::ThrownOut => true,
+        ListedMembership::Gone => {
             connection.sent(listed.room, came_with).is_some_and(|sent| sent.position < listed.row.position)
         }
     }
@@ -233,7 +233,7 @@ impl Answers {
         };
         is(is_dm, self.direct.contains(&listed.room))
             && is(is_encrypted, listed.facts.is_encrypted)
-            && is(is_invited, listed.standing == Standing::Invited)
+            && is(is_invited, listed.membership == ListedMembership::Invited)
             && room_types.as_ref().is_none_or(has_type)
             && (not_room_types.is_empty() || !has_type(not_room_types))
             && tags.as_ref().is_none_or(has_tag)
@@ -243,14 +243,14 @@ impl Answers {
 }
 
 /// What is wanted of rooms by the lists that have them. A union is a mask over the wishes of the request; each is made once.
-pub struct Wishes<'a> {
-    asked: &'a Asked<'a>,
-    made: BTreeMap<(Mask, Option<RoomNumber>), Arc<Wanted>>,
-    unions: BTreeMap<WishMask, Arc<Union>>,
+pub struct CombinedConfigs<'a> {
+    asked: &'a NumberedRequest<'a>,
+    made: BTreeMap<(Mask, Option<RoomNumber>), Arc<CombinedConfig>>,
+    unions: BTreeMap<WishMask, Arc<CombinedState>>,
 }
 
-impl<'a> Wishes<'a> {
-    pub fn new(asked: &'a Asked<'a>) -> Self {
+impl<'a> CombinedConfigs<'a> {
+    pub fn new(asked: &'a NumberedRequest<'a>) -> Self {
         Self { asked, made: BTreeMap::new(), unions: BTreeMap::new() }
     }
 
@@ -258,7 +258,7 @@ impl<'a> Wishes<'a> {
     ///
     /// # Errors
     /// [`SlidingError::TooManyWishes`] where no connection could remember all of the unions.
-    pub fn of(&mut self, room: RoomNumber, mask: Mask) -> Result<Arc<Wanted>, SlidingError> {
+    pub fn of(&mut self, room: RoomNumber, mask: Mask) -> Result<Arc<CombinedConfig>, SlidingError> {
         let subscribed = Some(room).filter(|_| mask & SUBSCRIBED != 0);
         if let Some(made) = self.made.get(&(mask, subscribed)) {
             return Ok(Arc::clone(made));
@@ -279,7 +279,7 @@ impl<'a> Wishes<'a> {
         if self.unions.len() > MAX_WISHES {
             return Err(SlidingError::TooManyWishes);
         }
-        let wanted = Arc::new(Wanted { timeline_limit, heroes, state });
+        let wanted = Arc::new(CombinedConfig { timeline_limit, heroes, state });
         self.made.insert((mask, subscribed), Arc::clone(&wanted));
         Ok(wanted)
     }
@@ -292,7 +292,7 @@ pub struct InScope {
 }
 
 impl InScope {
-    pub fn new(scope: &Scope, asked: &Asked<'_>, ids: &BTreeMap<RoomNumber, OwnedRoomId>) -> Self {
+    pub fn new(scope: &Scope, asked: &NumberedRequest<'_>, ids: &BTreeMap<RoomNumber, OwnedRoomId>) -> Self {
         let lists = asked.request.lists.iter().enumerate().filter(|(_, (name, _))| scope.lists.has(name));
         let is_wanted = |room: &RoomNumber| ids.get(room).is_some_and(|id| scope.rooms.has(id));
         let subscriptions = match scope.rooms {
@@ -338,9 +338,12 @@ mod tests {
         }
     }
 
-    fn asked(request: &SlidingRequest) -> Result<Asked<'_>, SlidingError> {
+    fn asked(request: &SlidingRequest) -> Result<NumberedRequest<'_>, SlidingError> {
         let rooms = (1..).map(RoomNumber);
-        Asked::new(request, rooms.zip(request.subscriptions.iter().map(|(_, config)| config)).collect())
+        NumberedRequest::new(
+            request,
+            rooms.zip(request.subscriptions.iter().map(|(_, config)| config)).collect(),
+        )
     }
 
     /// Hostile input, row 137: what is bounded for each list is bounded for all of them together.
@@ -358,21 +361,21 @@ mod tests {
     fn rooms_that_want_the_same_share_one_union() {
         let request = request(100, 100, |name| config(name % 3, 20));
         let asked = asked(&request).expect("few wishes");
-        let mut wishes = Wishes::new(&asked);
+        let mut configs = CombinedConfigs::new(&asked);
         let mut made = BTreeSet::new();
         for room in 1..=100 {
-            let wanted = wishes.of(RoomNumber(room), SUBSCRIBED | 1).expect("few unions");
+            let wanted = configs.of(RoomNumber(room), SUBSCRIBED | 1).expect("few unions");
             made.insert(Arc::as_ptr(&wanted.state));
         }
-        assert_eq!((made.len(), wishes.unions.len()), (3, 3));
+        assert_eq!((made.len(), configs.unions.len()), (3, 3));
     }
 
     #[test]
     fn different_unions_of_a_request_are_bounded() {
         let request = request(100, 0, |name| config(name, 1));
         let asked = asked(&request).expect("few wishes");
-        let mut wishes = Wishes::new(&asked);
-        let refused = (1..1_000).position(|mask| wishes.of(RoomNumber(1), mask).is_err());
+        let mut configs = CombinedConfigs::new(&asked);
+        let refused = (1..1_000).position(|mask| configs.of(RoomNumber(1), mask).is_err());
         assert_eq!(refused, Some(MAX_WISHES));
     }
 }
