@@ -190,7 +190,7 @@ async fn row_108_what_cannot_be_decoded_is_fetched_once_whoever_asks_for_whateve
         width: 32 * (1 + number % 4),
         height: 32,
         method: Fitting::Crop,
-        animated: number % 2 == 0,
+        animated: number.is_multiple_of(2),
     });
     let asked = join_all(wanted.map(async |wanted| media.thumbnail(&found, &wanted).await)).await;
     assert!(asked.iter().all(|asked| matches!(asked, Err(ThumbnailError::NotAPicture))), "{asked:?}");
