@@ -151,13 +151,14 @@ impl BlobStore {
         self.pool.run(free).await.ok().flatten().unwrap_or(true)
     }
 
-    /// Begins a blob.
-    pub(crate) fn write(&self, name: &str) -> BlobWriter {
+    /// Begins a blob, of about so many bytes as far as is known: what comes is then written into memory once.
+    pub(crate) fn write(&self, name: &str, expected: u64) -> BlobWriter {
+        let expected = usize::try_from(expected).unwrap_or(usize::MAX);
         BlobWriter {
             store: Arc::clone(&self.store),
             location: location(name),
             part: self.part,
-            buffer: BytesMut::new(),
+            buffer: BytesMut::with_capacity(expected.min(self.part)),
             upload: None,
         }
     }
@@ -274,7 +275,7 @@ pub(crate) struct BlobWriter {
     store: Arc<dyn ObjectStore>,
     location: Location,
     part: usize,
-    /// Less than a part.
+    /// At most a part.
     buffer: BytesMut,
     upload: Option<Box<dyn MultipartUpload>>,
 }
@@ -286,12 +287,13 @@ impl BlobWriter {
     /// size, which some stores that speak S3 insist on.
     pub async fn write(&mut self, mut bytes: Bytes) -> Result<(), BlobError> {
         while !bytes.is_empty() {
-            let fits = bytes.len().min(self.part - self.buffer.len());
-            self.buffer.extend_from_slice(&bytes.split_to(fits));
+            // Only now: what ends with a part is one write where that is all.
             if self.buffer.len() == self.part {
-                let part = self.buffer.split().freeze();
+                let part = std::mem::take(&mut self.buffer).freeze();
                 self.put_part(part.into()).await?;
             }
+            let fits = bytes.len().min(self.part - self.buffer.len());
+            self.buffer.extend_from_slice(&bytes.split_to(fits));
         }
         Ok(())
     }
@@ -349,11 +351,25 @@ mod tests {
     /// Bodies come in chunks of any size: each costs its bytes and nothing besides.
     #[tokio::test]
     async fn chunks_of_one_byte_cost_one_byte() {
-        let mut writer = BlobStore::memory().write("chunks");
+        let mut writer = BlobStore::memory().write("chunks", 0);
         let read_with = Bytes::from(vec![7; 64 << 10]);
         for at in 0..10_000 {
             writer.write(read_with.slice(at..=at)).await.expect("written");
         }
         assert!(writer.buffer.capacity() <= 2 * 10_000, "{}", writer.buffer.capacity());
+    }
+
+    /// What a client announces is believed as far as a part.
+    #[tokio::test]
+    async fn a_file_of_one_part_is_written_at_once_and_from_where_it_came_to() {
+        let mut writer = BlobStore::memory().write("part", u64::MAX);
+        let place = writer.buffer.as_ptr();
+        for _ in 0..16 {
+            writer.write(Bytes::from(vec![7; FOLDER_PART / 16])).await.expect("written");
+        }
+        assert_eq!((writer.buffer.as_ptr(), writer.buffer.len()), (place, FOLDER_PART));
+        assert_eq!((writer.buffer.capacity(), writer.upload.is_none()), (FOLDER_PART, true));
+        writer.write(Bytes::from_static(b"more")).await.expect("written");
+        assert_eq!((writer.buffer.len(), writer.upload.is_some()), (4, true));
     }
 }

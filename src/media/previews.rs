@@ -160,7 +160,7 @@ impl Media {
         let parts = stream::try_unfold(answer, |mut answer| async move {
             Ok::<_, OutboundError>(answer.part().await?.map(|part| (part, answer)))
         });
-        let received = match self.receive(Box::pin(parts), most).await {
+        let received = match self.receive(Box::pin(parts), None, most).await {
             Ok(received) => received,
             Err(NotReceived::TooLarge | NotReceived::TooSlow | NotReceived::Broken(_)) => return Ok(None),
             Err(error) => return Err(error.into()),

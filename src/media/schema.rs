@@ -35,8 +35,8 @@ plop_db::keyspaces! {
     /// The same by the time when they expire, for the sweep.
     pub PendingByExpiry = 206 "pending_by_expiry" Queue { (UnixMillis, String) => () }
 
-    /// Blobs that no row has: those that are being written, and those whose row is gone. Written, relaxed, before the first byte, and with the batch that deletes a
-    /// row; deleted with the batch that writes a row, and when the blob is gone. The sweep deletes the blobs of old ones.
+    /// Blobs that no row has: those that are being written, and those whose row is gone. Written before the first byte, and with the batch that deletes a row, each
+    /// time durably; deleted with the batch that writes a row, and when the blob is gone. The sweep deletes the blobs of old ones.
     pub UnplacedBlobs = 207 "unplaced_blobs" Queue { String => UnixMillis }
 
     /// Thumbnails: the file, the shape. Written when one is made; read by those who ask for it; deleted with the file. There are at most as many of a file as there are

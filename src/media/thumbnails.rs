@@ -139,8 +139,9 @@ impl Media {
         };
         let received = match bytes {
             Some(bytes) => {
+                let size = bytes.len() as u64;
                 let body = stream::iter([Ok::<_, BlobError>(Bytes::from(bytes))]);
-                Some(self.receive(body, u64::MAX).await?)
+                Some(self.receive(body, Some(size), u64::MAX).await?)
             }
             None => None,
         };

@@ -135,7 +135,7 @@ impl Media {
     ) -> Result<String, UploadError> {
         let user = uploader(actor).ok_or(UploadError::Forbidden)?;
         let _place = self.admit(user, &upload).await?;
-        let received = self.receive(body, self.0.settings.max_upload).await?;
+        let received = self.receive(body, upload.announced, self.0.settings.max_upload).await?;
         let id = self.0.random.token(ID_LENGTH);
         match self.place(user, &id, upload, &received, None).await {
             Ok(()) => Ok(id),
@@ -156,7 +156,7 @@ impl Media {
         let user = uploader(actor).ok_or(UploadError::Forbidden)?;
         let pending = self.announced(user, id).await?;
         let _place = self.admit(user, &upload).await?;
-        let received = self.receive(body, self.0.settings.max_upload).await?;
+        let received = self.receive(body, upload.announced, self.0.settings.max_upload).await?;
         match self.place(user, id, upload, &received, Some(&pending)).await {
             // Somebody with the same account was faster, or it has expired meanwhile; else the blob was given up.
             Err(UploadError::Commit(CommitError::Conflict { .. })) => {
@@ -220,10 +220,11 @@ impl Media {
         Ok(())
     }
 
-    /// Makes a blob out of a body of at most `most` bytes.
+    /// Makes a blob out of a body of at most `most` bytes, `announced` of them if that was said.
     pub(crate) async fn receive<E: ToString>(
         &self,
         body: impl Stream<Item = Result<Bytes, E>> + Send + Unpin,
+        announced: Option<u64>,
         most: u64,
     ) -> Result<Received, NotReceived> {
         let blob = BlobStore::name(&self.0.random);
@@ -232,7 +233,7 @@ impl Media {
         let mut begun = Batch::durable();
         begun.put::<UnplacedBlobs>(&blob, &since);
         self.0.db.commit(begun).await?;
-        let mut writer = self.0.blobs.write(&blob);
+        let mut writer = self.0.blobs.write(&blob, announced.unwrap_or(0));
         let received = match self.pour(body, &mut writer, most).await {
             Ok(size) => writer.finish().await.map(|()| size).map_err(NotReceived::from),
             Err(error) => {
