@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use plop_base::{Clock, Random, TaskKind, Tasks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,14 +15,35 @@ pub struct Web {
     pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
     requests: Arc<Mutex<Vec<String>>>,
+    endless_parts: Arc<AtomicUsize>,
+}
+
+/// What comes behind every answer, again and again, until the client has gone.
+pub struct Endless {
+    pub part: Vec<u8>,
+    pub every: Duration,
+    pub clock: Clock,
 }
 
 impl Web {
     /// One that answers each path with what `answer` makes of it, and closes the connection.
     pub async fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::serve(answer, None).await
+    }
+
+    /// The same, but no answer ends.
+    pub async fn endless(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static, endless: Endless) -> Self {
+        Self::serve(answer, Some(endless)).await
+    }
+
+    async fn serve(
+        answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+        endless: Option<Endless>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let web = Self { address, connections: Arc::default(), requests: Arc::default() };
+        let (connections, requests, endless_parts) = Default::default();
+        let web = Self { address, connections, requests, endless_parts };
         let (serving, answer) = (web.clone(), Arc::new(answer));
         let tasks = Tasks::new(Clock::system(), Random::seeded(1));
         tasks.spawn_once(TaskKind::Connection, "web", async move {
@@ -37,7 +59,12 @@ impl Web {
                 let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
                 serving.requests.lock().expect("a lock").push(head);
                 // The client may have gone.
-                let _ = stream.write_all(&answer(&path)).await;
+                let mut sent = stream.write_all(&answer(&path)).await;
+                while let (Ok(()), Some(Endless { part, every, clock })) = (&sent, &endless) {
+                    clock.sleep(*every).await;
+                    sent = stream.write_all(part).await;
+                    serving.endless_parts.fetch_add(1, Ordering::SeqCst);
+                }
             }
         });
         web
@@ -50,6 +77,11 @@ impl Web {
 
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    /// How often the part was sent that has no end.
+    pub fn endless_parts(&self) -> usize {
+        self.endless_parts.load(Ordering::SeqCst)
     }
 
     pub fn requests(&self) -> Vec<String> {

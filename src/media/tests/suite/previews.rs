@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use image::{DynamicImage, ImageFormat};
-use plop_base::Actor;
-use plop_bed::web::{Web, redirect};
+use plop_base::{Actor, Clock, UnixMillis};
+use plop_bed::web::{Endless, Web, redirect};
 use plop_bed::{id, user};
 use plop_db::KeyRange;
 use plop_media::schema::{MediaFiles, PreviewTotal, PreviewTotals, Previews};
@@ -116,6 +116,7 @@ async fn row_100_nothing_that_a_page_names_gets_around_the_guard() {
         "/mapped" => html(&direct.replace("127.0.0.2", "[::ffff:7f00:2]")),
         "/image-redirect" => html("/redirect"),
         "/redirect" => redirect(&redirected),
+        "/redirect-twice" => redirect("/redirect"),
         "/to-denied" => redirect(&to_denied),
         "/denied" => html(&named),
         "/data" => html("data:image/png;base64,AAAA"),
@@ -133,6 +134,7 @@ async fn row_100_nothing_that_a_page_names_gets_around_the_guard() {
     }
     let closed = [
         web.url("127.0.0.1", "/redirect"),
+        web.url("127.0.0.1", "/redirect-twice"),
         web.url("127.0.0.1", "/to-denied"),
         web.url("127.0.0.3", "/"),
         web.url("[::ffff:127.0.0.3]", "/"),
@@ -244,6 +246,56 @@ async fn row_102_a_page_has_so_much_time_and_no_more() {
     assert!(matches!(preview(&bed, &url).await, Err(PreviewError::None)));
     let took = bed.ground.clock.monotonic().saturating_sub(began);
     assert!((Duration::from_secs(14)..Duration::from_secs(17)).contains(&took), "{took:?}");
+}
+
+/// A head without a length, and the beginning of what follows it.
+fn without_end(content_type: &str, beginning: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nConnection: close\r\n\r\n");
+    [head.as_bytes(), beginning].concat()
+}
+
+/// Row 102 of the hostile input: a byte a second, so that it is never silent for long.
+#[tokio::test(start_paused = true)]
+async fn row_102_a_page_that_drips_has_no_more_time() {
+    let drips = Endless {
+        part: b".".to_vec(),
+        every: Duration::from_secs(1),
+        clock: Clock::simulated(UnixMillis(0)),
+    };
+    let web = Web::endless(|_| without_end("text/html", b"<title>t</title>"), drips).await;
+    let bed = bed("127.0.0.0/8");
+    let began = bed.ground.clock.monotonic();
+    assert!(matches!(preview(&bed, &web.url("127.0.0.1", "/")).await, Err(PreviewError::None)));
+    let took = bed.ground.clock.monotonic().saturating_sub(began);
+    assert!((Duration::from_secs(14)..Duration::from_secs(17)).contains(&took), "{took:?}");
+    assert!((10..20).contains(&web.endless_parts()), "{} bytes", web.endless_parts());
+    assert_eq!(bed.unplaced().await, 0);
+}
+
+/// Rows 102 and 110 of the hostile input: what never ends, as fast as it is taken.
+#[tokio::test]
+async fn row_102_a_page_and_a_picture_without_an_end_are_cut_off() {
+    const PART: usize = 64 << 10;
+    let flood = Endless { part: vec![b' '; PART], every: Duration::ZERO, clock: Clock::system() };
+    let web = Web::endless(
+        |path| match path {
+            "/picture.png" => without_end("image/png", &png(1, 1)),
+            "/with" => {
+                without_end("text/html", b"<title>t</title><meta property=og:image content=/picture.png>")
+            }
+            _ => without_end("text/html", b"<title>t</title>"),
+        },
+        flood,
+    )
+    .await;
+    let bed = bed("127.0.0.0/8");
+    for path in ["/", "/with"] {
+        let shown = preview(&bed, &web.url("127.0.0.1", path)).await.expect("a page");
+        assert_eq!(shown, json!({ "og:title": "t" }), "{path}");
+    }
+    assert_eq!((web.connections(), bed.unplaced().await, pictures(&bed).await), (3, 0, 0));
+    // What was taken, and what the system holds of three connections that nobody reads.
+    assert!(web.endless_parts() * PART < 64 << 20, "{}", web.endless_parts());
 }
 
 /// Row 102 of the hostile input: one user who asks for what never comes leaves room for others.

@@ -85,14 +85,20 @@ async fn row_98_redirects_are_guarded_like_the_first_address() {
     // Only 127.0.0.2 is open: the first server.
     for target in targets {
         let answered = target.clone();
-        let web = Web::start(move |_| redirect(&answered)).await;
-        let outcome = open_one(&web).get(&web.url("public.example", "/"), "*/*", LIMITS).await;
-        assert!(
-            matches!(outcome, Err(OutboundError::Forbidden | OutboundError::InvalidUrl(_))),
-            "{target}: {:?}",
-            outcome.err()
-        );
-        assert_eq!(web.connections(), 1, "{target}");
+        let web = Web::start(move |path| match path {
+            "/far" => redirect("/near"),
+            _ => redirect(&answered),
+        })
+        .await;
+        for (path, connections) in [("/near", 1), ("/far", 3)] {
+            let outcome = open_one(&web).get(&web.url("public.example", path), "*/*", LIMITS).await;
+            assert!(
+                matches!(outcome, Err(OutboundError::Forbidden | OutboundError::InvalidUrl(_))),
+                "{target}: {:?}",
+                outcome.err()
+            );
+            assert_eq!(web.connections(), connections, "{target} {path}");
+        }
     }
     assert_eq!(secret.connections(), 0);
 }
