@@ -22,7 +22,7 @@ pub mod send_options;
 pub mod session;
 
 pub use acting::Acting;
-pub use bodies::{Bodies, BodyLimits};
+pub use bodies::{Bodies, BodyLimits, HasBodies};
 pub use client_address::ClientAddress;
 pub use content::{Addition, Content};
 pub use form::Form;

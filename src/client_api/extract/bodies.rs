@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
+use axum::extract::FromRef;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use plop_base::Clock;
@@ -38,6 +39,20 @@ pub struct Bodies {
     clock: Clock,
     users: Readers,
     strangers: Readers,
+}
+
+/// The state of routes that read bodies.
+pub trait HasBodies: Sync {
+    fn bodies(&self) -> Bodies;
+}
+
+impl<S: Sync> HasBodies for S
+where
+    Bodies: FromRef<S>,
+{
+    fn bodies(&self) -> Bodies {
+        Bodies::from_ref(self)
+    }
 }
 
 /// Who is limited together.

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-use super::bodies::{Bodies, ReadBody, Unread};
+use super::bodies::{HasBodies, ReadBody, Unread};
 use crate::error::ApiError;
 
 /// When to come again where too much is being read at present.
@@ -36,7 +36,7 @@ pub struct Buffered {
 }
 
 impl Buffered {
-    pub async fn read(mut request: Request, bodies: &Bodies) -> Result<Self, ApiError> {
+    pub async fn read(mut request: Request, state: &impl HasBodies) -> Result<Self, ApiError> {
         let path = request.extract_parts::<RawPathParams>().await;
         let path = path.map_err(|error| ApiError::invalid_param(error.body_text()))?;
         let path = path.iter().map(|(_, value)| value.to_owned()).collect();
@@ -46,7 +46,7 @@ impl Buffered {
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorKind::Unknown, message));
         }
         let is_strangers = head.extensions.get::<Known>().is_none();
-        let body = bodies.read(body, is_strangers).await.map_err(|unread| match unread {
+        let body = state.bodies().read(body, is_strangers).await.map_err(|unread| match unread {
             Unread::TooLarge => ApiError::too_large("The body is too large."),
             Unread::Late => {
                 let message = "The body did not come in time.";

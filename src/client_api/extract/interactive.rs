@@ -4,7 +4,7 @@
 //!
 //! Invariants: `auth` is read here and not by ruma's types, which take neither an empty one nor the forms of older clients.
 
-use axum::extract::{FromRef, FromRequest, Request};
+use axum::extract::{FromRequest, Request};
 use plop_accounts::Accounts;
 use plop_accounts::login::LoginName;
 use plop_accounts::terms::Policy;
@@ -18,7 +18,7 @@ use ruma::api::error::{ErrorKind, StandardErrorBody};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::bodies::Bodies;
+use super::bodies::HasBodies;
 use super::body::{Buffered, json_error};
 use super::client_address::ClientAddress;
 use crate::error::ApiError;
@@ -31,16 +31,11 @@ pub struct Interactive<R> {
     auth: Submission,
 }
 
-impl<S, R> FromRequest<S> for Interactive<R>
-where
-    S: Sync,
-    Bodies: FromRef<S>,
-    R: IncomingRequest,
-{
+impl<S: HasBodies, R: IncomingRequest> FromRequest<S> for Interactive<R> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let buffered = Buffered::read(request, &Bodies::from_ref(state)).await?;
+        let buffered = Buffered::read(request, state).await?;
         let mut body = buffered.object()?;
         let auth = body.remove("auth").unwrap_or_default();
         let auth: Option<Auth> = serde_json::from_value(auth).map_err(|error| json_error(&error))?;

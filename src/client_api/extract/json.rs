@@ -2,14 +2,14 @@
 //!
 //! Owns: JSON of our own types, and JSON that is stored as text and answered as it is. Does not own: reading the body ([`super::body`]).
 
-use axum::extract::{FromRef, FromRequest, Request};
+use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::bodies::Bodies;
+use super::bodies::HasBodies;
 use super::body::Buffered;
 use crate::error::ApiError;
 
@@ -19,16 +19,11 @@ pub struct Json<T>(pub T);
 /// A body that is JSON already.
 pub struct JsonText(pub String);
 
-impl<S, T> FromRequest<S> for Json<T>
-where
-    S: Sync,
-    Bodies: FromRef<S>,
-    T: DeserializeOwned,
-{
+impl<S: HasBodies, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Buffered::read(request, &Bodies::from_ref(state)).await?.json().map(Self)
+        Buffered::read(request, state).await?.json().map(Self)
     }
 }
 

@@ -3,28 +3,23 @@
 //! Owns: the extractors and the responder for them. Does not own: the types, reading the body ([`super::body`]).
 
 use axum::body::Body;
-use axum::extract::{FromRef, FromRequest, Request};
+use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use ruma::api::{IncomingRequest, OutgoingResponse, OutgoingResponseExt as _};
 
-use super::bodies::Bodies;
+use super::bodies::HasBodies;
 use super::body::Buffered;
 use crate::error::ApiError;
 
 /// A request, or a response, of one of ruma's endpoints.
 pub struct Ruma<T>(pub T);
 
-impl<S, R> FromRequest<S> for Ruma<R>
-where
-    S: Sync,
-    Bodies: FromRef<S>,
-    R: IncomingRequest,
-{
+impl<S: HasBodies, R: IncomingRequest> FromRequest<S> for Ruma<R> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Buffered::read(request, &Bodies::from_ref(state)).await?.parse().map(Self)
+        Buffered::read(request, state).await?.parse().map(Self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `POST /v3/register`.
 
-use axum::extract::{FromRef, FromRequest, FromRequestParts as _, Request as HttpRequest, State};
+use axum::extract::{FromRequest, FromRequestParts as _, Request as HttpRequest, State};
 use plop_accounts::Accounts;
 use plop_accounts::registration::{NewAccount, Registered};
 use plop_accounts::sessions::NewDevice;
@@ -13,7 +13,7 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
-use crate::extract::{Addition, Bodies, ClientAddress, Interactive, Json, Query};
+use crate::extract::{Addition, ClientAddress, HasBodies, Interactive, Json, Query};
 
 /// The answer. ruma's type says `null` for what is not there, where the specification says nothing.
 #[derive(Serialize)]
@@ -85,11 +85,7 @@ async fn register_user(
     })
 }
 
-impl<S> FromRequest<S> for Registration
-where
-    S: Sync,
-    Bodies: FromRef<S>,
-{
+impl<S: HasBodies> FromRequest<S> for Registration {
     type Rejection = ApiError;
 
     async fn from_request(request: HttpRequest, state: &S) -> Result<Self, ApiError> {

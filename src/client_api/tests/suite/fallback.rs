@@ -90,6 +90,12 @@ async fn the_stages_of_a_registration_are_completed_on_their_pages() {
     let wrong = Shown::of(bed.post(&tokens).text("token=wrong")).await;
     assert!(wrong.status == 400 && wrong.text.contains("not valid") && wrong.text.contains("name=\"token\""));
     assert_eq!(Shown::of(bed.post(&tokens)).await.status, 400);
+    bed.post(&tokens).text("token=one&token=two").await.refused(400, "M_INVALID_PARAM");
+    let long = format!("token={}", "a".repeat(1 << 20));
+    bed.post(&tokens).text(long).await.refused(413, "M_TOO_LARGE");
+    for strange in ["token=%zz%\u{e9}%FF", "&&=&token \r\n"] {
+        assert_eq!(Shown::of(bed.post(&tokens).text(strange)).await.status, 400, "{strange}");
+    }
     let half = bed.post(REGISTER).json(&registration(&session)).await.challenged();
     assert_eq!(half["completed"], json!(["m.login.terms"]));
     assert!(Shown::of(bed.post(&tokens).text(format!("token=+{token}+"))).await.is_done());
