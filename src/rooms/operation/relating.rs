@@ -28,8 +28,8 @@ use crate::validity::{is_edit, may_be_edited_by};
 /// Children of an event that were here before it and are put below what it relates to.
 const MAX_ADOPTED: usize = 100;
 
-/// Events of a thread that are looked through for the latest one that is left, once another one is redacted.
-const MAX_LOOKED_THROUGH: usize = 200;
+/// Events of a thread that are looked at together for the latest one that is left, once another one is redacted.
+const LOOKED_AT_TOGETHER: usize = 32;
 
 /// An event with a place and what it relates to.
 struct Child<'e> {
@@ -213,21 +213,24 @@ impl Operation<'_> {
             let other = Child::of(event).filter(|other| other.relation == child.relation)?;
             Some((event.number, other.place))
         });
-        let mut latest = in_flight.max_by_key(|(_, place)| *place);
+        let latest = in_flight.max_by_key(|(_, place)| *place);
         let range = (room, root.clone(), Some(child.relation.rel_type.clone()));
-        let range = KeyRange::<Relations>::prefix(&range);
-        let stored = self.snapshot.scan(range, Direction::Backward, MAX_LOOKED_THROUGH).await?;
-        for ((.., place), row) in stored.rows {
-            if latest.is_some_and(|(_, known)| known >= place) {
-                break;
+        let mut range = KeyRange::<Relations>::prefix(&range);
+        // Rows that lead to redacted events are those that this batch and the ones in flight delete: no more than these are passed over.
+        loop {
+            let stored = self.snapshot.scan(range.clone(), Direction::Backward, LOOKED_AT_TOGETHER).await?;
+            for ((.., place), row) in &stored.rows {
+                if latest.is_some_and(|(_, known)| known >= *place) {
+                    return Ok(latest);
+                }
+                let event = self.event(row.event).await?;
+                if is_left(&event) {
+                    return Ok(Some((row.event, *place)));
+                }
             }
-            let event = self.event(row.event).await?;
-            if is_left(&event) {
-                latest = Some((row.event, place));
-                break;
-            }
+            let Some((first, _)) = stored.rows.last().filter(|_| stored.more) else { return Ok(latest) };
+            range = range.before(first);
         }
-        Ok(latest)
     }
 
     /// The events above the parent of an event that it relates to through others, each with these.

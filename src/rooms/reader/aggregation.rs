@@ -5,8 +5,9 @@
 //!
 //! Invariants: of events without such children one round of look-ups for the whole page is all that is read. What is read of the others does not depend on
 //! how many children they have, but on how many of the newest the reader may not see or ignores, and that is bounded. No reader is told of a child
-//! that they may not see or whose sender they ignore; who sees a part of a thread only is told how much of it they see. An event in
-//! an aggregation has no thread of its own, so nothing is nested deeper than that.
+//! that they may not see or whose sender they ignore; who does not see a thread from its first event to its latest one is told how many of its newest events
+//! they see, and nothing of the others. (Who sees both and was away in between is told the number of all.) An event in an aggregation has no thread of its own, so
+//! nothing is nested deeper than that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -265,13 +266,13 @@ impl RoomReader<'_> {
             let all = row.thread.map_or(0, |thread| thread.events);
             let (own, of_ignored) =
                 sent.split_first().map_or((0, 0), |(own, rest)| (*own, rest.iter().sum::<u64>()));
-            let sees_latest = self.may_tell(&latest).await?;
+            let sees_all = self.may_tell(&latest).await? && self.sees_first_reply(root).await?;
             let events = all.saturating_sub(of_ignored);
-            let (latest, events) = if sees_latest && !ignored.contains(latest.pdu.sender()) {
+            let (latest, events) = if sees_all && !ignored.contains(latest.pdu.sender()) {
                 (Some(latest), events)
             } else {
                 let (latest, seen) = self.replies(root, &ignored).await?;
-                (latest, if sees_latest { events } else { seen })
+                (latest, if sees_all { events } else { seen })
             };
             let participated = own > 0 || root.pdu.sender() == self.user;
             let thread = |latest| Thread { root: root.number, latest, events, participated };
@@ -280,15 +281,29 @@ impl RoomReader<'_> {
         Ok(found)
     }
 
+    /// Whether the reader may see the oldest event of a thread.
+    async fn sees_first_reply(&mut self, root: &RoomEvent) -> Result<bool, StoreFault> {
+        let rows = self.snapshot.scan(self.range_of_thread(root), Direction::Forward, 1).await?;
+        let numbers: Vec<_> = rows.rows.into_iter().map(|(_, row)| row.event).collect();
+        match self.events_by_number(&numbers).await?.first() {
+            Some(first) => self.sees(first).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The events of a thread.
+    fn range_of_thread(&self, root: &RoomEvent) -> KeyRange<Relations> {
+        let thread = (self.view.number, root.pdu.event_id_owned().clone(), Some("m.thread".to_owned()));
+        KeyRange::prefix(&thread)
+    }
+
     /// The latest event of a thread that the reader may see, and of how many among the last ones that is so.
     async fn replies(
         &mut self,
         root: &RoomEvent,
         ignored: &BTreeSet<OwnedUserId>,
     ) -> Result<(Option<Arc<RoomEvent>>, u64), StoreFault> {
-        let range = (self.view.number, root.pdu.event_id_owned().clone(), Some("m.thread".to_owned()));
-        let range = KeyRange::<Relations>::prefix(&range);
-        let rows = self.snapshot.scan(range, Direction::Backward, MAX_REPLIES).await?;
+        let rows = self.snapshot.scan(self.range_of_thread(root), Direction::Backward, MAX_REPLIES).await?;
         let rows = rows.rows.into_iter().map(|(_, row)| row);
         let numbers: Vec<_> =
             rows.filter(|row| !ignored.contains(&row.sender)).map(|row| row.event).collect();

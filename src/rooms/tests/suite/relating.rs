@@ -1,5 +1,7 @@
 //! What events are to others: children, aggregations, threads.
 
+mod threads;
+
 use plop_db::{Direction, KeyRange};
 use plop_rooms::MAX_RELATION_DEPTH;
 use plop_rooms::ops::refusal::Refusal;
@@ -216,77 +218,6 @@ async fn references_are_listed() {
         listed(&[&two]),
         "the relations of what is redacted remain"
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_thread_is_told_with_its_latest_event() {
-    let scene = Scene::new().await;
-    let root = scene.say("alice").await;
-    scene.relate("bob", "m.thread", &root).await;
-    let two = scene.relate("bob", "m.thread", &root).await;
-    let edit = scene.edit("bob", &two).await;
-    let thread = async |name: &str| scene.bundle(name, &root).await["m.thread"].clone();
-    let told = thread("alice").await;
-    assert_eq!((&told["count"], &told["current_user_participated"]), (&json!(2), &json!(true)));
-    assert_eq!(told["latest_event"]["event_id"], json!(two));
-    let nested = &told["latest_event"]["unsigned"]["m.relations"]["m.replace"]["event_id"];
-    assert_eq!(*nested, json!(edit), "what is told of the latest event is told in it");
-    scene.bed.rooms.join(&user("carol"), &scene.room, &object("{}")).await.expect("a join");
-    assert_eq!(thread("carol").await["current_user_participated"], false);
-    scene.relate("carol", "m.thread", &root).await;
-    assert_eq!(thread("carol").await["current_user_participated"], true);
-    let scene = scene.restarted().await;
-    scene.redact(&two).await;
-    let told = scene.bundle("bob", &root).await["m.thread"].clone();
-    assert_eq!((&told["count"], told["latest_event"]["event_id"] == json!(two)), (&json!(2), false));
-    for event in scene.children("bob", &root, Asked { rel_type: Some("m.thread"), ..ALL }).await {
-        scene.redact(&event).await;
-    }
-    assert_eq!(scene.bundle("bob", &root).await, Value::Null);
-    assert!(scene.threads("bob", IncludeThreads::All, 5).await.is_empty());
-    let again = scene.relate("bob", "m.thread", &root).await;
-    assert_eq!(scene.bundle("bob", &root).await["m.thread"]["latest_event"]["event_id"], json!(again));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_latest_event_falls_back_while_commits_are_in_flight() {
-    let scene = Scene::new().await;
-    let root = scene.say("alice").await;
-    let mut replies = Vec::new();
-    for _ in 0..10 {
-        replies.push(scene.relate("bob", "m.thread", &root).await);
-    }
-    let first = replies.remove(0);
-    let redactions = replies.iter().rev().map(|event| scene.redact(event));
-    futures_util::future::join_all(redactions).await;
-    let told = scene.bundle("bob", &root).await["m.thread"].clone();
-    assert_eq!((&told["count"], &told["latest_event"]["event_id"]), (&json!(1), &json!(first)));
-    assert_eq!(scene.threads("bob", IncludeThreads::All, 5).await, [(json!(root), json!(first))]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn threads_stand_in_the_order_of_their_latest_events() {
-    let scene = Scene::new().await;
-    let mut roots = Vec::new();
-    for name in ["alice", "bob", "alice"] {
-        roots.push(scene.say(name).await);
-    }
-    let mut latest = Vec::new();
-    for root in &roots {
-        latest.push(scene.relate("alice", "m.thread", root).await);
-    }
-    let pair = |at: usize| (json!(roots[at]), json!(latest[at]));
-    for limit in [1, 2, 9] {
-        let found = scene.threads("alice", IncludeThreads::All, limit).await;
-        assert_eq!(found, [pair(2), pair(1), pair(0)], "{limit}");
-    }
-    assert_eq!(scene.threads("bob", IncludeThreads::Participated, 1).await, [pair(1)]);
-    let newest = scene.relate("bob", "m.thread", &roots[0]).await;
-    let found = scene.threads("bob", IncludeThreads::Participated, 1).await;
-    assert_eq!(found, [(json!(roots[0]), json!(newest)), pair(1)]);
-    assert_eq!(scene.threads("bob", IncludeThreads::All, 9).await.len(), 3);
-    scene.redact(&newest).await;
-    assert_eq!(scene.threads("bob", IncludeThreads::All, 9).await, [pair(2), pair(1), pair(0)]);
 }
 
 #[tokio::test(start_paused = true)]
