@@ -3,6 +3,7 @@
 use std::fs;
 
 use plop_bed::Ground;
+use plop_db::{Batch, MemoryDisk};
 use plop_search::Place;
 use tantivy::directory::RamDirectory;
 
@@ -55,6 +56,33 @@ async fn a_pass_that_is_interrupted_goes_on() {
     let bed = bed.crashed("plain").await;
     bed.search.catch_up().await.expect("caught up");
     assert_eq!(bed.search.events(), 450);
+}
+
+/// The index is then further than what is left of the database, and is not made anew for it: that takes hours of a large one.
+#[tokio::test(start_paused = true)]
+async fn a_power_cut_that_takes_relaxed_rows_leaves_the_index() {
+    let (disk, folder) = (MemoryDisk::new(), tempfile::tempdir().expect("a folder"));
+    let place = Place::Folder(folder.path().join("search"));
+    let start = || Bed::on(Ground::on_disk(&disk, plop_bed_rooms::keyspaces(), 3), place.clone(), "plain");
+    let bed = start().await;
+    let room = bed.den("alice").await;
+    for number in 0..4 {
+        bed.say("alice", &room, &format!("message {number}")).await;
+    }
+    let durable = bed.ground.db.published();
+    for _ in 0..50 {
+        bed.ground.db.commit(Batch::relaxed()).await.expect("a commit");
+    }
+    assert!(bed.ground.db.published() > durable);
+    bed.search.catch_up().await.expect("caught up");
+    // The first process writes nothing more; ended in order it would sync.
+    disk.lose_unsynced();
+    drop(bed);
+    let bed = start().await;
+    assert_eq!(bed.search.events(), 4, "before anything is read again");
+    bed.say("alice", &room, "message 4").await;
+    let found = bed.find("alice", &ask("message")).await;
+    assert_eq!((found.count, bed.search.events()), (5, 5));
 }
 
 /// More publications than the store keeps for those who are behind.
