@@ -43,6 +43,7 @@ impl<'a> Checker<'a> {
     pub async fn cycle(&mut self, records: &[Record]) {
         self.repeat(records).await;
         self.repeat_to_devices(records).await;
+        self.search(records).await;
         let (mut keys, mut inboxes) = (BTreeSet::new(), BTreeSet::new());
         let (mut rooms, mut files) = (BTreeSet::new(), BTreeSet::new());
         let mut cells = BTreeSet::new();
@@ -124,6 +125,25 @@ impl<'a> Checker<'a> {
                 }
                 (Err(error), _) => self.violations.push(format!("{marker} cannot be sent again: {error}")),
             }
+        }
+    }
+
+    /// The last acknowledged message is found by its words.
+    async fn search(&mut self, records: &[Record]) {
+        for record in records.iter().rev() {
+            let Record::Event { room, sender, marker, event_id: Some(_) } = record else { continue };
+            if self.facts.values.value(&membership(sender, room)) != Some("join") {
+                continue;
+            }
+            let Some(session) = self.session(sender) else { continue };
+            match session.search(marker).await {
+                Ok(0) => self.violations.push(format!("{marker} is not found by its words")),
+                Ok(_) => {}
+                // A server without a search has nothing to lose.
+                Err(Failure::Refused { errcode, .. }) if errcode == "M_UNRECOGNIZED" => {}
+                Err(error) => self.violations.push(format!("search of {sender}: {error}")),
+            }
+            return;
         }
     }
 

@@ -61,6 +61,7 @@ enum Step {
     Send,
     State,
     Receipt,
+    Search,
     AccountData,
     Membership,
     Typing,
@@ -76,9 +77,10 @@ enum Step {
 
 /// Steps with the percentage in which they are taken.
 const MIX: &[(u32, Step)] = &[
-    (34, Step::Send),
+    (32, Step::Send),
     (10, Step::State),
     (8, Step::Receipt),
+    (2, Step::Search),
     (6, Step::AccountData),
     (7, Step::Membership),
     (4, Step::Typing),
@@ -172,6 +174,8 @@ impl Worker {
             (Step::Send, Some(room)) => self.send(room).await,
             (Step::State, Some(room)) => self.state(room).await,
             (Step::Receipt, Some(room)) => self.receipt(room).await,
+            // It may make a server write what it searches in.
+            (Step::Search, Some(_)) => self.session.search(&self.prefix).await.map(drop),
             (Step::Typing, Some(room)) => {
                 let typing = self.count.is_multiple_of(2);
                 self.session.typing(&self.rooms[room].room, typing).await
