@@ -1,60 +1,13 @@
 // Two people with a web client in two browsers, against the server at HOMESERVER.
 //
-// Owns: the walk; each step waits for what a person would see. Does not own: the client (page/), the server (../with_server.py).
+// Owns: the walk; each step waits for what a person would see. Does not own: the client (page/), the browser (../browser.mjs), the server
+// (../with_server.py).
 
-import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
-import { extname, join } from "node:path";
-import { deflateSync } from "node:zlib";
 import { chromium } from "playwright-core";
 
+import { check, launch, picture, png, seen, serve } from "../browser.mjs";
+
 const homeserver = process.env.HOMESERVER;
-const pictures = process.env.PICTURES;
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-
-/** The page, from another origin than the server's. */
-async function serve(folder) {
-    const server = createServer(async (request, response) => {
-        const path = new URL(request.url, "http://here").pathname;
-        try {
-            const file = join(folder, path === "/" ? "index.html" : path);
-            response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream" });
-            response.end(await readFile(file));
-        } catch {
-            response.writeHead(404).end();
-        }
-    });
-    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return { server, address: `http://127.0.0.1:${server.address().port}/` };
-}
-
-/** A picture that a decoder must take: 64 by 64, one colour. */
-function png() {
-    const crcTable = Array.from({ length: 256 }, (_, n) => {
-        for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-        return n >>> 0;
-    });
-    const crc = (bytes) => {
-        let value = 0xffffffff;
-        for (const byte of bytes) value = crcTable[(value ^ byte) & 255] ^ (value >>> 8);
-        return (value ^ 0xffffffff) >>> 0;
-    };
-    const chunk = (type, data) => {
-        const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
-        const frame = Buffer.alloc(8);
-        frame.writeUInt32BE(data.length);
-        frame.writeUInt32BE(crc(body), 4);
-        return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
-    };
-    const header = Buffer.alloc(13);
-    header.writeUInt32BE(64, 0);
-    header.writeUInt32BE(64, 4);
-    header.set([8, 2, 0, 0, 0], 8);
-    const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(64 * 3, 0x66)]);
-    const data = deflateSync(Buffer.concat(Array.from({ length: 64 }, () => row)));
-    const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-    return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", data), chunk("IEND", Buffer.alloc(0))]);
-}
 
 class Person {
     static async logIn(browser, address, name) {
@@ -89,16 +42,8 @@ class Person {
     }
 
     picture(name) {
-        return pictures && this.page.screenshot({ path: join(pictures, `${name}.png`) });
+        return picture(this.page, name);
     }
-}
-
-function check(holds, what) {
-    if (!holds) throw new Error(`not so: ${what}`);
-}
-
-function seen(what) {
-    console.log(`seen: ${what}`);
 }
 
 async function chat(alice, bob) {
@@ -217,10 +162,7 @@ async function fallbackPages(browser) {
 }
 
 const { server, address } = await serve(process.argv[2]);
-const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-});
+const browser = await launch(chromium);
 const people = [];
 try {
     for (const name of ["alice", "bob"]) people.push(await Person.logIn(browser, address, name));
