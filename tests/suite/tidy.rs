@@ -3,6 +3,7 @@
 //! Owns: the table of ranks, and the source files as the rules look at them.
 
 mod cycles;
+mod expectations;
 mod files;
 mod imports;
 mod words;
