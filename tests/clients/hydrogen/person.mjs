@@ -70,6 +70,14 @@ export class Person {
         return request("PUT", path, { displayname }, await this.token());
     }
 
+    /** The same with a picture of hers. */
+    async wears(bytes) {
+        const headers = { Authorization: `Bearer ${await this.token()}`, "Content-Type": "image/png" };
+        const upload = await fetch(`${homeserver}/_matrix/media/v3/upload`, { method: "POST", headers, body: bytes });
+        const body = { avatar_url: (await upload.json()).content_uri };
+        return request("PUT", `profile/${encodeURIComponent(this.id)}/avatar_url`, body, await this.token());
+    }
+
     picture(name) {
         return picture(this.page, `${name}-${this.name}`);
     }
@@ -79,13 +87,9 @@ export class Person {
     }
 
     async opens(room) {
-        await this.inList(room).locator("a").click();
+        // A room that is not made yet has a link as well, which ends nowhere once it is.
+        await this.inList(room).locator("a[href*='open-room/!']").click();
         await this.page.locator(".middle-header h2", { hasText: room }).waitFor();
-    }
-
-    async closes() {
-        await this.page.click(".close-middle");
-        await this.page.locator(".room-placeholder").waitFor();
     }
 
     /** Presses a button that opens a menu, and then what the menu offers. */
@@ -143,6 +147,8 @@ export class Person {
     async says(text) {
         await this.page.fill(".MessageComposer textarea", text);
         await this.page.click(".MessageComposer button.send");
+        // Until then it would take what is typed next for sent.
+        await this.page.locator(".MessageComposer:not(.MessageComposer_canSend)").waitFor();
     }
 
     /** The message with this text in the open room, once it is there. */
@@ -156,6 +162,22 @@ export class Person {
     message(text) {
         const body = this.page.locator(".Timeline_messageBody").filter({ hasText: text });
         return this.page.locator(".Timeline_message").filter({ has: body }).last();
+    }
+
+    /** Back in the open room, until this was announced. */
+    async scrollsTo(text) {
+        const scroller = this.page.locator(".Timeline_scroller");
+        const found = this.page.locator(".AnnouncementView", { hasText: text });
+        while (!(await found.count())) {
+            const before = await this.page.locator(".Timeline_message").count();
+            await scroller.evaluate((element) => element.scrollTo(0, 0));
+            await this.page.waitForFunction(
+                ([count, text]) =>
+                    document.querySelectorAll(".Timeline_message").length > count ||
+                    [...document.querySelectorAll(".AnnouncementView")].some((tile) => tile.textContent.includes(text)),
+                [before, text],
+            );
+        }
     }
 
     announced(text) {
