@@ -211,4 +211,11 @@ export class Person {
         await this.page.click(".button-utility.settings");
         return this.page.locator(".Settings");
     }
+
+    /** An experimental feature, with which the page starts anew. */
+    async enables(feature) {
+        const box = (await this.settings()).getByLabel(feature);
+        await Promise.all([this.page.waitForEvent("load"), box.click()]);
+        await this.page.locator(".SessionView").waitFor();
+    }
 }
