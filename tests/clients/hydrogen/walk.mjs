@@ -312,7 +312,7 @@ function judge(people) {
     const count = (what) => counts.set(what, (counts.get(what) ?? 0) + 1);
     for (const { refused, errors } of people) {
         for (const { status, errcode, method, path } of refused) count(`${status} ${errcode} ${method} ${path}`);
-        errors.filter((error) => !error.startsWith("Failed to load resource")).forEach((error) => count(error.split("\n")[0]));
+        errors.filter((error) => !error.startsWith("Failed to load resource: the server responded")).forEach((error) => count(error.split("\n")[0]));
     }
     const known = new Map(EXPECTED);
     for (const [what, times] of counts) console.log(`told: ${what}, ${times} times: ${known.get(what) ?? "written to the console"}`);
