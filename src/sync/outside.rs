@@ -2,8 +2,8 @@
 //!
 //! Owns: what is shown of them. Does not own: who is shown a room.
 //!
-//! Invariants: the user's own member event, which says who invites, is among what is shown; the rest is as it was with that event: who is only invited does
-//! not follow what becomes of the room.
+//! Invariants: the user's own member event, which says who invites, is among what is shown, and that of who invites, for their name and picture; all is as it
+//! was with the invite: who is only invited does not follow what becomes of the room.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,7 @@ use plop_db::Db;
 use plop_rooms::StoreFault;
 use plop_rooms::reader::stripped::stripped;
 use plop_rooms::schema::StrippedState;
+use plop_state::StateKey;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedUserId, UserId};
 use serde_json::Value;
@@ -38,7 +39,14 @@ pub async fn shown(
     };
     let state = event.as_ref().and_then(|event| event.state_after()).unwrap_or(scene.view.root);
     let mut events = scene.reader.stripped_state_of(state).await?;
-    events.extend(event.map(|event| stripped(&event.pdu)));
+    let Some(event) = event else { return Ok(events) };
+    events.push(stripped(&event.pdu));
+    // Clients name an invite to a room without a name, a direct chat mostly, by who invites. Who knocks has invited nobody.
+    if event.pdu.sender() != user {
+        let inviter = [StateKey::member(event.pdu.sender().as_str())];
+        let members = scene.reader.state_events(state, &inviter).await?;
+        events.extend(members.iter().map(|member| stripped(&member.pdu)));
+    }
     Ok(events)
 }
 

@@ -36,6 +36,12 @@ async fn an_invite_is_shown_with_what_identifies_the_room() {
     assert_eq!(of("m.room.create")["sender"], "@alice:plop.example");
     assert_eq!(of("m.room.member")["content"]["membership"], "invite");
     assert_eq!(of("m.room.member")["state_key"], "@bob:plop.example");
+    let inviter =
+        events.iter().find(|event| event["state_key"] == "@alice:plop.example").expect("who invites");
+    assert_eq!(
+        (&inviter["type"], &inviter["content"]["membership"]),
+        (&value!("m.room.member"), &value!("join"))
+    );
     assert!(events.iter().all(|event| keys(event) == ["content", "sender", "state_key", "type"]));
 
     assert_eq!(keys(&bob.sync().await), ["next_batch"], "once is enough");
