@@ -1,27 +1,17 @@
 //! Accounts that have ended, until what other parts kept for them is gone, too.
 //!
-//! Owns: the list of them. Does not own: what was kept for a user (key backups), whose owner strikes the user off; rooms, which have a list of
-//! their own ([`crate::member_updates`]).
+//! Owns: writing the stream of them ([`AccountEnds`]). Does not own: what was kept for a user, whose owner reads the stream with a cursor of its own
+//! ([`plop_db::Cursor`]); rooms, which have a list of their own ([`crate::member_updates`]).
 //!
-//! Invariants: an account is on the list from the batch of its end on, so no crash loses one.
+//! Invariants: an account is in the stream from the batch of its end on, so no crash loses one.
 
-use plop_db::{Batch, Direction, KeyRange, ReadError, Snapshot};
-use ruma::{OwnedUserId, UserId};
+use plop_db::{Batch, Position};
+use ruma::UserId;
 
-use crate::schema::EndedAccounts;
+use crate::schema::AccountEnds;
 
-/// Puts an account on the list that ends in the batch.
+/// Tells the end of an account, in its batch.
 pub(crate) fn note_ended_account(batch: &mut Batch, user: &UserId) {
-    batch.put::<EndedAccounts>(&user.to_owned(), &());
-}
-
-/// Accounts on the list, at most `limit`.
-pub async fn ended_accounts(snapshot: &Snapshot, limit: usize) -> Result<Vec<OwnedUserId>, ReadError> {
-    let page = snapshot.scan(KeyRange::<EndedAccounts>::all(), Direction::Forward, limit).await?;
-    Ok(page.rows.into_iter().map(|(user, ())| user).collect())
-}
-
-/// Strikes an account off in the batch that deletes what was kept for it.
-pub fn strike_off_ended(batch: &mut Batch, user: &UserId) {
-    batch.delete::<EndedAccounts>(&user.to_owned());
+    let user = user.to_owned();
+    batch.append::<AccountEnds>(&user, &(Position::pending(0), user.clone()), &());
 }

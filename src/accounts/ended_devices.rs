@@ -1,32 +1,24 @@
 //! Devices that are gone, until what other parts kept for them is gone, too.
 //!
-//! Owns: the list of them, which is a stream, too: who keeps something of a device in memory is told. Does not own: what was kept for a device, whose owner strikes it off.
+//! Owns: the stream of them ([`DeviceEnds`]), when one comes up. Does not own: what was kept for a device, whose owner reads the stream
+//! with a cursor of its own ([`plop_db::Cursor`]); who keeps something of a device in memory is woken by it.
 //!
-//! Invariants: a device is on the list from the batch of its deletion on, so no crash loses one, under what tells it from a later device of its id. It comes
-//! up [`UNDER_WAY`] after its end, when what was on the way to it has arrived: so one look finds all.
+//! Invariants: a device is in the stream from the batch of its deletion on, so no crash loses one, under what tells it from a later device
+//! of its id. It comes up [`UNDER_WAY`] after its end, when what was on the way to it has arrived: so one look finds all. One whose end
+//! lies in a future farther than that, because the clock was wrong, comes up at once, so that it holds up no others.
 
 use std::time::Duration;
 
 use plop_base::UnixMillis;
-use plop_db::{Batch, Direction, KeyRange, Position, ReadError, Snapshot};
+use plop_db::{Batch, Cursor, Position, ReadError, Snapshot, unread};
 use ruma::{OwnedDeviceId, OwnedUserId};
 
-use crate::schema::EndedDevices;
+use crate::schema::{DeviceEnd, DeviceEnds};
 
 /// No operation that has found a device takes this long until its batch is in the store, or refused.
 pub const UNDER_WAY: Duration = Duration::from_secs(10 * 60);
 
-/// A device on the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedDevice {
-    pub user: OwnedUserId,
-    pub device: OwnedDeviceId,
-    /// When it was made ([`DeviceRow::since`](crate::schema::DeviceRow::since)).
-    pub since: Position,
-    due: UnixMillis,
-}
-
-/// Puts a device on the list that is deleted in the batch.
+/// Tells the end of a device, in the batch that deletes it.
 pub(crate) fn note_ended_device(
     batch: &mut Batch,
     now: UnixMillis,
@@ -34,23 +26,16 @@ pub(crate) fn note_ended_device(
     since: Position,
 ) {
     let owner = (user.clone(), device.clone());
-    batch.append::<EndedDevices>(&owner, &(now.plus(UNDER_WAY), user, device, since), &());
+    batch.append::<DeviceEnds>(&owner, &(Position::pending(0), user, device, since), &now);
 }
 
-/// Devices that have come up, those that ended first first, at most `limit`.
-pub async fn ended_devices(
+/// Devices that have come up and that a reader is not done with ([`Batch::read_to`]), those that ended first first, at most `limit`.
+pub async fn ended_devices<C: Cursor<Of = DeviceEnds>>(
     snapshot: &Snapshot,
     now: UnixMillis,
     limit: usize,
-) -> Result<Vec<EndedDevice>, ReadError> {
-    let due = KeyRange::<EndedDevices>::all().to(&now);
-    let page = snapshot.scan(due, Direction::Forward, limit).await?;
-    let ended = |((due, user, device, since), ())| EndedDevice { user, device, since, due };
-    Ok(page.rows.into_iter().map(ended).collect())
-}
-
-/// Strikes a device off in the batch that deletes what was kept for it.
-pub fn strike_off_ended(batch: &mut Batch, ended: EndedDevice) {
-    let EndedDevice { user, device, since, due } = ended;
-    batch.delete::<EndedDevices>(&(due, user, device, since));
+) -> Result<Vec<DeviceEnd>, ReadError> {
+    let page = unread::<C>(snapshot, limit).await?;
+    let has_come_up = |ended: UnixMillis| now.since(ended).max(ended.since(now)) >= UNDER_WAY;
+    Ok(page.rows.into_iter().take_while(|(_, ended)| has_come_up(*ended)).map(|(end, _)| end).collect())
 }

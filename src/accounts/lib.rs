@@ -5,7 +5,7 @@
 //! each file adds the operations of its subject to it.
 //!
 //! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices and users elsewhere (it follows
-//! them: [`ended_devices`], [`ended_accounts`]), keys, what is pushed, the words of mails and how they are sent ([`mailer::Mailer`]), HTTP.
+//! them: [`schema::DeviceEnds`], [`schema::AccountEnds`]), keys, what is pushed, the words of mails and how they are sent ([`mailer::Mailer`]), HTTP.
 //!
 //! Invariants: the only writer of its keyspaces ([`schema`]). Operations that write one user's rows run one after the other, under
 //! that user's guard, which is never held over a password hash and is taken before that of a registration token, after that of a push key; preconditions of
@@ -25,7 +25,7 @@ pub mod devices;
 pub mod directory_updates;
 pub mod email_address;
 pub mod email_validation;
-pub mod ended_accounts;
+mod ended_accounts;
 pub mod ended_devices;
 mod error;
 mod expiring;
@@ -37,6 +37,7 @@ pub mod login;
 pub mod login_tokens;
 pub mod mailer;
 pub mod member_updates;
+pub mod migrations;
 pub mod moderation;
 pub mod openid;
 pub mod parameters;
@@ -61,6 +62,7 @@ pub mod terms;
 pub mod thread_subscriptions;
 pub mod threepids;
 mod tokens;
+mod trimming;
 pub mod uia;
 pub mod uia_fallback;
 mod uia_session;

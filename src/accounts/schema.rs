@@ -10,6 +10,12 @@ use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
 use crate::email_address::EmailAddress;
 use crate::secrets::SecretHash;
 
+/// The end of a device: when it was, the user, the device, when it was made.
+pub type DeviceEnd = (Position, OwnedUserId, OwnedDeviceId, Position);
+
+/// The end of an account: when it was, the user.
+pub type AccountEnd = (Position, OwnedUserId);
+
 plop_db::keyspaces! {
     pub const KEYSPACES;
 
@@ -67,11 +73,13 @@ plop_db::keyspaces! {
     /// How much account data a user has. Written with `account_data`, and read then; deleted with the account. Redactions do not touch it.
     pub AccountDataTotals = 72 "account_data_totals" Point { OwnedUserId => AccountDataTotalsRow }
 
-    /// Devices that are gone and for which something may be kept still, by the time when that is looked for: the time, the user, the device, when it was
-    /// made. Written when a device is deleted; read by those who keep something for devices (to-device messages), and deleted by them when that
-    /// is gone. Redactions do not touch it.
-    pub EndedDevices = 73 "ended_devices" Queue
-        { (UnixMillis, OwnedUserId, OwnedDeviceId, Position) => () } stream (OwnedUserId, OwnedDeviceId)
+    /// The ends of devices, and when that was. Written when a device is deleted; read by all who keep something for devices, each with a cursor of its
+    /// own; deleted when all of them have read it. Redactions do not touch it.
+    pub DeviceEnds = 74 "device_ends" Queue { DeviceEnd => UnixMillis } stream (OwnedUserId, OwnedDeviceId)
+
+    /// The ends of accounts. Written when an account is deactivated; read by all who keep something for users, each with a cursor of its own; deleted when
+    /// all of them have read it. Redactions do not touch it.
+    pub AccountEnds = 75 "account_ends" Queue { AccountEnd => () } stream OwnedUserId
 
     /// When whose device list changed last: where the user stands in `device_list_changes`. Written and read with it. Redactions do not touch it.
     /// The row of an account that ended stays: others are told of the end.
@@ -88,10 +96,6 @@ plop_db::keyspaces! {
     /// The dehydrated device of a user (MSC3814), and what clients keep of it here. Written when one is made; read when one is asked for and when devices
     /// of the user end or log in; deleted with the device. Redactions do not touch it. The device is in `devices`.
     pub DehydratedDevices = 165 "dehydrated_devices" Point { OwnedUserId => DehydratedDeviceRow }
-
-    /// Accounts that have ended and for which something may be kept still. Written when an account is deactivated; read by those who keep something for
-    /// users (key backups), and deleted by them when that is gone. Redactions do not touch it.
-    pub EndedAccounts = 169 "ended_accounts" Queue { OwnedUserId => () }
 
     /// The threads that a user has subscribed to or unsubscribed from, by room and thread root. Written by their endpoints; read by unread counts, sync
     /// and those endpoints; deleted with the account, and when there are too many. A redaction of the root does not touch it. The row names its place in

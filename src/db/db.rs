@@ -162,6 +162,10 @@ impl Db {
         check::check(&self.snapshot(), &self.shared.registry, references).await
     }
 
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.shared.registry
+    }
+
     /// What a backup needs to know of the database.
     pub(crate) fn parts_for_backup(&self) -> (&Engine, &Registry, Option<&Folder>) {
         (&self.shared.engine, &self.shared.registry, self.shared.folder.as_ref())

@@ -27,11 +27,14 @@ pub trait Keyspace: Sized + Send + Sync + 'static {
     const PROFILE: Profile;
     /// Who writes it, who reads it, when it is deleted, how a redaction reaches it, its invariant.
     const DOC: &'static str;
+    /// The stream in which this is a reader's cursor ([`crate::Cursor`]).
+    const CURSOR_OF: Option<u16> = None;
     const INFO: &'static KeyspaceInfo = &KeyspaceInfo {
         id: Self::ID,
         name: Self::NAME,
         profile: Self::PROFILE,
         doc: Self::DOC,
+        cursor_of: Self::CURSOR_OF,
         check_row: check_row::<Self>,
     };
     type Key: Codec + Send + Sync + 'static;
@@ -51,6 +54,7 @@ pub struct KeyspaceInfo {
     pub name: &'static str,
     pub profile: Profile,
     pub doc: &'static str,
+    pub cursor_of: Option<u16>,
     /// Decodes a stored key and value, for `plop check`.
     pub check_row: fn(&[u8], &[u8]) -> Result<(), CodecError>,
 }
@@ -81,14 +85,18 @@ pub const FIRST_PUBLIC_ID: u16 = 10;
 ///     pub EventIds = 12 "event_ids" Point { (u64, String) => u64 }
 ///     /// A stream: `append` also wakes whoever waits for the subject (here the room).
 ///     pub Arrivals = 13 "arrivals" Scan { (u64, plop_db::Position) => u64 } stream u64
+///     /// A stream that several readers work off.
+///     pub Ends = 14 "ends" Queue { (plop_db::Position, u64) => () } stream u64
+///     /// How far one of them has come.
+///     pub EndsSwept = 15 "ends_swept" Point { () => (plop_db::Position, u64) } cursor of Ends
 /// }
-/// assert_eq!(KEYSPACES.len(), 2);
+/// assert_eq!(KEYSPACES.len(), 4);
 /// ```
 #[macro_export]
 macro_rules! keyspaces {
     ($registry_visibility:vis const $registry:ident;
      $($(#[doc = $doc:literal])+ $visibility:vis $name:ident = $id:literal $label:literal $profile:ident
-        { $key:ty => $value:ty } $(stream $subject:ty)?)+) => {
+        { $key:ty => $value:ty } $(cursor of $of:ident)? $(stream $subject:ty)?)+) => {
         $(
             $(#[doc = $doc])+
             #[derive(Debug, Clone, Copy)]
@@ -99,9 +107,14 @@ macro_rules! keyspaces {
                 const NAME: &'static str = $label;
                 const PROFILE: $crate::Profile = $crate::Profile::$profile;
                 const DOC: &'static str = concat!($($doc, "\n"),+);
+                $(const CURSOR_OF: Option<u16> = Some(<$of as $crate::Keyspace>::ID);)?
                 type Key = $key;
                 type Value = $value;
             }
+
+            $(impl $crate::Cursor for $name {
+                type Of = $of;
+            })?
 
             $(impl $crate::Stream for $name {
                 type Subject = $subject;

@@ -15,6 +15,7 @@ mod check;
 pub mod codec;
 mod commit;
 mod committer;
+mod cursor;
 mod db;
 mod engine;
 mod folder;
@@ -40,6 +41,7 @@ pub use commit::{
     CommitError, Committed, MAX_BATCH_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, Part, Receipt, StoreState,
 };
 pub use committer::Hooks;
+pub use cursor::{ByPosition, Cursor, read_by_all, unread};
 pub use db::Db;
 pub use engine::{Direction, EngineError, EngineStats, MemoryDisk, Profile};
 pub use folder::FolderError;

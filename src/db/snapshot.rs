@@ -91,10 +91,10 @@ impl Snapshot {
     }
 }
 
-fn engine_error<K: Keyspace>(error: EngineError) -> ReadError {
+pub(crate) fn engine_error<K: Keyspace>(error: EngineError) -> ReadError {
     ReadError::Engine { keyspace: K::NAME, error }
 }
 
-fn corrupt<K: Keyspace>(error: CodecError) -> ReadError {
+pub(crate) fn corrupt<K: Keyspace>(error: CodecError) -> ReadError {
     ReadError::Corrupt { keyspace: K::NAME, error }
 }

@@ -37,7 +37,6 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedServerName, OwnedUserId, UserId};
 pub use claiming::{Claimed, Claims};
 pub use counts::{KeyCount, SIGNED_CURVE25519, key_count};
 pub use cross_signing::CrossSigningUpload;
-pub(crate) use ended::{forget_device, forget_user};
 pub use error::{ClaimError, KeyRejected, PublishError, QueryError};
 pub use querying::{Queried, QueriedUser, Wanted};
 pub use signatures::{SignatureRefused, SignatureUpload, SignaturesRefused};

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use plop_accounts::schema::{AccountEnd, AccountEnds, DeviceEnd, DeviceEnds};
 use plop_base::UnixMillis;
 use plop_db::codec::Tail;
 use plop_db::{Counter, Position, record, tags};
@@ -89,6 +90,15 @@ plop_db::keyspaces! {
     /// Whose keys look different to a user, and to nobody else, because the user signed them: one row for each, moved to its newest position. Written
     /// and deleted with `user_signatures`; read by sync. Redactions do not touch it.
     pub SignatureChanges = 157 "signature_changes" Scan { (OwnedUserId, Position) => OwnedUserId } stream OwnedUserId
+
+    /// The last device that ended whose inbox is gone. Written and read by the sweep of messages.
+    pub InboxesDeleted = 158 "inboxes_deleted" Point { () => DeviceEnd } cursor of DeviceEnds
+
+    /// The last device that ended whose keys are gone. Written and read by the sweep of keys.
+    pub DeviceKeysDeleted = 159 "device_keys_deleted" Point { () => DeviceEnd } cursor of DeviceEnds
+
+    /// The last account that ended whose keys are gone. Written and read by the sweep of keys.
+    pub UserKeysDeleted = 166 "user_keys_deleted" Point { () => AccountEnd } cursor of AccountEnds
 }
 
 record! {

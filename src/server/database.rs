@@ -11,6 +11,7 @@ pub fn keyspaces() -> Vec<KeyspaceInfo> {
     [
         plop_state_store::KEYSPACES,
         plop_accounts::schema::KEYSPACES,
+        plop_accounts::migrations::RETIRED,
         plop_rooms::schema::KEYSPACES,
         plop_delayed::schema::KEYSPACES,
         plop_moderation::schema::KEYSPACES,
@@ -44,7 +45,7 @@ pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
 
 /// From schema 1 to the newest, in their order.
 pub fn migrations() -> Vec<Box<dyn Migration>> {
-    Vec::new()
+    vec![Box::new(plop_accounts::migrations::EndsAsStreams)]
 }
 
 /// Opens the database, or makes it where there is none.

@@ -10,11 +10,9 @@ use plop_base::tasks::TaskError;
 use plop_base::{Clock, TaskKind, Tasks};
 use plop_config::Config;
 use plop_db::Db;
-use plop_e2ee::to_device::ToDevice;
 use plop_rooms::ops::transactions;
 use plop_rooms::redaction;
 use plop_rooms::upkeep::Upkeep;
-use plop_sync::Syncing;
 
 use super::domain::Domain;
 
@@ -24,11 +22,8 @@ pub fn spawn(domain: &Domain, config: &Config, tasks: &Tasks, db: &Db, clock: &C
     follow(domain, tasks);
     let every = Duration::from_secs(config.database.sweep_minutes.get().saturating_mul(60));
     sweep(domain, tasks, clock, every);
-    let (db, clock) = (db.clone(), clock.clone());
-    let (to_device, sync) = (domain.to_device.clone(), domain.sync.clone());
-    tasks.spawn(TaskKind::Maintenance, "forgetting", move || {
-        forget(db.clone(), clock.clone(), to_device.clone(), sync.clone(), every)
-    });
+    forget(db, tasks, clock, every);
+    forget_ended(domain, tasks, clock, every);
 }
 
 /// What lives in memory, and ends with the process.
@@ -88,11 +83,6 @@ fn follow(domain: &Domain, tasks: &Tasks) {
 
 /// What has had its time goes, now and then.
 fn sweep(domain: &Domain, tasks: &Tasks, clock: &Clock, every: Duration) {
-    let (backups, pause) = (domain.key_backups.clone(), clock.clone());
-    tasks.spawn(TaskKind::Maintenance, "forgetting key backups", move || {
-        let backups = backups.clone();
-        again_and_again(pause.clone(), every, async move || backups.sweep().await)
-    });
     let (accounts, pause) = (domain.accounts.clone(), clock.clone());
     tasks.spawn(TaskKind::Maintenance, "ending idle guests", move || {
         let accounts = accounts.clone();
@@ -107,6 +97,52 @@ fn sweep(domain: &Domain, tasks: &Tasks, clock: &Clock, every: Duration) {
     tasks.spawn(TaskKind::Maintenance, "media", move || {
         let media = media.clone();
         again_and_again(pause.clone(), every, async move || media.sweep().await)
+    });
+}
+
+/// What rooms keep for a time only goes, now and then: originals of redacted events, answered transactions.
+fn forget(db: &Db, tasks: &Tasks, clock: &Clock, every: Duration) {
+    let (db_of_originals, pause) = (db.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "destroying originals", move || {
+        let (db, clock) = (db_of_originals.clone(), pause.clone());
+        again_and_again(pause.clone(), every, async move || {
+            redaction::destroy_originals(&db, clock.now()).await
+        })
+    });
+    let (db, pause) = (db.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "forgetting transactions", move || {
+        let (db, clock) = (db.clone(), pause.clone());
+        again_and_again(pause.clone(), every, async move || transactions::forget_old(&db, clock.now()).await)
+    });
+}
+
+/// What parts keep for devices and accounts goes, now and then, some time after these: each reads the streams of ends with a cursor of its own, and
+/// what all have read is trimmed.
+fn forget_ended(domain: &Domain, tasks: &Tasks, clock: &Clock, every: Duration) {
+    let (to_device, pause) = (domain.to_device.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "forgetting messages to devices", move || {
+        let to_device = to_device.clone();
+        again_and_again(pause.clone(), every, async move || to_device.sweep().await)
+    });
+    let (keys, pause) = (domain.keys.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "forgetting keys", move || {
+        let (keys, clock) = (keys.clone(), pause.clone());
+        again_and_again(pause.clone(), every, async move || keys.sweep(clock.now()).await)
+    });
+    let (backups, pause) = (domain.key_backups.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "forgetting key backups", move || {
+        let backups = backups.clone();
+        again_and_again(pause.clone(), every, async move || backups.sweep().await)
+    });
+    let (sync, pause) = (domain.sync.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "forgetting connections of sliding sync", move || {
+        let sync = sync.clone();
+        again_and_again(pause.clone(), every, async move || sync.sweep().await)
+    });
+    let (accounts, pause) = (domain.accounts.clone(), clock.clone());
+    tasks.spawn(TaskKind::Maintenance, "trimming the streams of ends", move || {
+        let accounts = accounts.clone();
+        again_and_again(pause.clone(), every, async move || accounts.trim_ends().await)
     });
 }
 
@@ -141,29 +177,6 @@ where
 {
     loop {
         sweep().await?;
-        clock.sleep(every).await;
-    }
-}
-
-/// Destroys, now and then, what was kept for a time only: originals of redacted events, answered transactions, messages to devices that
-/// are gone. What fails keeps none of the others from it.
-async fn forget(
-    db: Db,
-    clock: Clock,
-    to_device: ToDevice,
-    sync: Syncing,
-    every: Duration,
-) -> Result<(), TaskError> {
-    loop {
-        let originals = redaction::destroy_originals(&db, clock.now()).await;
-        let transactions = transactions::forget_old(&db, clock.now()).await;
-        // Before that of messages, which strikes devices off the list of those that are gone.
-        let connections = sync.sweep().await;
-        let messages = to_device.sweep().await;
-        originals?;
-        transactions?;
-        connections?;
-        messages?;
         clock.sleep(every).await;
     }
 }

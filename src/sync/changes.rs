@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use plop_accounts::schema::{AccountDataChanges, DeviceListChanges, EndedDevices, ThreadSubscriptionChanges};
+use plop_accounts::schema::{AccountDataChanges, DeviceEnds, DeviceListChanges, ThreadSubscriptionChanges};
 use plop_base::changes::ChangeLog;
 use plop_db::{Db, Notice, Position, Publication, Snapshot};
 use plop_e2ee::schema::{KeyCounts, SignatureChanges};
@@ -163,8 +163,7 @@ impl Changes {
             self.logs.device_lists.record(&user, position);
         } else if let Some(user) = notice.subject::<SignatureChanges>() {
             self.logs.signatures.record(&user, position);
-        } else if let Some(device) =
-            notice.subject::<KeyCounts>().or_else(|| notice.subject::<EndedDevices>())
+        } else if let Some(device) = notice.subject::<KeyCounts>().or_else(|| notice.subject::<DeviceEnds>())
         {
             self.logs.key_counts.record(&device, position);
         }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn info(id: u16, name: &'static str) -> KeyspaceInfo {
-    KeyspaceInfo { id, name, profile: Profile::Scan, doc: "", check_row: |_, _| Ok(()) }
+    KeyspaceInfo { id, name, profile: Profile::Scan, doc: "", cursor_of: None, check_row: |_, _| Ok(()) }
 }
 
 #[test]

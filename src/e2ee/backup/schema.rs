@@ -2,6 +2,7 @@
 //!
 //! Owns: the declarations, and nothing that reads or writes them.
 
+use plop_accounts::schema::{AccountEnd, AccountEnds};
 use plop_db::codec::Tail;
 use plop_db::record;
 use ruma::{OwnedRoomId, OwnedUserId};
@@ -28,6 +29,9 @@ plop_db::keyspaces! {
     /// The last version that a user's backup has had, also if it is deleted. Written with each new one; read then; deleted with the account. Redactions
     /// do not touch it.
     pub LastKeyBackups = 164 "last_key_backups" Point { OwnedUserId => u64 }
+
+    /// The last account that ended whose backups are gone. Written and read by the sweep of backups.
+    pub BackupsDeleted = 167 "backups_deleted" Point { () => AccountEnd } cursor of AccountEnds
 }
 
 record! {

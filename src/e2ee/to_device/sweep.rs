@@ -1,23 +1,24 @@
 //! The sweep: what nobody will read, and what is too much.
 //!
-//! Owns: deleting the inboxes and, so that one look at the list does for both, the keys ([`forget_device`]) of devices that are gone, the oldest messages of inboxes that are too full, alone or with the others of their user, old transaction ids.
+//! Owns: deleting the inboxes of devices that are gone, the oldest messages of inboxes that are too full, alone or with the others of their user, old
+//! transaction ids.
 //!
-//! Invariants: each of them is on a list of what is to go, so the cost follows that, not the number of devices or requests.
+//! Invariants: each of them is in a stream or on a list of what is to go, so the cost follows that, not the number of devices or requests.
 
 use plop_accounts::StoreError;
-use plop_accounts::ended_devices::{ended_devices, strike_off_ended};
+use plop_accounts::ended_devices::ended_devices;
 use plop_db::{Batch, CommitError, Direction, KeyRange, Pages};
 use plop_rooms::schema::TRANSACTION_LIFETIME;
 
 use super::ToDevice;
 use super::room::too_full;
 use super::rows::{counted, delete, messages};
-use crate::keys::forget_device;
 use crate::schema::{
-    FullInboxes, Inbox, ToDeviceBytes, ToDeviceMessages, ToDeviceTransactionTimes, ToDeviceTransactions,
+    FullInboxes, Inbox, InboxesDeleted, ToDeviceBytes, ToDeviceMessages, ToDeviceTransactionTimes,
+    ToDeviceTransactions,
 };
 
-/// Ended devices looked at in one page: what goes of each is a dozen operations.
+/// Ended devices looked at in one page: what goes of each is some operations.
 const ENDED: usize = 250;
 /// Inboxes or transactions looked at in one page.
 const PAGE: usize = 1_000;
@@ -36,19 +37,15 @@ impl ToDevice {
     async fn empty_ended_inboxes(&self) -> Result<(), StoreError> {
         let (db, now) = (&self.0.db, self.0.clock.now());
         loop {
-            let snapshot = db.snapshot();
-            let ended = ended_devices(&snapshot, now, ENDED).await?;
-            if ended.is_empty() {
-                return Ok(());
-            }
+            let ended = ended_devices::<InboxesDeleted>(&db.snapshot(), now, ENDED).await?;
+            let Some(last) = ended.last() else { return Ok(()) };
             let mut batch = Batch::relaxed();
-            for device in ended {
-                let inbox = (device.user.clone(), device.device.clone(), device.since);
-                forget_device(&mut batch, &inbox);
+            batch.read_to::<InboxesDeleted>(last);
+            for (_, user, device, since) in ended {
+                let inbox = (user, device, since);
                 batch.delete_range::<ToDeviceMessages>(messages(&inbox));
                 batch.delete::<ToDeviceBytes>(&inbox);
                 batch.delete::<FullInboxes>(&inbox);
-                strike_off_ended(&mut batch, device);
             }
             db.commit(batch).await?;
         }
@@ -66,7 +63,9 @@ impl ToDevice {
                 // What came meanwhile and makes it full again is followed by more that says so.
                 batch.delete::<FullInboxes>(&inbox);
             }
-            db.commit(batch).await?;
+            if !batch.is_empty() {
+                db.commit(batch).await?;
+            }
         }
         Ok(())
     }

@@ -172,7 +172,10 @@ impl Connections {
     /// Deletes what nobody will use: the connections of devices that are gone, and those that were not used for long. To be run now and then, before the lists
     /// of ended devices are worked off.
     pub async fn sweep(&self) -> Result<(), StoreFault> {
-        ending::sweep(&self.db, self.clock.now()).await
+        let now = self.clock.now();
+        let ended = ending::sweep_ended(&self.db, now).await;
+        ending::sweep_idle(&self.db, now).await?;
+        ended
     }
 
     async fn key(&self, (user, device, name): Name) -> Result<ConnectionKey, ReadError> {

@@ -12,14 +12,16 @@ use plop_base::UnixMillis;
 use plop_db::{Batch, CommitError, Db, Direction, KeyRange};
 use plop_rooms::StoreFault;
 
-use super::schema::{ConnectionKey, ConnectionRow, ConnectionUses, Connections, SentRooms, SentWishes};
+use super::schema::{
+    ConnectionKey, ConnectionRow, ConnectionUses, Connections, ConnectionsDeleted, SentRooms, SentWishes,
+};
 
 /// Connections that were not used for this long end: their clients begin again.
 pub const IDLE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Connections that end in one batch.
 const PAGE: usize = 100;
-/// Devices that are looked at in one sweep; the others have their rows until they are idle.
-const MAX_DEVICES: usize = 10_000;
+/// Ended devices whose connections end in one batch; each has some.
+const DEVICES: usize = 20;
 
 /// The row of a connection's last use.
 pub fn use_of(
@@ -38,14 +40,28 @@ pub fn end(batch: &mut Batch, key: &ConnectionKey, row: &ConnectionRow) {
     batch.delete_range::<SentWishes>(KeyRange::prefix(&row.id));
 }
 
-/// Ends the connections of devices that are gone, and those that are idle.
-pub async fn sweep(db: &Db, now: UnixMillis) -> Result<(), StoreFault> {
-    let ended = ended_devices(&db.snapshot(), now, MAX_DEVICES).await?;
-    for device in ended {
-        let range = KeyRange::<Connections>::prefix(&(device.user, device.device, device.since));
-        let page = db.snapshot().scan(range, Direction::Forward, PAGE).await?;
-        end_all(db, page.rows).await?;
+/// Ends the connections of devices that are gone. What is used at the moment comes up again in the next sweep.
+pub async fn sweep_ended(db: &Db, now: UnixMillis) -> Result<(), StoreFault> {
+    loop {
+        let snapshot = db.snapshot();
+        let ended = ended_devices::<ConnectionsDeleted>(&snapshot, now, DEVICES).await?;
+        let Some(last) = ended.last().cloned() else { return Ok(()) };
+        let mut ending = Vec::new();
+        for (_, user, device, since) in ended {
+            let range = KeyRange::<Connections>::prefix(&(user, device, since));
+            ending.extend(snapshot.scan(range, Direction::Forward, PAGE).await?.rows);
+        }
+        drop(snapshot);
+        let mut batch = all_end(&ending);
+        batch.read_to::<ConnectionsDeleted>(&last);
+        if !commit(db, batch).await? {
+            return Ok(());
+        }
     }
+}
+
+/// Ends the connections that are idle.
+pub async fn sweep_idle(db: &Db, now: UnixMillis) -> Result<(), StoreFault> {
     loop {
         let idle = KeyRange::<ConnectionUses>::all().before(&now.minus(IDLE_LIFETIME));
         let snapshot = db.snapshot();
@@ -58,23 +74,24 @@ pub async fn sweep(db: &Db, now: UnixMillis) -> Result<(), StoreFault> {
         let rows = snapshot.get_many::<Connections>(&keys).await?;
         drop(snapshot);
         let ending: Vec<_> = keys.into_iter().zip(rows).filter_map(|(key, row)| Some((key, row?))).collect();
-        let has_ended = end_all(db, ending).await?;
-        if !page.more || !has_ended {
+        if ending.is_empty() || !commit(db, all_end(&ending)).await? || !page.more {
             return Ok(());
         }
     }
 }
 
-/// Whether all of them have ended: one that was used meanwhile has not.
-async fn end_all(db: &Db, rows: Vec<(ConnectionKey, ConnectionRow)>) -> Result<bool, StoreFault> {
+/// Ends them as they are here.
+fn all_end(rows: &[(ConnectionKey, ConnectionRow)]) -> Batch {
     let mut batch = Batch::relaxed();
-    for (key, row) in &rows {
+    for (key, row) in rows {
         batch.expect::<Connections>(key, Some(row));
         end(&mut batch, key, row);
     }
-    if batch.is_empty() {
-        return Ok(false);
-    }
+    batch
+}
+
+/// Whether they have ended: not if one was used meanwhile.
+async fn commit(db: &Db, batch: Batch) -> Result<bool, StoreFault> {
     match db.commit(batch).await {
         Ok(_) => Ok(true),
         Err(CommitError::Conflict { .. }) => Ok(false),

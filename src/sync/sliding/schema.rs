@@ -4,6 +4,7 @@
 //!
 //! Invariants: all of it may go at any time: a client whose connection is not known begins again.
 
+use plop_accounts::schema::{DeviceEnd, DeviceEnds};
 use plop_base::UnixMillis;
 use plop_db::{Position, record};
 use plop_state_store::RoomNumber;
@@ -37,6 +38,9 @@ plop_db::keyspaces! {
     /// Redactions do not touch it.
     pub ConnectionUses = 173 "sliding_connection_uses" Queue
         { (UnixMillis, OwnedUserId, OwnedDeviceId, Position, String) => () }
+
+    /// The last device that ended whose connections are gone. Written and read by the sweep.
+    pub ConnectionsDeleted = 174 "sliding_connections_deleted" Point { () => DeviceEnd } cursor of DeviceEnds
 }
 
 record! {

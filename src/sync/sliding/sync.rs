@@ -106,7 +106,7 @@ impl Syncing {
         request.find().await
     }
 
-    /// Deletes what is kept of connections that nobody will use. To be run now and then, before the list of devices that are gone is worked off.
+    /// Deletes what is kept of connections that nobody will use. To be run now and then.
     pub async fn sweep(&self) -> Result<(), StoreFault> {
         self.shared().sliding.connections.sweep().await
     }

@@ -6,7 +6,7 @@ use plop_accounts::login::LoginError;
 use plop_accounts::refresh::RefreshError;
 use plop_accounts::registration::RegisterError;
 use plop_accounts::schema::{
-    AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, DeviceTokens, Devices, EndedAccounts,
+    AccessTokens, AccountData, AccountDataChanges, AccountDataTotals, AccountEnds, DeviceTokens, Devices,
     Filters, LastSeen, Profiles, RefreshTokens,
 };
 use plop_accounts::sessions::NewDevice;
@@ -43,7 +43,7 @@ async fn b8_135_everything_a_deactivated_user_had_is_gone() {
         assert!(is_empty::<DeviceTokens>(&bed).await && is_empty::<Profiles>(&bed).await);
         assert!(is_empty::<AccountData>(&bed).await && is_empty::<AccountDataChanges>(&bed).await);
         assert!(is_empty::<AccountDataTotals>(&bed).await && is_empty::<Filters>(&bed).await);
-        assert!(!is_empty::<EndedAccounts>(&bed).await, "others are told of it");
+        assert!(!is_empty::<AccountEnds>(&bed).await, "others are told of it");
         assert_eq!(is_erased(&bed.db.snapshot(), &user).await, Ok(erase));
         assert_eq!(bed.accounts.profile(&user).await, Ok(None));
 

@@ -12,6 +12,7 @@ use plop_state::json::{NumberRule, parse_object};
 use ruma::OwnedDeviceId;
 
 use crate::bed::{Bed, PASSWORD, actor};
+use crate::ends::Reader;
 
 fn device(id: &str) -> NewDehydratedDevice {
     with_data(id, r#"{"algorithm":"org.example"}"#)
@@ -47,8 +48,9 @@ async fn there_is_one_and_it_outlives_sessions() {
         assert!(listed.len() == 2 && listed.contains(&id.into()), "{listed:?}");
     }
     bed.clock.sleep(UNDER_WAY).await;
-    let ended = ended_devices(&bed.db.snapshot(), bed.clock.now(), 10).await.expect("ended devices");
-    assert_eq!(ended.iter().map(|ended| ended.device.as_str()).collect::<Vec<_>>(), ["FIRST"]);
+    let ended =
+        ended_devices::<Reader>(&bed.db.snapshot(), bed.clock.now(), 10).await.expect("ended devices");
+    assert_eq!(ended.iter().map(|(_, _, device, _)| device.as_str()).collect::<Vec<_>>(), ["FIRST"]);
 
     let gone = plop_bed::change_password(&bed.accounts, &actor(&phone), "another one", true).await;
     assert_eq!(gone.expect("a change"), Vec::<OwnedDeviceId>::new());

@@ -3,7 +3,7 @@
 use plop_accounts::devices::{DeviceError, DeviceUpdate, MAX_DEVICES};
 use plop_accounts::ended_devices::{UNDER_WAY, ended_devices};
 use plop_accounts::schema::{
-    AccessTokenRow, AccessTokens, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, TokenKind,
+    AccessTokenRow, AccessTokens, DeviceEnds, DeviceRow, DeviceTokenRow, DeviceTokens, Devices, TokenKind,
 };
 use plop_base::{Actor, UnixMillis};
 use plop_db::codec::decode;
@@ -11,6 +11,7 @@ use plop_db::{Batch, Keyspace, Position};
 use ruma::{OwnedDeviceId, device_id};
 
 use crate::bed::{Bed, PASSWORD, actor, address, id};
+use crate::ends::Reader;
 
 #[tokio::test(start_paused = true)]
 async fn devices_are_listed_renamed_and_deleted() {
@@ -194,8 +195,8 @@ async fn a_device_that_ended_comes_up_when_nothing_is_on_the_way_to_it() {
     let phone = bed.user("alice").await;
     let laptop = bed.login("alice", PASSWORD, "192.0.2.1").await.expect("a login");
     let listed = async || {
-        let ended = ended_devices(&bed.db.snapshot(), bed.clock.now(), 10).await.expect("a list");
-        ended.into_iter().map(|ended| ended.device).collect::<Vec<_>>()
+        let ended = ended_devices::<Reader>(&bed.db.snapshot(), bed.clock.now(), 10).await.expect("a list");
+        ended.into_iter().map(|(_, _, device, _)| device).collect::<Vec<_>>()
     };
     let gone = std::slice::from_ref(&laptop.device);
     plop_bed::delete_devices(&bed.accounts, &actor(&phone), gone).await.expect("a deletion");
@@ -205,6 +206,22 @@ async fn a_device_that_ended_comes_up_when_nothing_is_on_the_way_to_it() {
     plop_bed::deactivate(&bed.accounts, &actor(&phone), false).await.expect("the end");
     bed.clock.sleep(UNDER_WAY).await;
     assert_eq!(listed().await, [laptop.device, phone.device]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_ended_while_the_clock_was_wrong_holds_up_no_other() {
+    let bed = Bed::new();
+    let phone = bed.user("alice").await;
+    let mut rows = Batch::durable();
+    let end = |device: &str| (Position::pending(0), id("alice"), device.into(), Position::START);
+    rows.put::<DeviceEnds>(&end("WRONG"), &bed.clock.now().plus(100 * UNDER_WAY));
+    bed.db.commit(rows).await.expect("committed");
+    let mut rows = Batch::durable();
+    rows.put::<DeviceEnds>(&end("RIGHT"), &bed.clock.now().minus(UNDER_WAY));
+    bed.db.commit(rows).await.expect("committed");
+    bed.accounts.logout(&actor(&phone)).await.expect("a logout");
+    let ended = ended_devices::<Reader>(&bed.db.snapshot(), bed.clock.now(), 10).await.expect("a list");
+    assert_eq!(ended.iter().map(|(_, _, device, _)| device.as_str()).collect::<Vec<_>>(), ["WRONG", "RIGHT"]);
 }
 
 /// More tokens than a batch could delete one by one, with their places in the lists.

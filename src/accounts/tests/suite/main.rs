@@ -6,6 +6,7 @@ mod check;
 mod deactivation;
 mod dehydrated;
 mod devices;
+mod ends;
 mod login;
 mod member_updates;
 mod moderation;

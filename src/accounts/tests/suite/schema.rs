@@ -3,14 +3,14 @@
 use plop_accounts::email_address::EmailAddress;
 use plop_accounts::schema::{
     AcceptedTerms, AcceptedTermsRow, AccessTokenRow, AccessTokens, AccountData, AccountDataChanges,
-    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, DeactivationRow, DehydratedDeviceRow,
-    DehydratedDevices, DeviceListChanges, DeviceLists, DeviceRow, DeviceTokenRow, DeviceTokens, Devices,
-    DirectoryUpdates, EmailAddressRow, EmailAddresses, EmailOwners, EndedAccounts, EndedDevices, Filters,
-    Guests, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates, OpenIdTokenEnds,
-    OpenIdTokenRow, OpenIdTokens, OpenIdTokensOfUser, Profiles, PusherOwners, PusherRow, Pushers,
-    RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens, ThreadSubscriptionChanges,
-    ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow, ThreadSubscriptions,
-    ThreadWish, TokenKind, UserKind, UserRow, Users,
+    AccountDataRow, AccountDataTotals, AccountDataTotalsRow, AccountEnds, DeactivationRow,
+    DehydratedDeviceRow, DehydratedDevices, DeviceEnds, DeviceListChanges, DeviceLists, DeviceRow,
+    DeviceTokenRow, DeviceTokens, Devices, DirectoryUpdates, EmailAddressRow, EmailAddresses, EmailOwners,
+    Filters, Guests, KEYSPACES, LastSeen, LastSeenRow, LastSeenRowV1, ListedDevices, MemberUpdates,
+    OpenIdTokenEnds, OpenIdTokenRow, OpenIdTokens, OpenIdTokensOfUser, Profiles, PusherOwners, PusherRow,
+    Pushers, RefreshTokenRow, RefreshTokens, RegistrationTokenRow, RegistrationTokens,
+    ThreadSubscriptionChanges, ThreadSubscriptionRow, ThreadSubscriptionTotals, ThreadSubscriptionTotalsRow,
+    ThreadSubscriptions, ThreadWish, TokenKind, UserKind, UserRow, Users,
 };
 use plop_base::UnixMillis;
 use plop_db::codec::{Tail, decode, encode};
@@ -34,12 +34,12 @@ fn keyspaces_are_permanent() {
 70 filters Scan
 71 member_updates Queue
 72 account_data_totals Point
-73 ended_devices Queue
+74 device_ends Queue
+75 account_ends Queue
 145 device_lists Point
 146 device_list_changes Scan
 147 listed_devices Point
 165 dehydrated_devices Point
-169 ended_accounts Queue
 190 thread_subscriptions Scan
 191 thread_subscription_changes Scan
 192 thread_subscription_totals Point
@@ -116,8 +116,8 @@ fn put_device(rows: &mut Batch) {
         let seen = LastSeenRow { at: NOW, address: "192.0.2.1".to_owned(), user_agent };
         rows.put::<LastSeen>(&(alice(), phone()), &seen);
     }
-    rows.put::<EndedDevices>(&(NOW, alice(), phone(), position()), &());
-    rows.put::<EndedAccounts>(&alice(), &());
+    rows.put::<DeviceEnds>(&(position(), alice(), phone(), position()), &NOW);
+    rows.put::<AccountEnds>(&(position(), alice()), &());
     rows.put::<Guests>(&(NOW, alice()), &());
     rows.put::<DeviceLists>(&alice(), &position());
     rows.put::<DeviceListChanges>(&(position(), alice()), &());

@@ -20,7 +20,7 @@ pub struct Bed {
     pub accounts: Accounts,
     pub to_device: ToDevice,
     pub keys: Keys,
-    disk: MemoryDisk,
+    pub disk: MemoryDisk,
 }
 
 impl Bed {
@@ -128,6 +128,7 @@ impl Bed {
     pub async fn sweep_ended(&self) {
         self.clock.sleep(UNDER_WAY).await;
         self.to_device.sweep().await.expect("swept");
+        self.keys.sweep(self.clock.now()).await.expect("swept");
     }
 
     /// Every stored message, whosever it is.

@@ -3,7 +3,6 @@
 use plop_accounts::schema::{DeviceListChanges, DeviceLists, ListedDevices};
 use plop_bed::Signer;
 use plop_db::Position;
-use plop_e2ee::backup::KeyBackups;
 use plop_e2ee::keys::{CrossSigningUpload, PublishError, Upload, key_count};
 use plop_e2ee::schema::{
     CrossSigningKeys, DeviceKeys, FallbackKeys, KeyCounts, MasterKeySignatures, OneTimeKeyOrder, OneTimeKeys,
@@ -89,7 +88,6 @@ async fn the_keys_of_a_user_go_with_the_account() {
     plop_bed::deactivate(&bed.accounts, &phone, false).await.expect("deactivated");
     bed.sweep_ended().await;
     assert_eq!((bed.rows::<DeviceKeys>().await, bed.rows::<MasterKeySignatures>().await), (0, 0));
-    KeyBackups::new(bed.db.clone()).sweep().await.expect("swept");
     assert_eq!(bed.rows::<CrossSigningKeys>().await, 0);
 }
 
@@ -118,6 +116,6 @@ async fn the_keys_of_a_user_without_devices_go_with_the_account() {
     assert!(matches!(refused, Err(PublishError::NoDevice)), "{refused:?}");
     let refused = bed.keys.upload_signatures(&bridge(&alice.id), &upload).await;
     assert!(matches!(refused, Err(PublishError::NoDevice)), "{refused:?}");
-    KeyBackups::new(bed.db.clone()).sweep().await.expect("swept");
+    bed.keys.sweep(bed.clock.now()).await.expect("swept");
     assert_eq!(rows().await, (3, (0, 0)));
 }

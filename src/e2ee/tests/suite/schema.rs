@@ -6,11 +6,11 @@ use plop_base::UnixMillis;
 use plop_db::codec::Tail;
 use plop_db::{Batch, Counter, Position};
 use plop_e2ee::schema::{
-    ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysRow, FallbackKeyRow,
-    FallbackKeys, FullInboxes, Inbox, KEYSPACES, KeyCounts, KeyCountsRow, KeyUsage, MasterKeySignatureRow,
-    MasterKeySignatures, OneTimeKeyOrder, OneTimeKeyRow, OneTimeKeys, SignatureChanges, SignatureRow,
-    ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionRow, ToDeviceTransactionTimes,
-    ToDeviceTransactions, UserSignatureRow, UserSignatures,
+    ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysDeleted, DeviceKeysRow,
+    FallbackKeyRow, FallbackKeys, FullInboxes, Inbox, InboxesDeleted, KEYSPACES, KeyCounts, KeyCountsRow,
+    KeyUsage, MasterKeySignatureRow, MasterKeySignatures, OneTimeKeyOrder, OneTimeKeyRow, OneTimeKeys,
+    SignatureChanges, SignatureRow, ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionRow,
+    ToDeviceTransactionTimes, ToDeviceTransactions, UserKeysDeleted, UserSignatureRow, UserSignatures,
 };
 use ruma::{owned_device_id, owned_user_id};
 
@@ -21,6 +21,7 @@ fn stored_rows_keep_their_bytes() {
     put_messages(&mut rows);
     put_device_keys(&mut rows);
     put_user_keys(&mut rows);
+    put_cursors(&mut rows);
     insta::assert_snapshot!(plop_db::golden_rows(KEYSPACES, &rows).expect("a row of each keyspace"));
 }
 
@@ -79,6 +80,13 @@ fn put_user_keys(rows: &mut Batch) {
     let row = UserSignatureRow { position, master, by: by("usk") };
     rows.put::<UserSignatures>(&(user.clone(), other.clone()), &row);
     rows.put::<SignatureChanges>(&(user, position), &other);
+}
+
+fn put_cursors(rows: &mut Batch) {
+    let (user, device, since) = inbox();
+    rows.read_to::<InboxesDeleted>(&(position(), user.clone(), device.clone(), since));
+    rows.read_to::<DeviceKeysDeleted>(&(position(), user.clone(), device, since));
+    rows.read_to::<UserKeysDeleted>(&(position(), user));
 }
 
 fn put_messages(rows: &mut Batch) {

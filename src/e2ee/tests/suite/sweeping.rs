@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use plop_accounts::ended_devices::UNDER_WAY;
+use plop_accounts::schema::DeviceEnds;
+use plop_bed::Signer;
 use plop_db::Position;
-use plop_e2ee::schema::{ToDeviceTransactionTimes, ToDeviceTransactions};
+use plop_e2ee::keys::Upload;
+use plop_e2ee::schema::{DeviceKeys, ToDeviceTransactionTimes, ToDeviceTransactions};
 use plop_rooms::schema::TRANSACTION_LIFETIME;
 use ruma::device_id;
 
@@ -78,6 +82,45 @@ async fn the_sweep_pages_through_what_ended() {
     plop_bed::deactivate(&bed.accounts, &actor(&alice, "A"), true).await.expect("a deactivation");
     bed.sweep_ended().await;
     assert_eq!((bed.stored().await, bed.counted().await.len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_and_keys_of_a_device_go_in_either_order() {
+    for keys_first in [false, true] {
+        let bed = Bed::new();
+        let alice = bed.user("alice", &["A", "B"]).await;
+        let upload = Upload {
+            device_keys: Some(Signer::new(1).device_keys(&alice, "B")),
+            one_time_keys: None,
+            fallback_keys: None,
+        };
+        bed.keys.upload(&actor(&alice, "B"), &upload).await.expect("published");
+        bed.send(&actor(&alice, "A"), "1", &[(&alice, "B")], 1).await.expect("sent");
+        bed.logout(&alice, "B").await;
+        bed.clock.sleep(UNDER_WAY).await;
+        let left = async |bed: &Bed| {
+            bed.accounts.trim_ends().await.expect("trimmed");
+            (bed.stored().await, bed.rows::<DeviceKeys>().await, bed.rows::<DeviceEnds>().await)
+        };
+        if keys_first {
+            bed.keys.sweep(bed.clock.now()).await.expect("swept");
+            assert_eq!(left(&bed).await, (1, 0, 1));
+        } else {
+            bed.to_device.sweep().await.expect("swept");
+            assert_eq!(left(&bed).await, (0, 1, 1));
+        }
+        // The other one comes after a restart, and fails at first.
+        let bed = bed.restarted().await;
+        bed.disk.set_full(true);
+        let messages = bed.to_device.sweep().await.is_ok();
+        let keys = bed.keys.sweep(bed.clock.now()).await.is_ok();
+        assert_eq!((messages, keys), (!keys_first, keys_first));
+        bed.disk.set_full(false);
+        let bed = bed.restarted().await;
+        bed.to_device.sweep().await.expect("swept");
+        bed.keys.sweep(bed.clock.now()).await.expect("swept");
+        assert_eq!(left(&bed).await, (0, 0, 0));
+    }
 }
 
 #[tokio::test(start_paused = true)]

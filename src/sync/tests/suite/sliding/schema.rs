@@ -5,8 +5,8 @@ use plop_db::codec::{decode, encode};
 use plop_db::{Batch, Position};
 use plop_state_store::RoomNumber;
 use plop_sync::sliding::schema::{
-    ConnectionRow, ConnectionUses, Connections, KEYSPACES, MarkRow, MarkRowV1, SentDelta, SentRoom,
-    SentRooms, SentRow, SentWishes,
+    ConnectionRow, ConnectionUses, Connections, ConnectionsDeleted, KEYSPACES, MarkRow, MarkRowV1, SentDelta,
+    SentRoom, SentRooms, SentRow, SentWishes,
 };
 use ruma::{owned_device_id, owned_user_id};
 
@@ -43,6 +43,7 @@ fn stored_rows_keep_their_bytes() {
     };
     let row = ConnectionRow { id: [7; 16], current: mark(2), parent: Some(mark(1)), used };
     rows.put::<Connections>(&(user.clone(), device.clone(), since, "main".to_owned()), &row);
+    rows.read_to::<ConnectionsDeleted>(&(since, user.clone(), device.clone(), since));
     rows.put::<ConnectionUses>(&(used, user, device, since, "main".to_owned()), &());
     let sent = SentRoom {
         position: since,
