@@ -70,13 +70,17 @@ impl Waiting {
     }
 }
 
-/// The inboxes that are to be cut down where one is too full: each with the bytes that stay. Of the others of its user those that hold most, and only if all of
-/// them together hold too much.
-pub(super) async fn too_full(snapshot: &Snapshot, inbox: &Inbox) -> Result<Vec<(Inbox, i64)>, ReadError> {
-    let waiting = waiting_for(snapshot, &inbox.0).await?;
+/// The inboxes of a user that are to be cut down where some are too full: each with the bytes that stay. Of the others those that hold most, and only if
+/// all of them together hold too much.
+pub(super) async fn too_full(
+    snapshot: &Snapshot,
+    user: &UserId,
+    full: &[Inbox],
+) -> Result<Vec<(Inbox, i64)>, ReadError> {
+    let waiting = waiting_for(snapshot, user).await?;
     let level = level(waiting.iter().map(|(_, bytes)| *bytes).collect(), KEPT_USER_BYTES);
     let kept = waiting.into_iter().filter_map(|(other, bytes)| {
-        let kept = if other == *inbox { level.min(KEPT_INBOX_BYTES) } else { level };
+        let kept = if full.contains(&other) { level.min(KEPT_INBOX_BYTES) } else { level };
         (bytes > kept).then_some((other, kept))
     });
     Ok(kept.collect())

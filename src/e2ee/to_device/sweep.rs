@@ -56,12 +56,16 @@ impl ToDevice {
         let mut full = Pages::new(KeyRange::<FullInboxes>::all(), PAGE);
         while let Some(rows) = full.next(&db.snapshot()).await? {
             let mut batch = Batch::relaxed();
-            for (inbox, ()) in rows {
-                for (inbox, kept) in too_full(&db.snapshot(), &inbox).await? {
+            let inboxes: Vec<Inbox> = rows.into_iter().map(|(inbox, ())| inbox).collect();
+            for of_user in inboxes.chunk_by(|one, next| one.0 == next.0) {
+                let Some((user, ..)) = of_user.first() else { continue };
+                for (inbox, kept) in too_full(&db.snapshot(), user, of_user).await? {
                     self.drop_oldest(&inbox, kept).await?;
                 }
-                // What came meanwhile and makes it full again is followed by more that says so.
-                batch.delete::<FullInboxes>(&inbox);
+                // What came meanwhile and makes one full again is followed by more that says so.
+                for inbox in of_user {
+                    batch.delete::<FullInboxes>(inbox);
+                }
             }
             if !batch.is_empty() {
                 db.commit(batch).await?;
