@@ -1,17 +1,17 @@
 //! The work of sending events whose time has come.
 //!
-//! Owns: finding them, in order, and what becomes of those that cannot be sent. Does not own: sending ([`crate::sending`]).
+//! Owns: finding them, and what becomes of those that cannot be sent. Does not own: sending ([`crate::sending`]), whose turn it is
+//! ([`crate::at_work`]).
 //!
-//! Invariants: none is sent before its time. Those of one room go one after the other; rooms do not wait for each other, but for the end of a
-//! page. What fails because of the store is tried again later, and keeps no other from being sent.
+//! Invariants: none is sent before its time. Those of one room go one after the other; rooms do not wait for each other. What fails because of the
+//! store is tried again later, and keeps no other from being sent.
 
-use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
-use plop_db::{Batch, CommitError, Direction, KeyRange, ReadError};
-use ruma::OwnedRoomId;
+use plop_db::{Batch, CommitError, Direction, KeyRange, Pages, ReadError};
 
+use crate::at_work::AtWork;
 use crate::delayed::Delayed;
 use crate::refusal::DelayRefusal;
 use crate::schema::{DelayedEvents, DelayedRow, DueDelayed, End};
@@ -19,8 +19,6 @@ use crate::sending::failure;
 
 /// Events that are looked at together.
 const PAGE: usize = 100;
-/// Rooms in which events are sent at the same time.
-const ROOMS_AT_ONCE: usize = 16;
 /// The longest sleep: the machine's clock may be set forward meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// When to try again what the store did not take.
@@ -37,35 +35,69 @@ pub enum DueError {
     Postponing(DelayRefusal),
 }
 
+/// What a look found.
+struct Found {
+    /// Everything that is due is known.
+    all: bool,
+    /// How long to wait for more.
+    wait: Duration,
+}
+
 impl Delayed {
     /// Sends what is due, for ever.
     pub async fn run(&self) -> Result<(), DueError> {
+        let parts = self.parts();
+        let mut at_work = AtWork::default();
         loop {
-            let wait = self.catch_up().await?;
-            self.parts().clock.timeout(wait, self.parts().earlier.notified()).await;
+            let found = self.find(&mut at_work).await?;
+            let mut pause = pin!(parts.clock.timeout(found.wait, parts.earlier.notified()));
+            loop {
+                at_work.begin(|id| self.send_one(id));
+                tokio::select! {
+                    Some(done) = at_work.next() => done?,
+                    _ = &mut pause => break,
+                }
+                if !found.all && at_work.has_place() {
+                    break;
+                }
+            }
         }
     }
 
     /// Sends what is due by now; how long to wait for more.
     pub async fn catch_up(&self) -> Result<Duration, DueError> {
-        let parts = self.parts();
+        let mut at_work = AtWork::default();
         loop {
-            let snapshot = parts.db.snapshot();
-            let next = snapshot.scan(KeyRange::<DueDelayed>::all(), Direction::Forward, PAGE).await?.rows;
-            let now = parts.clock.now();
-            let due = next.iter().take_while(|((due, ..), ())| *due <= now);
-            let due: Vec<_> = due.map(|(key, ())| key.clone()).collect();
-            if due.is_empty() {
-                let first = next.first().map(|((due, ..), ())| due.since(now));
-                return Ok(first.map_or(LONGEST_SLEEP, |first| first.min(LONGEST_SLEEP)));
+            let found = self.find(&mut at_work).await?;
+            if at_work.is_empty() {
+                return Ok(found.wait);
             }
-            let ids: Vec<String> = due.iter().map(|(.., id)| id.clone()).collect();
+            at_work.begin(|id| self.send_one(id));
+            while let Some(done) = at_work.next().await {
+                done?;
+                at_work.begin(|id| self.send_one(id));
+            }
+        }
+    }
+
+    /// Finds what is due by now and not known yet.
+    async fn find(&self, at_work: &mut AtWork<'_, DueError>) -> Result<Found, DueError> {
+        let parts = self.parts();
+        let now = parts.clock.now();
+        let mut pages = Pages::new(KeyRange::<DueDelayed>::all().to(&now), PAGE);
+        loop {
+            if at_work.is_full() {
+                return Ok(Found { all: false, wait: LONGEST_SLEEP });
+            }
+            let snapshot = parts.db.snapshot();
+            let Some(due) = pages.next(&snapshot).await? else { break };
+            let new = due.into_iter().map(|(key, ())| key).filter(|(.., id)| !at_work.knows(id));
+            let (new, ids): (Vec<_>, Vec<String>) = new.map(|key| (key.clone(), key.2)).unzip();
             let rows = snapshot.get_many::<DelayedEvents>(&ids).await?;
-            let mut by_room: BTreeMap<OwnedRoomId, Vec<String>> = BTreeMap::new();
             let mut dangling = Batch::relaxed();
-            for ((key, id), row) in due.iter().zip(ids).zip(rows) {
+            for ((key, id), row) in new.iter().zip(ids).zip(rows) {
                 match row {
-                    Some(row) => by_room.entry(row.room).or_default().push(id),
+                    Some(row) => at_work.add(row.room, id),
                     // No batch leaves one behind; damage must not become a loop.
                     None => dangling.delete::<DueDelayed>(key),
                 }
@@ -73,25 +105,23 @@ impl Delayed {
             if !dangling.is_empty() {
                 parts.db.commit(dangling).await?;
             }
-            let sent = stream::iter(by_room.into_values().map(|ids| self.send_all(ids)));
-            let outcomes: Vec<Result<(), DueError>> = sent.buffer_unordered(ROOMS_AT_ONCE).collect().await;
-            outcomes.into_iter().collect::<Result<(), DueError>>()?;
         }
+        let later = KeyRange::<DueDelayed>::all().after(&now);
+        let later = parts.db.snapshot().scan(later, Direction::Forward, 1).await?;
+        let wait = later.rows.first().map(|((due, ..), ())| due.since(now));
+        Ok(Found { all: true, wait: wait.map_or(LONGEST_SLEEP, |wait| wait.min(LONGEST_SLEEP)) })
     }
 
-    /// Sends events of one room.
-    async fn send_all(&self, ids: Vec<String>) -> Result<(), DueError> {
-        for id in ids {
-            match self.send_due(&id).await {
-                Ok(()) => {}
-                Err(DelayRefusal::Store(fault)) => {
-                    tracing::warn!(%fault, "a delayed event could not be sent yet");
-                    self.postpone(&id).await.map_err(DueError::Postponing)?;
-                }
-                Err(refusal) => return Err(DueError::Postponing(refusal)),
+    /// Sends one, now or later.
+    async fn send_one(&self, id: String) -> Result<(), DueError> {
+        match self.send_due(&id).await {
+            Ok(()) => Ok(()),
+            Err(DelayRefusal::Store(fault)) => {
+                tracing::warn!(%fault, "a delayed event could not be sent yet");
+                self.postpone(&id).await.map_err(DueError::Postponing)
             }
+            Err(refusal) => Err(DueError::Postponing(refusal)),
         }
-        Ok(())
     }
 
     /// Sends an event if it is due still.

@@ -9,6 +9,7 @@
 //! them and [`MAX_KEPT`](finalising::MAX_KEPT) that are over.
 
 mod actions;
+mod at_work;
 pub mod check;
 mod delayed;
 mod due;
