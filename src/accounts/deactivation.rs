@@ -1,8 +1,9 @@
 //! The end of an account (client-server API, "Account deactivation").
 //!
-//! What a user had on the server goes in one batch: devices, tokens, e-mail addresses, profile, account data, filters, thread subscriptions, pushers. What stays is the name, so that
-//! nobody else gets it; the password's hash, so that only its owner is told that the account is deactivated; and whether erasure
-//! was asked for, by which readers of rooms go. Rooms are left afterwards ([`crate::member_updates`]).
+//! What a user had on the server goes in one batch: devices, tokens, e-mail addresses, profile, account data, filters, thread
+//! subscriptions, pushers. What stays is the name, so that nobody else gets it; the password's hash, so that only its owner is told that
+//! the account is deactivated; and whether erasure was asked for, by which readers of rooms go. Rooms are left afterwards
+//! ([`crate::member_updates`]).
 
 use plop_base::Actor;
 use plop_db::{Batch, KeyRange, ReadError, Snapshot};

@@ -1,8 +1,9 @@
 //! Rank 3: the users of this server.
 //!
-//! Owns: users and their passwords, guests, devices (a dehydrated one among them) and tokens, who may register and how often one may try, interactive
-//! authentication, and what users keep on the server: e-mail addresses, OpenID tokens, profile, account data, tags, push rules, filters, thread subscriptions, pushers. Everything is reached through one handle, [`Accounts`];
-//! each file adds the operations of its subject to it.
+//! Owns: users and their passwords, guests, devices (a dehydrated one among them) and tokens, who may register and how often one may try,
+//! interactive authentication, and what users keep on the server: e-mail addresses, OpenID tokens, profile, account data, tags, push rules,
+//! filters, thread subscriptions, pushers. Everything is reached through one handle, [`Accounts`]; each file adds the operations of its
+//! subject to it.
 //!
 //! Does not own: rooms (they follow the accounts: [`member_updates`]), what is kept for devices and users elsewhere (it follows
 //! them: [`schema::DeviceEnds`], [`schema::AccountEnds`]), keys, what is pushed, the words of mails and how they are sent ([`mailer::Mailer`]), HTTP.

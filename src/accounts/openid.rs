@@ -2,8 +2,9 @@
 //!
 //! Owns: the tokens. Does not own: the endpoints that give them out and look them up.
 //!
-//! Invariants: such a token says whose it is and opens nothing; it is stored as a hash and ends after an hour. A user has at most [`MAX_TOKENS`]: one more takes the place of the one that ends
-//! first. Each request for one sweeps more of those that have ended than it adds, whoever's they are, so only valid ones remain where tokens are asked for.
+//! Invariants: such a token says whose it is and opens nothing; it is stored as a hash and ends after an hour. A user has at most
+//! [`MAX_TOKENS`]: one more takes the place of the one that ends first. Each request for one sweeps more of those that have ended than it
+//! adds, whoever's they are, so only valid ones remain where tokens are asked for.
 
 use std::time::Duration;
 

@@ -85,8 +85,9 @@ plop_db::keyspaces! {
     /// The row of an account that ended stays: others are told of the end.
     pub DeviceLists = 145 "device_lists" Point { OwnedUserId => Position }
 
-    /// The users whose device lists changed, in the order of the changes: one row for each user, moved to its newest position. Written when a
-    /// device with identity keys ends or gets another name, with published keys (e2ee), and with the end of an account that had any; read by sync. Never deleted. Redactions do not touch it.
+    /// The users whose device lists changed, in the order of the changes: one row for each user, moved to its newest position. Written when
+    /// a device with identity keys ends or gets another name, with published keys (e2ee), and with the end of an account that had any; read
+    /// by sync. Never deleted. Redactions do not touch it.
     pub DeviceListChanges = 146 "device_list_changes" Scan { (Position, OwnedUserId) => () } stream OwnedUserId
 
     /// Devices whose identity keys are published, so that others have them on their lists. The value says when the device was made. Written with

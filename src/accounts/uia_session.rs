@@ -1,7 +1,8 @@
 //! Sessions of interactive authentication: what has been proven so far, and for which request.
 //!
-//! Invariants: a session belongs to one user, device and operation from its start and to one body from the first proof on (one that is
-//! to be completed elsewhere, too; one on a page of ours comes with no body, and the next request brings it); no other request can use its proofs. (Until then the body may differ: clients ask for the flows with an empty request first.)
+//! Invariants: a session belongs to one user, device and operation from its start and to one body from the first proof on (one that is to
+//! be completed elsewhere, too; one on a page of ours comes with no body, and the next request brings it); no other request can use its
+//! proofs. (Until then the body may differ: clients ask for the flows with an empty request first.)
 
 use std::collections::BTreeSet;
 

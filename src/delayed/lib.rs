@@ -4,9 +4,9 @@
 //! themselves: they are sent like those of clients ([`plop_rooms`]).
 //!
 //! Invariants: an event that was scheduled is sent, cancelled or refused, once, also across restarts: it is sent under its own name as
-//! transaction id, as what its user was who scheduled it, so that sending it again after a crash finds what was sent. Those of one room are sent in the order of their times, and a
-//! room that is busy holds up no other. What is decided about one is decided under its guard. Each user has [`Limits::max_scheduled`] of
-//! them and [`MAX_KEPT`](finalising::MAX_KEPT) that are over.
+//! transaction id, as what its user was who scheduled it, so that sending it again after a crash finds what was sent. Those of one room are
+//! sent in the order of their times, and a room that is busy holds up no other. What is decided about one is decided under its guard. Each
+//! user has [`Limits::max_scheduled`] of them and [`MAX_KEPT`](finalising::MAX_KEPT) that are over.
 
 mod actions;
 mod at_work;

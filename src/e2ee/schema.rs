@@ -44,8 +44,8 @@ plop_db::keyspaces! {
     pub ToDeviceTransactionTimes = 143 "to_device_transaction_times" Queue
         { (UnixMillis, OwnedUserId, Option<OwnedDeviceId>, String, String) => () }
 
-    /// Inboxes that hold so much, or whose user's inboxes hold so much together, that the oldest messages go. Written when a message comes that an inbox takes, or does not take, while it
-    /// is so; read by the sweep, and deleted when that is done. Redactions do not touch it.
+    /// Inboxes that hold so much, or whose user's inboxes hold so much together, that the oldest messages go. Written when a message comes
+    /// that an inbox takes, or does not take, while it is so; read by the sweep, and deleted when that is done. Redactions do not touch it.
     pub FullInboxes = 144 "full_inboxes" Queue { Inbox => () }
 
     /// The identity keys of a device. Written by uploads; read by queries and whoever checks signatures; deleted by the sweep some minutes after the

@@ -49,8 +49,8 @@ pub const MAX_REQUEST_BYTES: usize = plop_db::MAX_BATCH_BYTES / 2;
 pub const MAX_INBOX_BYTES: i64 = 64 << 20;
 /// What the sweep leaves of an inbox, in bytes.
 pub const KEPT_INBOX_BYTES: i64 = MAX_INBOX_BYTES / 2;
-/// Most that waits for all devices of one user, in bytes: that of eight full inboxes, more than anybody has devices in use. With the limit of an inbox alone, who makes as
-/// many devices as they may could fill 32 GB with messages to themselves.
+/// Most that waits for all devices of one user, in bytes: that of eight full inboxes, more than anybody has devices in use. With the limit
+/// of an inbox alone, who makes as many devices as they may could fill 32 GB with messages to themselves.
 pub const MAX_USER_BYTES: i64 = 8 * MAX_INBOX_BYTES;
 /// What the sweep leaves of a user's inboxes together, in bytes.
 pub const KEPT_USER_BYTES: i64 = MAX_USER_BYTES / 2;

@@ -2,8 +2,8 @@
 //!
 //! Owns: the comparison of rows with the store. Repairs and deletes nothing. For a server that is not running: what is being uploaded would look like something missing.
 //!
-//! Invariants: of the blobs that rows name 16 bytes each are in memory, of at most [`NAMES`] at a time, and of what is wrong the first [`KEPT`]; where there are more names, the store is
-//! listed once for each part of them.
+//! Invariants: of the blobs that rows name 16 bytes each are in memory, of at most [`NAMES`] at a time, and of what is wrong the first
+//! [`KEPT`]; where there are more names, the store is listed once for each part of them.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! What `plop check` asks of the rows of media: that they lead to each other. Whether they lead to blobs is another question (`blob_check`), whose answer may be far away.
+//! What `plop check` asks of the rows of media: that they lead to each other. Whether they lead to blobs is another question
+//! (`blob_check`), whose answer may be far away.
 //!
 //! Owns: the references between this crate's keyspaces. Repairs nothing.
 

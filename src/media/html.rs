@@ -2,8 +2,8 @@
 //!
 //! Owns: reading its characters, Open Graph and what is there without it. Does not own: fetching it, what becomes of a picture.
 //!
-//! Invariants: one pass over at most [`MAX_PAGE_BYTES`] bytes and [`MAX_TOKENS`] tokens, without a tree, so that nothing is nested; every text is bounded. A page is never wrong: what
-//! cannot be read is passed over.
+//! Invariants: one pass over at most [`MAX_PAGE_BYTES`] bytes and [`MAX_TOKENS`] tokens, without a tree, so that nothing is nested; every
+//! text is bounded. A page is never wrong: what cannot be read is passed over.
 
 use std::collections::BTreeMap;
 

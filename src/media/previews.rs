@@ -3,9 +3,10 @@
 //! Owns: which addresses are previewed, fetching each once, what is kept of it and how long. Does not own: where requests may go ([`plop_outbound`]), reading a page
 //! ([`crate::html`]), what of it goes when (the sweep).
 //!
-//! Invariants: every address is looked at before it is asked for, also those that redirects and pages name; who asks learns nothing of why there is no preview, so that nobody
-//! can look around in the network of the server. At most [`MOST`] previews are kept, the first to expire go first, and so many bytes of their pictures, those go first that
-//! nobody asked for. A preview that could not be made is not tried again for a while.
+//! Invariants: every address is looked at before it is asked for, also those that redirects and pages name; who asks learns nothing of why
+//! there is no preview, so that nobody can look around in the network of the server. At most [`MOST`] previews are kept, the first to
+//! expire go first, and so many bytes of their pictures, those go first that nobody asked for. A preview that could not be made is not
+//! tried again for a while.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

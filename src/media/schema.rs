@@ -47,8 +47,9 @@ plop_db::keyspaces! {
     /// file. It holds for a while only: another release may decode more, an administrator may allow more.
     pub UnfitFiles = 310 "unfit_files" Point { (OwnedServerName, String) => UnfitRow }
 
-    /// Previews of addresses, by the hash of the address. Written when one is made, or could not be; read by those who ask for it; deleted by the sweep when it has expired, and
-    /// when there are too many. `previews_by_expiry` has the same ones. Its picture is a file like others, which may go first.
+    /// Previews of addresses, by the hash of the address. Written when one is made, or could not be; read by those who ask for it; deleted
+    /// by the sweep when it has expired, and when there are too many. `previews_by_expiry` has the same ones. Its picture is a file like
+    /// others, which may go first.
     pub Previews = 209 "previews" Point { [u8; 32] => PreviewRow }
 
     /// The same by the time when they expire.

@@ -2,8 +2,8 @@
 //!
 //! Owns: the fixed list of shapes, and which of them serves a request. Does not own: making them ([`crate::pictures`]).
 //!
-//! Invariant: a request gets a shape that covers what it asks for, so a client never gets less than it wanted; nobody can make this server store more of a file than there
-//! are shapes.
+//! Invariant: a request gets a shape that covers what it asks for, so a client never gets less than it wanted; nobody can make this server
+//! store more of a file than there are shapes.
 
 use crate::schema::{Method, Shape};
 

@@ -3,9 +3,10 @@
 //! Owns: the answers (server-server API): single events, missing events and history ([`history`]), states and auth chains ([`state`]), joins
 //! of their users ([`join`]). Does not own: requests, their authentication, shapes on the wire.
 //!
-//! Invariants: only a server that takes part in a room is told about it, only what belongs to that room, and never a rejected event.
-//! What its users may not see of the room's history it gets redacted ([`crate::reader::server`]). Nothing is told that is not on disk, and no answer waits for the room's guard. How many events are walked through does not follow what was
-//! asked for. A state and its auth chain are given page by page ([`pages`]), up to a limit.
+//! Invariants: only a server that takes part in a room is told about it, only what belongs to that room, and never a rejected event. What
+//! its users may not see of the room's history it gets redacted ([`crate::reader::server`]). Nothing is told that is not on disk, and no
+//! answer waits for the room's guard. How many events are walked through does not follow what was asked for. A state and its auth chain are
+//! given page by page ([`pages`]), up to a limit.
 
 mod history;
 mod join;

@@ -56,8 +56,8 @@ impl Progress {
         decode(&BASE64.decode(text).ok()?).ok()
     }
 
-    /// Whether it is that of an index of this, which knows nothing that the database does not have. What a power cut took of relaxed rows is no such thing: a database that
-    /// is opened begins above all that it may have lost, and events are durable.
+    /// Whether it is that of an index of this, which knows nothing that the database does not have. What a power cut took of relaxed rows
+    /// is no such thing: a database that is opened begins above all that it may have lost, and events are durable.
     pub fn is_of(&self, stamp: &Stamp, published: Position) -> bool {
         self.stamp == *stamp && self.pass.map_or(self.done, |pass| pass.target) <= published
     }

@@ -126,7 +126,8 @@ pub async fn rooms_with_events(
     changed(shared, (rooms, |_| true), since, |logs| &logs.events, &shared.last_events).await
 }
 
-/// The joined rooms, of those that are asked about, in which a stream has something new. What is not remembered is asked of the database, each room once for all who have it.
+/// The joined rooms, of those that are asked about, in which a stream has something new. What is not remembered is asked of the database,
+/// each room once for all who have it.
 pub async fn changed<K: Keyspace<Key = (RoomNumber, Position)>>(
     shared: &Shared,
     (rooms, is_asked): (&UserRoomSet, impl Fn(&RoomNumber) -> bool),

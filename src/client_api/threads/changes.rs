@@ -31,8 +31,9 @@ pub struct Page {
     limit: Option<UInt>,
 }
 
-/// `GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions` (MSC4308). For users. `from` says itself where what the client has begins, so a `to` that is the
-/// `pos` which the client came with counts without `from` only: of a connection that had told no subscriptions until then it would cut off what is missing.
+/// `GET /_matrix/client/unstable/io.element.msc4308/thread_subscriptions` (MSC4308). For users. `from` says itself where what the client
+/// has begins, so a `to` that is the `pos` which the client came with counts without `from` only: of a connection that had told no
+/// subscriptions until then it would cut off what is missing.
 pub async fn changes(
     State(rooms): State<Rooms>,
     session: Session,

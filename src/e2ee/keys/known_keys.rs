@@ -2,9 +2,10 @@
 //!
 //! Owns: a cache of it that is bounded in bytes, and whether what is in it is still right. Does not own: what is in it ([`super::public_keys`]).
 //!
-//! Invariants: what is given out has every change that was acknowledged before it was asked for. What was read when a user's device list stood at a place is right as long as it
-//! stands there. Whether it does is known without a read as far as the log of changes reaches; else the place is read, and compared. So neither a read that
-//! was overtaken by a change nor a log that missed some makes anything wrong, only dearer.
+//! Invariants: what is given out has every change that was acknowledged before it was asked for. What was read when a user's device list
+//! stood at a place is right as long as it stands there. Whether it does is known without a read as far as the log of changes reaches; else
+//! the place is read, and compared. So neither a read that was overtaken by a change nor a log that missed some makes anything wrong, only
+//! dearer.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 

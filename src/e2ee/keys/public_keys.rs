@@ -3,8 +3,8 @@
 //! Owns: reading it, the texts, which signatures everybody sees: those of a device's own user on it, and those of devices on the master key of their user
 //! (client-server API, "Key and signature security"). Does not own: what single readers see besides ([`super::querying`]).
 //!
-//! Invariants: everything in it changes in batches that move the user's device list, and with the end of the account, which moves it too: of a device that ended nothing is
-//! shown from the batch of its end on, whenever its rows go.
+//! Invariants: everything in it changes in batches that move the user's device list, and with the end of the account, which moves it too:
+//! of a device that ended nothing is shown from the batch of its end on, whenever its rows go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

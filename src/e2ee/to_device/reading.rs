@@ -26,8 +26,8 @@ pub struct ToDevicePage {
 }
 
 impl ToDevice {
-    /// A page of what has come for the actor's dehydrated device, oldest first, after a position; `None` where it is another device, or none. Reading takes nothing away: who is
-    /// interrupted begins anew, on another device perhaps. It goes with the device.
+    /// A page of what has come for the actor's dehydrated device, oldest first, after a position; `None` where it is another device, or
+    /// none. Reading takes nothing away: who is interrupted begins anew, on another device perhaps. It goes with the device.
     pub async fn for_dehydrated(
         &self,
         actor: &Actor,

@@ -41,8 +41,8 @@ pub(super) fn counted(row: &ToDeviceRow) -> i64 {
     i64::try_from(row.event.0.len() + ROW_BYTES).unwrap_or(i64::MAX)
 }
 
-/// Deletes messages of an inbox, under the guard of its user. The first of them is expected, so that nothing is ever counted twice. Relaxed: what a power cut brings back is below every
-/// token that the device still uses, and goes with the next one.
+/// Deletes messages of an inbox, under the guard of its user. The first of them is expected, so that nothing is ever counted twice.
+/// Relaxed: what a power cut brings back is below every token that the device still uses, and goes with the next one.
 pub(super) async fn delete(
     db: &Db,
     guard: &Guard,

@@ -24,8 +24,8 @@ use crate::schema::{
 use crate::thread::{Step, ThreadWalk};
 
 impl Operation<'_> {
-    /// Puts an event at the end of the live stream. One that was redacted before counts as little as one that is redacted now. The picture of the room has its effect already; `was_joined` says how its sender stood
-    /// before.
+    /// Puts an event at the end of the live stream. One that was redacted before counts as little as one that is redacted now. The picture
+    /// of the room has its effect already; `was_joined` says how its sender stood before.
     pub(super) async fn arrive(
         &mut self,
         event: &Arc<RoomEvent>,

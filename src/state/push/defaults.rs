@@ -1,9 +1,9 @@
 //! What the default rules say about an event, whoever reads it.
 //!
-//! Owns: the default ruleset read for all users at once (client-server API, "Predefined Rules"), so that a room keeps one
-//! running total instead of one for each member. The rules about thread subscriptions are not in it: they depend on the reader. A property test holds it against the rules themselves. No pattern of a
-//! default rule has a wildcard or a character with more than two cases, so equality without regard to ASCII case is the
-//! same as a match.
+//! Owns: the default ruleset read for all users at once (client-server API, "Predefined Rules"), so that a room keeps one running total
+//! instead of one for each member. The rules about thread subscriptions are not in it: they depend on the reader. A property test holds it
+//! against the rules themselves. No pattern of a default rule has a wildcard or a character with more than two cases, so equality without
+//! regard to ASCII case is the same as a match.
 
 use std::collections::BTreeSet;
 

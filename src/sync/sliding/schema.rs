@@ -34,8 +34,8 @@ plop_db::keyspaces! {
     /// deleted when no room has them any more, and with the connection. Redactions do not touch it.
     pub SentWishes = 172 "sliding_sent_wishes" Scan { (ConnectionId, u64) => StateWishes }
 
-    /// The connections by when they were used last, to within a day: the time (`used` of its row), then the fields of [`ConnectionKey`]. Written and deleted with the row; read by the sweep.
-    /// Redactions do not touch it.
+    /// The connections by when they were used last, to within a day: the time (`used` of its row), then the fields of [`ConnectionKey`].
+    /// Written and deleted with the row; read by the sweep. Redactions do not touch it.
     pub ConnectionUses = 173 "sliding_connection_uses" Queue
         { (UnixMillis, OwnedUserId, OwnedDeviceId, Position, String) => () }
 

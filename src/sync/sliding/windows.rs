@@ -2,7 +2,8 @@
 //!
 //! Owns: filtering and cutting a user's order, what is wanted of a room that several of them have. Does not own: the order, what is told of a room.
 //!
-//! Invariants: one pass over the order for all lists, in memory, in which others get their turns. A room that the user has left is in it only until the client has been told.
+//! Invariants: one pass over the order for all lists, in memory, in which others get their turns. A room that the user has left is in it
+//! only until the client has been told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -7,6 +7,9 @@ use super::{Source, sources};
 /// Most lines of a file without the tests at its end. It may only be lowered.
 const MAX_LINES: usize = 420;
 
+/// Most characters of a line of comment: rustfmt does not break them. It may only be lowered.
+const MAX_COMMENT: usize = 170;
+
 fn lines(source: &Source) -> usize {
     source.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().lines().count()
 }
@@ -19,6 +22,19 @@ fn files_are_short() {
         .filter(|source| lines(source) > MAX_LINES)
         .map(|source| format!("{}: {} lines", source.path, lines(source)))
         .collect();
+    assert_eq!(long, Vec::<String>::new());
+}
+
+/// A line of comment is seen as a whole.
+#[test]
+fn comments_are_broken_into_lines() {
+    let mut long = Vec::new();
+    for source in sources() {
+        let comments =
+            source.text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("//"));
+        let too_long = comments.filter(|(_, line)| line.chars().count() > MAX_COMMENT);
+        long.extend(too_long.map(|(number, _)| format!("{}:{}", source.path, number + 1)));
+    }
     assert_eq!(long, Vec::<String>::new());
 }
 

@@ -1,8 +1,8 @@
 //! The same verdicts as ruma's rules, in the versions that it supports fully (6 and up).
 //!
-//! Left out on purpose, because ours differ: a room without join rules (ours is for the invited), create events with odd
-//! content (ours reads over what no rule names), malformed power levels in the state (ours refuse all), strings with two signs (ours refuses them), `third_party_invite: null`
-//! (ours takes it as there), a malformed authoriser in an event that is no join (ours refuses it).
+//! Left out on purpose, because ours differ: a room without join rules (ours is for the invited), create events with odd content (ours
+//! reads over what no rule names), malformed power levels in the state (ours refuse all), strings with two signs (ours refuses them),
+//! `third_party_invite: null` (ours takes it as there), a malformed authoriser in an event that is no join (ours refuses it).
 
 use proptest::prelude::*;
 use ruma::events::StateEventType;
