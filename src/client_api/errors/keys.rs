@@ -20,7 +20,9 @@ impl From<KeyRejected> for ApiError {
 impl From<PublishError> for ApiError {
     fn from(error: PublishError) -> Self {
         match error {
-            PublishError::NoDevice | PublishError::NameClash => Self::forbidden(error),
+            PublishError::NoDevice | PublishError::AccountEnded | PublishError::NameClash => {
+                Self::forbidden(error)
+            }
             PublishError::Rejected(rejected) => rejected.into(),
             PublishError::KeyExists { .. } => Self::invalid_param(error),
             PublishError::TooManyKeys | PublishError::TooManySignatures => Self::too_many(error),

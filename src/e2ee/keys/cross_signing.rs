@@ -45,7 +45,7 @@ impl Keys {
         let guard = parts.accounts.lock_user(&user).await;
         let snapshot = parts.db.snapshot();
         if !is_active(&snapshot, &user).await? {
-            return Err(PublishError::NoDevice);
+            return Err(PublishError::AccountEnded);
         }
         let change = Change::new(&snapshot, &user, upload).await?;
         let is_asked_for =

@@ -27,6 +27,9 @@ pub enum PublishError {
     /// Only devices have keys; the session's may be gone meanwhile.
     #[error("this needs a device")]
     NoDevice,
+    /// It was under way when the account ended.
+    #[error("this account has ended")]
+    AccountEnded,
     #[error(transparent)]
     Rejected(#[from] KeyRejected),
     #[error(transparent)]

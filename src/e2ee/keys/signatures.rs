@@ -80,7 +80,7 @@ impl Keys {
         let guard = parts.accounts.lock_user(&user).await;
         let snapshot = parts.db.snapshot();
         if !is_active(&snapshot, &user).await? {
-            return Err(PublishError::NoDevice);
+            return Err(PublishError::AccountEnded);
         }
         let mut signing = Signing::new(snapshot, user);
         let mut refused = SignaturesRefused::new();

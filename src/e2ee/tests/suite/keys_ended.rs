@@ -113,9 +113,9 @@ async fn the_keys_of_a_user_without_devices_go_with_the_account() {
     let mut late = alice.upload();
     late.master = Some(Signer::new(90).cross_signing_key(&alice.id, "master", None));
     let refused = bed.keys.upload_cross_signing(&bridge(&alice.id), &late, None).await;
-    assert!(matches!(refused, Err(PublishError::NoDevice)), "{refused:?}");
+    assert!(matches!(refused, Err(PublishError::AccountEnded)), "{refused:?}");
     let refused = bed.keys.upload_signatures(&bridge(&alice.id), &upload).await;
-    assert!(matches!(refused, Err(PublishError::NoDevice)), "{refused:?}");
+    assert!(matches!(refused, Err(PublishError::AccountEnded)), "{refused:?}");
     bed.keys.sweep(bed.clock.now()).await.expect("swept");
     assert_eq!(rows().await, (3, (0, 0)));
 }
