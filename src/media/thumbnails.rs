@@ -76,35 +76,39 @@ impl From<ReadError> for ThumbnailError {
 }
 
 impl Media {
-    /// The thumbnail of a file that covers what is wanted, if it is made; the error, if it is known that there is none. It costs a look-up.
-    pub async fn made_thumbnail(
+    /// The thumbnail of a file that covers what is wanted. One that is made costs a look-up, and so does to know that there is none; before one is made `pay`
+    /// takes what a decoder costs, or refuses.
+    pub async fn thumbnail<E: From<ThumbnailError>>(
         &self,
         found: &Found,
         wanted: &Wanted,
-    ) -> Result<Option<Thumbnail>, ThumbnailError> {
+        pay: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Thumbnail, E> {
         if wanted.width == 0 || wanted.height == 0 {
-            return Err(ThumbnailError::NoSize);
+            return Err(ThumbnailError::NoSize.into());
         }
         if found.row.size > MAX_SOURCE_BYTES {
-            return Err(ThumbnailError::TooLarge);
+            return Err(ThumbnailError::TooLarge.into());
         }
         let shape = shape(wanted);
-        Ok(self.known(found, &shape).await?.map(|row| thumbnail(found, &shape, row)))
-    }
-
-    /// The same; it is made if it is not. That costs a decoder.
-    pub async fn thumbnail(&self, found: &Found, wanted: &Wanted) -> Result<Thumbnail, ThumbnailError> {
-        if let Some(made) = self.made_thumbnail(found, wanted).await? {
-            return Ok(made);
-        }
-        let shape = shape(wanted);
-        let _waits = self.0.waiting.try_acquire().map_err(|_| ThumbnailError::Busy)?;
-        let _turn = self.0.thumbnails.turn(&found.key).await;
         let row = match self.known(found, &shape).await? {
             Some(row) => row,
-            None => self.make(found, &shape).await?,
+            None => {
+                pay()?;
+                self.made(found, &shape).await?
+            }
         };
         Ok(thumbnail(found, &shape, row))
+    }
+
+    /// Makes one, when it is the file's turn, unless somebody else has made it before.
+    async fn made(&self, found: &Found, shape: &Shape) -> Result<ThumbnailRow, ThumbnailError> {
+        let _waits = self.0.waiting.try_acquire().map_err(|_| ThumbnailError::Busy)?;
+        let _turn = self.0.thumbnails.turn(&found.key).await;
+        match self.known(found, shape).await? {
+            Some(row) => Ok(row),
+            None => self.make(found, shape).await,
+        }
     }
 
     /// Its bytes.

@@ -155,6 +155,11 @@ async fn what_goes_into_a_bucket_comes_out_in_parts_of_one_size() {
     );
 }
 
+/// Nobody pays here.
+fn free() -> Result<(), ThumbnailError> {
+    Ok(())
+}
+
 /// A file of a bucket is in memory while it is decoded: no more of them than there are decoders, however many wait.
 #[tokio::test]
 async fn files_of_a_bucket_are_fetched_when_there_is_a_decoder_for_them() {
@@ -170,7 +175,9 @@ async fn files_of_a_bucket_are_fetched_when_there_is_a_decoder_for_them() {
     seen.answers.send_replace(false);
     let wanted = Wanted { width: 32, height: 32, method: Fitting::Crop, animated: false };
     let thumbnails = join_all(
-        files.iter().map(async |found| media.thumbnail(found, &wanted).await.expect("a thumbnail").row.width),
+        files
+            .iter()
+            .map(async |found| media.thumbnail(found, &wanted, free).await.expect("a thumbnail").row.width),
     );
     let first = async {
         let mut reads = seen.reads.subscribe();
@@ -196,7 +203,7 @@ async fn row_108_what_cannot_be_decoded_is_fetched_once_whoever_asks_for_whateve
         method: Fitting::Crop,
         animated: number.is_multiple_of(2),
     });
-    let asked = join_all(wanted.map(async |wanted| media.thumbnail(&found, &wanted).await)).await;
+    let asked = join_all(wanted.map(async |wanted| media.thumbnail(&found, &wanted, free).await)).await;
     assert!(asked.iter().all(|asked| matches!(asked, Err(ThumbnailError::NotAPicture))), "{asked:?}");
     assert_eq!(*seen.reads.borrow(), 1);
 }

@@ -71,7 +71,7 @@ pub async fn open_thumbnail(
     answer(&media, (&server, &id), &parameters, &headers, pay).await
 }
 
-/// The thumbnail. One that is made costs as little as a file; for one that is not, `pay` takes what a decoder costs.
+/// The thumbnail. One that is made costs as little as a file; before one is made `pay` takes what a decoder costs.
 async fn answer(
     media: &Media,
     (server, id): (&ServerName, &str),
@@ -87,13 +87,7 @@ async fn answer(
     };
     let (width, height, animated) = (parameters.width, parameters.height, parameters.animated);
     let wanted = Wanted { width, height, method, animated };
-    let thumbnail = match media.made_thumbnail(&found, &wanted).await? {
-        Some(made) => made,
-        None => {
-            pay()?;
-            media.thumbnail(&found, &wanted).await?
-        }
-    };
+    let thumbnail = media.thumbnail(&found, &wanted, pay).await?;
     // What it is, not what was said of the file.
     let format = thumbnail.row.format;
     let name = match format {

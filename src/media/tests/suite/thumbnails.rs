@@ -55,7 +55,7 @@ async fn thumbnail(
 ) -> Result<Thumbnail, ThumbnailError> {
     let (width, height, method, animated) = wanted;
     let found = bed.find(id).await.expect("a file");
-    bed.media.thumbnail(&found, &Wanted { width, height, method, animated }).await
+    bed.media.thumbnail(&found, &Wanted { width, height, method, animated }, || Ok(())).await
 }
 
 /// How many files are known to have none.
@@ -327,7 +327,7 @@ async fn thumbnails_go_with_their_file() {
     assert!(matches!(bed.media.read_thumbnail(&made).await, Err(OpenError::Lost)));
     // Who found the file before gets no thumbnail that nothing would ever delete.
     let wanted = Wanted { width: 32, height: 32, method: Method::Crop, animated: false };
-    assert!(matches!(bed.media.thumbnail(&found, &wanted).await, Err(ThumbnailError::Open(_))));
+    assert!(matches!(bed.media.thumbnail(&found, &wanted, || Ok(())).await, Err(ThumbnailError::Open(_))));
     assert_eq!((bed.unplaced().await, unfit(&bed).await), (0, 0));
     bed.check().await;
 }
