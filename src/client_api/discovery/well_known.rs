@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use crate::api::{Contact, Settings};
 use crate::calls::transports::{Transport, Transports};
@@ -11,16 +12,23 @@ use crate::error::ApiError;
 use crate::extract::Json;
 
 /// Where what is. ruma's type does not know where calls take place.
-#[derive(Serialize)]
 pub struct Places {
-    #[serde(rename = "m.homeserver")]
     homeserver: Homeserver,
-    /// Where calls take place (MSC4143), as clients looked for it before there was an endpoint.
-    #[serde(rename = "org.matrix.msc4143.rtc_foci", skip_serializing_if = "<[_]>::is_empty")]
     rtc_foci: Arc<[Transport]>,
-    /// That devices may be dehydrated here (MSC3814). Element Web asks here and not for what the server can do.
-    #[serde(rename = "org.matrix.msc3814")]
-    dehydration: bool,
+}
+
+impl Serialize for Places {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut places = serializer.serialize_map(None)?;
+        places.serialize_entry("m.homeserver", &self.homeserver)?;
+        if !self.rtc_foci.is_empty() {
+            // Where calls take place (MSC4143), as clients looked for it before there was an endpoint.
+            places.serialize_entry("org.matrix.msc4143.rtc_foci", &self.rtc_foci)?;
+        }
+        // Devices may be dehydrated here (MSC3814). Element Web asks here and not for what the server can do.
+        places.serialize_entry("org.matrix.msc3814", &true)?;
+        places.end()
+    }
 }
 
 #[derive(Serialize)]
@@ -45,7 +53,7 @@ pub async fn client(
 ) -> Result<Json<Places>, ApiError> {
     let base_url = settings.public_url.clone();
     let base_url = base_url.ok_or_else(|| ApiError::not_found("There is nothing to discover."))?;
-    Ok(Json(Places { homeserver: Homeserver { base_url }, rtc_foci, dehydration: true }))
+    Ok(Json(Places { homeserver: Homeserver { base_url }, rtc_foci }))
 }
 
 /// `GET /.well-known/matrix/support` (client-server API, "Server administration"). For everyone.
