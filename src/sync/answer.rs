@@ -1,6 +1,6 @@
 //! The answer, written while it is read.
 //!
-//! Owns: [`SyncAnswer`]: the order of the text, and the rooms, each put together when its turn comes. Does not own: what is found ([`crate::look`]),
+//! Owns: [`SyncAnswer`]: the order of the text, and the rooms, each put together when its turn comes. Does not own: what is found ([`crate::pass`]),
 //! how a room is put together ([`crate::rooms`]).
 //!
 //! Invariants: of the rooms that the user is in or has left one at a time is in memory, and of its state a page, each read from a snapshot of its own.
@@ -12,7 +12,7 @@ use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, OwnedUserId};
 
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::frame::{JoinedPart, LeftPart};
 use crate::json::{Writer, state_key};
 use crate::presence;
@@ -29,7 +29,7 @@ const STEPS_AT_ONCE: usize = 16;
 
 /// The rooms that are told of.
 pub(crate) struct RoomsToTell {
-    pub asking: Asking,
+    pub context: RequestContext,
     /// One of those that the user is in, which was put together to see whether there is anything new.
     pub first: Option<(RoomNumber, OwnedRoomId, Found)>,
     pub joined: std::vec::IntoIter<ToTell<JoinedPart>>,
@@ -159,11 +159,11 @@ impl SyncAnswer {
                 self.stage = Stage::Left;
                 return Ok(());
             };
-            let Some(found) = rooms::joined(&rooms.asking, &to_tell).await? else { return Ok(()) };
+            let Some(found) = rooms::joined(&rooms.context, &to_tell).await? else { return Ok(()) };
             (to_tell.room, to_tell.id, found)
         };
         // Where it was asked for, `state_after` is there even if it is empty: it tells the client that the server knows it.
-        let always = rooms.asking.state_at != StateAt::Start;
+        let always = rooms.context.state_at != StateAt::Start;
         self.met.extend(found.met);
         self.writer.open_room("join", &id);
         self.writer.joined(&found.room);
@@ -172,12 +172,12 @@ impl SyncAnswer {
     }
 
     async fn next_left(&mut self) -> Result<(), StoreFault> {
-        let next = self.rooms.as_mut().and_then(|rooms| Some((rooms.left.next()?, &rooms.asking)));
-        let Some((to_tell, asking)) = next else {
+        let next = self.rooms.as_mut().and_then(|rooms| Some((rooms.left.next()?, &rooms.context)));
+        let Some((to_tell, context)) = next else {
             self.stage = Stage::End;
             return Ok(());
         };
-        let mut left = rooms::left(asking, &to_tell).await?;
+        let mut left = rooms::left(context, &to_tell).await?;
         // matrix-nio refuses a timeline without one; where nothing is shown there is nothing to page back to.
         left.timeline.prev_batch.get_or_insert_with(|| self.next_batch.clone());
         self.writer.open_room("leave", &to_tell.id);
@@ -196,7 +196,7 @@ impl SyncAnswer {
     fn state_events(&mut self, open: &mut OpenState, events: &[String]) {
         if let Some(rooms) = self.rooms.as_ref().filter(|_| !events.is_empty()) {
             if !std::mem::replace(&mut open.has_begun, true) {
-                self.writer.open_events(state_key(rooms.asking.state_at));
+                self.writer.open_events(state_key(rooms.context.state_at));
             }
             self.writer.items(events);
         }
@@ -207,10 +207,10 @@ impl SyncAnswer {
         let Some(rooms) = &self.rooms else { return Ok(()) };
         if let Some(rest) = &mut open.rest {
             // A state that ended here would look whole.
-            let scene = rooms.asking.scene(open.room).await?;
+            let scene = rooms.context.scene(open.room).await?;
             let mut scene = scene.ok_or(AnswerFault::RoomGone(open.room))?;
             if let Some(events) = rest.next(&scene).await? {
-                let texts = rooms.asking.state_texts(&mut scene, events).await?;
+                let texts = rooms.context.state_texts(&mut scene, events).await?;
                 drop(scene);
                 self.state_events(&mut open, &texts);
                 self.open = Some(open);
@@ -220,7 +220,7 @@ impl SyncAnswer {
         if open.has_begun {
             self.writer.close_events();
         } else if open.always {
-            self.writer.all_events(state_key(rooms.asking.state_at), &[""; 0]);
+            self.writer.all_events(state_key(rooms.context.state_at), &[""; 0]);
         }
         self.writer.close();
         Ok(())
@@ -231,7 +231,7 @@ impl SyncAnswer {
         self.writer.close_rooms();
         let mut presence = std::mem::take(&mut self.apart.presence);
         if let Some(rooms) = &self.rooms {
-            let Asking { user, filter, shared, .. } = &rooms.asking;
+            let RequestContext { user, filter, shared, .. } = &rooms.context;
             self.met.remove(user);
             let met = self.met.difference(&self.presences);
             presence.extend(presence::of_met(shared, met, &filter.presence).await?);

@@ -10,7 +10,7 @@ use plop_ephemeral::receipts::Receipt;
 use plop_rooms::StoreFault;
 
 use crate::account_data;
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::frame::Part;
 use crate::news::RoomNews;
 use crate::receipts::{self, RECEIPT};
@@ -27,24 +27,24 @@ pub struct Ephemeral {
 
 /// Receipts and typing.
 pub async fn ephemeral(
-    asking: &Asking,
+    context: &RequestContext,
     room_ref: &RoomRef<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<Ephemeral, StoreFault> {
-    let filter = &asking.filter.ephemeral;
+    let filter = &context.filter.ephemeral;
     let mut events = Events::new();
-    let moved = receipts(asking, room_ref, part, news).await?;
-    let has_read = moved.iter().any(|receipt| receipt.user == asking.user);
+    let moved = receipts(context, room_ref, part, news).await?;
+    let has_read = moved.iter().any(|receipt| receipt.user == context.user);
     if !filter.keeps_room(room_ref.id) {
         return Ok(Ephemeral { events, has_read });
     }
     if filter.keeps_unsent(RECEIPT) {
-        events.extend(receipts::events(&moved, &asking.ignored));
+        events.extend(receipts::events(&moved, &context.ignored));
     }
     if filter.keeps_unsent(TYPING) {
         let users =
-            typing::users(room_ref.snapshot, &asking.shared.parts.typing, room_ref.number, &asking.ignored)
+            typing::users(room_ref.snapshot, &context.shared.parts.typing, room_ref.number, &context.ignored)
                 .await?;
         // In a room that is new to the client nobody types until somebody does.
         if news.typing || part.since.is_none() && !users.is_empty() {
@@ -56,14 +56,14 @@ pub async fn ephemeral(
 
 /// The receipts that are told of.
 async fn receipts(
-    asking: &Asking,
+    context: &RequestContext,
     room_ref: &RoomRef<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<Vec<Receipt>, ReadError> {
     // All of them have the user's own that moved, too.
     let Some(since) = part.since else {
-        return receipts::full(room_ref.snapshot, room_ref.number, asking.user(), part.to).await;
+        return receipts::full(room_ref.snapshot, room_ref.number, context.user(), part.to).await;
     };
     let mut moved = news.private_receipts.clone();
     if news.receipts {
@@ -74,18 +74,18 @@ async fn receipts(
 
 /// The user's account data of the room: all of it, or what changed.
 pub async fn account_data(
-    asking: &Asking,
+    context: &RequestContext,
     room_ref: &RoomRef<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<Events, StoreFault> {
-    let filter = &asking.filter.room_account_data;
+    let filter = &context.filter.room_account_data;
     if !filter.keeps_room(room_ref.id) {
         return Ok(Events::new());
     }
     if part.since.is_some() {
         return Ok(account_data::events(&news.account_data, filter));
     }
-    let items = all_account_data(room_ref.snapshot, asking.user(), Some(room_ref.id)).await?;
+    let items = all_account_data(room_ref.snapshot, context.user(), Some(room_ref.id)).await?;
     Ok(account_data::events(&items, filter))
 }

@@ -12,8 +12,8 @@ use plop_state_store::RoomNumber;
 use ruma::api::client::filter::LazyLoadOptions;
 use ruma::{OwnedRoomId, OwnedUserId};
 
-use crate::asking::Asking;
 use crate::beside;
+use crate::context::RequestContext;
 use crate::frame::{JoinedPart, LeftPart, Part, Shown};
 use crate::news::RoomNews;
 use crate::presence;
@@ -40,105 +40,108 @@ pub struct Found {
 }
 
 /// News of a room that the user is in; `None`: there are none that are wanted.
-pub async fn joined(asking: &Asking, to_tell: &ToTell<JoinedPart>) -> Result<Option<Found>, StoreFault> {
+pub async fn joined(
+    context: &RequestContext,
+    to_tell: &ToTell<JoinedPart>,
+) -> Result<Option<Found>, StoreFault> {
     let ToTell { room, id, told, news } = to_tell;
     let found = if told.open {
         // Without one it is still being joined, and here soon.
-        let Some(mut scene) = asking.scene(*room).await? else { return Ok(None) };
-        opened(asking, &mut scene, *told, news).await?
+        let Some(mut scene) = context.scene(*room).await? else { return Ok(None) };
+        opened(context, &mut scene, *told, news).await?
     } else {
-        let room_ref = RoomRef { number: *room, id, snapshot: &asking.shared.parts.db.snapshot() };
-        Found { room: unopened(asking, &room_ref, told.part, news).await?, ..Found::default() }
+        let room_ref = RoomRef { number: *room, id, snapshot: &context.shared.parts.db.snapshot() };
+        Found { room: unopened(context, &room_ref, told.part, news).await?, ..Found::default() }
     };
     Ok(Some(found).filter(|found| told.whole || !found.room.is_empty()))
 }
 
 /// News of a room that the user is in: its events, and what is beside them.
 async fn opened(
-    asking: &Asking,
+    context: &RequestContext,
     scene: &mut Scene<'_>,
     told: JoinedPart,
     news: &RoomNews,
 ) -> Result<Found, StoreFault> {
     let JoinedPart { part, whole, .. } = told;
-    let stretch = asking.stretch(scene, part, Reach::Open, asking.filter.timeline_limit()).await?;
+    let stretch = context.stretch(scene, part, Reach::Open, context.filter.timeline_limit()).await?;
     let about = if part.since.is_none() {
-        AboutMembers { concerns_summary: true, joined: present_members(asking, scene).await }
+        AboutMembers { concerns_summary: true, joined: present_members(context, scene).await }
     } else {
         state::about_members(scene, &stretch).await?
     };
     let with_summary = whole || about.concerns_summary;
-    let ephemeral = beside::ephemeral(asking, &scene.room_ref(), part, news).await?;
+    let ephemeral = beside::ephemeral(context, &scene.room_ref(), part, news).await?;
     let mut room = JoinedRoom {
         ephemeral: ephemeral.events,
-        account_data: beside::account_data(asking, &scene.room_ref(), part, news).await?,
-        summary: with_summary.then(|| Summary::of(&scene.view, asking.user())),
+        account_data: beside::account_data(context, &scene.room_ref(), part, news).await?,
+        summary: with_summary.then(|| Summary::of(&scene.view, context.user())),
         ..JoinedRoom::default()
     };
     let heroes = room.summary.iter().flat_map(|summary| summary.heroes.iter().flatten());
-    let members = asking.members(&stretch, heroes.cloned(), whole);
-    room.state = asking.state(scene, &stretch, &members, whole).await?;
-    room.timeline = asking.timeline(scene, stretch).await?;
+    let members = context.members(&stretch, heroes.cloned(), whole);
+    room.state = context.state(scene, &stretch, &members, whole).await?;
+    room.timeline = context.timeline(scene, stretch).await?;
     // Of events that the filter leaves out the counts are not told either: they would end the wait for nothing that is wanted.
     if ephemeral.has_read || !room.is_empty() {
-        room.unread = Some(unread::counts(asking, &scene.snapshot, &scene.view, part.to).await?);
+        room.unread = Some(unread::counts(context, &scene.snapshot, &scene.view, part.to).await?);
     }
     Ok(Found { room, met: about.joined })
 }
 
 /// News of a room that the user is in, of which there are no new events.
 async fn unopened(
-    asking: &Asking,
+    context: &RequestContext,
     room_ref: &RoomRef<'_>,
     part: Part,
     news: &RoomNews,
 ) -> Result<JoinedRoom, StoreFault> {
-    let ephemeral = beside::ephemeral(asking, room_ref, part, news).await?;
+    let ephemeral = beside::ephemeral(context, room_ref, part, news).await?;
     let mut room = JoinedRoom {
         ephemeral: ephemeral.events,
-        account_data: beside::account_data(asking, room_ref, part, news).await?,
+        account_data: beside::account_data(context, room_ref, part, news).await?,
         ..JoinedRoom::default()
     };
     if ephemeral.has_read
-        && let Some(view) = scene::view(&asking.shared.parts.rooms, room_ref.number).await?
+        && let Some(view) = scene::view(&context.shared.parts.rooms, room_ref.number).await?
     {
-        room.unread = Some(unread::counts(asking, room_ref.snapshot, &view, part.to).await?);
+        room.unread = Some(unread::counts(context, room_ref.snapshot, &view, part.to).await?);
     }
     Ok(room)
 }
 
 /// News of a room that the user has left.
-pub async fn left(asking: &Asking, to_tell: &ToTell<LeftPart>) -> Result<LeftRoom, StoreFault> {
+pub async fn left(context: &RequestContext, to_tell: &ToTell<LeftPart>) -> Result<LeftRoom, StoreFault> {
     let LeftPart { part, shown } = to_tell.told;
     let reach = match shown {
         Shown::Until { state, .. } => Reach::Until(state),
-        Shown::Ending => Reach::Ending(asking.user()),
+        Shown::Ending => Reach::Ending(context.user()),
         Shown::Nothing => return Ok(LeftRoom::default()),
     };
     // An invite that was rejected, to a room that never was here, has none.
-    let Some(mut scene) = asking.scene(to_tell.room).await? else { return Ok(LeftRoom::default()) };
-    let stretch = asking.stretch(&mut scene, part, reach, asking.filter.timeline_limit()).await?;
+    let Some(mut scene) = context.scene(to_tell.room).await? else { return Ok(LeftRoom::default()) };
+    let stretch = context.stretch(&mut scene, part, reach, context.filter.timeline_limit()).await?;
     let mut room = LeftRoom {
-        account_data: beside::account_data(asking, &scene.room_ref(), part, &to_tell.news).await?,
+        account_data: beside::account_data(context, &scene.room_ref(), part, &to_tell.news).await?,
         ..LeftRoom::default()
     };
     if let Shown::Until { whole, .. } = shown {
-        let members = asking.members(&stretch, [], whole);
-        room.state = asking.state(&mut scene, &stretch, &members, whole).await?;
+        let members = context.members(&stretch, [], whole);
+        room.state = context.state(&mut scene, &stretch, &members, whole).await?;
     }
-    room.timeline = asking.timeline(&mut scene, stretch).await?;
+    room.timeline = context.timeline(&mut scene, stretch).await?;
     Ok(room)
 }
 
 /// Members of this server who are there, if that is wanted.
-async fn present_members(asking: &Asking, scene: &Scene<'_>) -> BTreeSet<OwnedUserId> {
-    if !presence::is_wanted(&asking.filter.presence) {
+async fn present_members(context: &RequestContext, scene: &Scene<'_>) -> BTreeSet<OwnedUserId> {
+    if !presence::is_wanted(&context.filter.presence) {
         return BTreeSet::new();
     }
-    presence::present_in(&asking.shared.parts.presence, &scene.view.members).await
+    presence::present_in(&context.shared.parts.presence, &scene.view.members).await
 }
 
-impl Asking {
+impl RequestContext {
     /// The end of a room's live stream.
     pub async fn tail(&self, scene: &Scene<'_>, to: Position) -> Result<Arc<Tail>, StoreFault> {
         let (shared, room) = (&self.shared, scene.number());

@@ -1,6 +1,6 @@
 //! The handle, and the loop of a request that waits.
 //!
-//! Owns: [`Syncing`], when an answer is given. Does not own: what is in it ([`crate::look`]).
+//! Owns: [`Syncing`], when an answer is given. Does not own: what is in it ([`crate::pass`]).
 //!
 //! Invariants: a request that begins after a write was acknowledged answers with it. One that finds nothing waits until something may concern it,
 //! its time is over, a newer request takes its place or the process stops. Looking without finding reads nothing from the database, as long as
@@ -14,7 +14,7 @@ use ruma::UserId;
 
 use crate::answer::SyncAnswer;
 use crate::device_lists::{self, Reader};
-use crate::look::Look;
+use crate::pass::Pass;
 use crate::request::{MAX_TIMEOUT, SyncError, SyncRequest};
 use crate::response::DeviceLists;
 use crate::shared::{Parts, Shared};
@@ -67,7 +67,7 @@ impl Syncing {
             let came_with = since.and_then(|since| since.answer_of(process));
             shared.sent_members.sending(user, actor.device_id(), None, came_with)
         });
-        self.answer(&Look { shared, actor, user, filter: &filter, request, sending }, since).await
+        self.answer(&Pass { shared, actor, user, filter: &filter, request, sending }, since).await
     }
 
     /// Whose device lists changed since an answer of `/sync` (client-server API, `GET /keys/changes`).
@@ -83,24 +83,24 @@ impl Syncing {
         Ok(device_lists::between(shared, reader).await?)
     }
 
-    async fn answer(&self, look: &Look<'_>, mut since: Option<SyncToken>) -> Result<SyncAnswer, SyncError> {
+    async fn answer(&self, pass: &Pass<'_>, mut since: Option<SyncToken>) -> Result<SyncAnswer, SyncError> {
         let Parts { clock, tasks, .. } = &self.0.parts;
-        let timeout = look.request.timeout.min(MAX_TIMEOUT);
+        let timeout = pass.request.timeout.min(MAX_TIMEOUT);
         let deadline = clock.monotonic().saturating_add(timeout);
         // Entered before the first look: what comes after it wakes.
         let waiter =
-            (!timeout.is_zero()).then(|| self.0.waiters.enter(look.user, look.actor.device_id(), None));
+            (!timeout.is_zero()).then(|| self.0.waiters.enter(pass.user, pass.actor.device_id(), None));
         loop {
-            let looked = look.once(since).await?;
+            let result = pass.run(since).await?;
             let left = deadline.saturating_sub(clock.monotonic());
-            let Some(waiter) = waiter.as_ref().filter(|_| !looked.is_news && !left.is_zero()) else {
-                return Ok(looked.answer);
+            let Some(waiter) = waiter.as_ref().filter(|_| !result.is_news && !left.is_zero()) else {
+                return Ok(result.answer);
             };
             if tasks.is_stopping() || waiter.has_ended() {
-                return Ok(looked.answer);
+                return Ok(result.answer);
             }
             // Nothing up to here concerned the client: the next look need not go back further.
-            since = Some(looked.next);
+            since = Some(result.next);
             tokio::select! {
                 // Each of them leads to another look, and that to the end where its time has come.
                 _ = clock.timeout(left, waiter.woken()) => {}

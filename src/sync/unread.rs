@@ -10,38 +10,41 @@ use plop_db::{Position, Snapshot};
 use plop_rooms::{RoomView, StoreFault};
 use plop_unread::{Counts, NotifiedUser};
 
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::response::UnreadNotifications;
 
 /// The counts of a room. The picture was taken after the position was published.
 pub async fn counts(
-    asking: &Asking,
+    context: &RequestContext,
     snapshot: &Snapshot,
     view: &RoomView,
     to: Position,
 ) -> Result<UnreadNotifications, StoreFault> {
-    if !asking.filter.timeline.unread_by_thread {
-        return Ok(UnreadNotifications::InRoom(in_room(asking, snapshot, view, to).await?));
+    if !context.filter.timeline.unread_by_thread {
+        return Ok(UnreadNotifications::InRoom(in_room(context, snapshot, view, to).await?));
     }
-    let unread = &asking.shared.parts.unread;
-    let reader = notified(asking, snapshot).await?;
+    let unread = &context.shared.parts.unread;
+    let reader = notified(context, snapshot).await?;
     Ok(UnreadNotifications::ByThread(unread.counts_by_thread(snapshot, &reader, view, to).await?))
 }
 
 /// The counts of a room, threads and all.
 pub async fn in_room(
-    asking: &Asking,
+    context: &RequestContext,
     snapshot: &Snapshot,
     view: &RoomView,
     to: Position,
 ) -> Result<Counts, StoreFault> {
-    let reader = notified(asking, snapshot).await?;
-    asking.shared.parts.unread.counts(snapshot, &reader, view, to).await
+    let reader = notified(context, snapshot).await?;
+    context.shared.parts.unread.counts(snapshot, &reader, view, to).await
 }
 
-async fn notified<'a>(asking: &'a Asking, snapshot: &Snapshot) -> Result<Cow<'a, NotifiedUser>, StoreFault> {
-    Ok(match &asking.notified {
+async fn notified<'a>(
+    context: &'a RequestContext,
+    snapshot: &Snapshot,
+) -> Result<Cow<'a, NotifiedUser>, StoreFault> {
+    Ok(match &context.notified {
         Some(notified) => Cow::Borrowed(notified),
-        None => Cow::Owned(asking.shared.parts.unread.notified_user(snapshot, &asking.user).await?),
+        None => Cow::Owned(context.shared.parts.unread.notified_user(snapshot, &context.user).await?),
     })
 }

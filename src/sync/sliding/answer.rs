@@ -1,6 +1,6 @@
 //! The answer, written while it is read.
 //!
-//! Owns: [`SlidingAnswer`]: the order of the text, and the rooms, each put together when its turn comes. Does not own: what is found ([`super::look`]), how a
+//! Owns: [`SlidingAnswer`]: the order of the text, and the rooms, each put together when its turn comes. Does not own: what is found ([`super::pass`]), how a
 //! room is put together ([`super::room`]), the words ([`super::write`]).
 //!
 //! Invariants: one room at a time is in memory, and of its state a page. All of it goes up to the position that the answer says from the beginning.
@@ -16,12 +16,12 @@ use ruma::{OwnedRoomId, RoomId};
 
 use super::beside_rooms::Part;
 use super::frame::RoomToTell;
-use super::look::{Looked, OfUser};
+use super::pass::{OfUser, PassResult};
 use super::request::SlidingRequest;
 use super::required::RequiredEvents;
 use super::room::{Composed, Composing};
 use super::write::Writer;
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::json::write_encryption;
 use crate::request::AnswerFault;
 use crate::response::Events;
@@ -82,27 +82,27 @@ struct OpenState {
 }
 
 impl SlidingAnswer {
-    pub(crate) fn new(pos: String, request: &SlidingRequest, looked: Looked) -> Self {
+    pub(crate) fn new(pos: String, request: &SlidingRequest, result: PassResult) -> Self {
         let names = request.lists.iter().map(|(name, _)| name.clone());
         Self {
             pos,
             transaction: request.transaction.clone(),
-            lists: names.zip(looked.counts).collect(),
-            composing: looked.composing,
-            first: looked.first,
-            rooms: looked.rooms.into_iter(),
-            ids: looked.ids,
+            lists: names.zip(result.counts).collect(),
+            composing: result.composing,
+            first: result.first,
+            rooms: result.rooms.into_iter(),
+            ids: result.ids,
             apart: Apart {
-                of_user: looked.of_user,
-                account_data: looked.account_data,
-                of_rooms: looked.beside.account_data.into_iter(),
-                receipts: looked.beside.receipts.into_iter(),
-                typing: looked.beside.typing,
+                of_user: result.of_user,
+                account_data: result.account_data,
+                of_rooms: result.beside.account_data.into_iter(),
+                receipts: result.beside.receipts.into_iter(),
+                typing: result.beside.typing,
             },
             open: None,
             writer: Writer::new(request.dialect),
             stage: Stage::Head,
-            to: looked.to,
+            to: result.to,
             has_part: false,
         }
     }
@@ -199,13 +199,13 @@ impl SlidingAnswer {
     /// One more page of a room's state; after the last one the room is closed.
     async fn state_page(&mut self, mut open: OpenState) -> Result<(), AnswerFault> {
         if open.has_begun {
-            let asking = &self.composing.asking;
+            let context = &self.composing.context;
             // A state that ended here would look whole.
-            let scene = asking.scene(open.room).await?;
+            let scene = context.scene(open.room).await?;
             let mut scene = scene.ok_or(AnswerFault::RoomGone(open.room))?;
             if let Some(events) = open.required.next(&scene).await? {
-                asking.note_sent(&scene, &events);
-                let texts = asking.texts(&mut scene, &events, Detail::State).await?;
+                context.note_sent(&scene, &events);
+                let texts = context.texts(&mut scene, &events, Detail::State).await?;
                 drop(scene);
                 texts.iter().for_each(|text| self.writer.out.text(text));
                 self.open = Some(open);
@@ -263,12 +263,12 @@ impl SlidingAnswer {
             return Ok(());
         };
         let Some(id) = self.ids.get(&room) else { return Ok(()) };
-        let asking = &self.composing.asking;
+        let context = &self.composing.context;
         let items = match part {
             Part::Changes(items) => items,
-            Part::All => all_of_room(asking, id).await?,
+            Part::All => all_of_room(context, id).await?,
         };
-        let events = account_data::events(&items, &asking.filter.room_account_data);
+        let events = account_data::events(&items, &context.filter.room_account_data);
         if !events.is_empty() {
             self.writer.texts(id.as_str(), &events);
         }
@@ -281,13 +281,13 @@ impl SlidingAnswer {
             self.stage = Stage::End;
             return Ok(());
         };
-        let Composing { asking, .. } = &self.composing;
-        let (snapshot, user) = (asking.shared.parts.db.snapshot(), asking.user());
+        let Composing { context, .. } = &self.composing;
+        let (snapshot, user) = (context.shared.parts.db.snapshot(), context.user());
         let moved = match part {
             Part::Changes(since) => receipts::moved(&snapshot, room, user, (since, self.to)).await?,
             Part::All => receipts::last(&snapshot, room, user, self.to).await?,
         };
-        let event = receipts::one_event(&moved, &asking.ignored);
+        let event = receipts::one_event(&moved, &context.ignored);
         if let (Some(event), Some(id)) = (event, self.ids.get(&room)) {
             if !std::mem::replace(&mut self.has_part, true) {
                 self.writer.member("receipts");
@@ -314,6 +314,6 @@ impl SlidingAnswer {
 }
 
 /// A user's account data of a room.
-async fn all_of_room(asking: &Asking, id: &RoomId) -> Result<Vec<AccountDataItem>, ReadError> {
-    all_account_data(&asking.shared.parts.db.snapshot(), asking.user(), Some(id)).await
+async fn all_of_room(context: &RequestContext, id: &RoomId) -> Result<Vec<AccountDataItem>, ReadError> {
+    all_account_data(&context.shared.parts.db.snapshot(), context.user(), Some(id)).await
 }

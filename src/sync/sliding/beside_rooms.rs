@@ -19,7 +19,7 @@ use super::connection::Connection;
 use super::order::ListedMembership;
 use super::request::Extensions;
 use super::windows::{InScope, Mask, NumberedRequest, Windows};
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::news;
 use crate::receipts;
 use crate::turns::take_turns;
@@ -74,7 +74,7 @@ pub struct MovedReceipts {
 
 /// Which receipts moved. Nothing is read of rooms that are in no window.
 pub async fn moved_receipts(
-    asking: &Asking,
+    context: &RequestContext,
     windows: &Windows,
     (connection, came_with): (&Connection, u64),
     (since, to): (Position, Position),
@@ -83,8 +83,8 @@ pub async fn moved_receipts(
     if connection.rooms.is_empty() {
         return Ok(found);
     }
-    let shared = &asking.shared;
-    let rooms = shared.memberships.of(asking.user(), &shared.changes).await?;
+    let shared = &context.shared;
+    let rooms = shared.memberships.of(context.user(), &shared.changes).await?;
     let has = |room: &RoomNumber| connection.sent(*room, came_with).is_some();
     let changed =
         news::changed(shared, (&rooms, has), since, |logs| &logs.receipts, &shared.last_receipts).await?;
@@ -95,8 +95,8 @@ pub async fn moved_receipts(
         let (mut has_read, mut is_seen) = (false, !shown.contains(&room));
         if !is_seen {
             let is_enough = |receipt: &Receipt| {
-                has_read |= receipt.user == asking.user;
-                is_seen |= !asking.ignored.contains(&receipt.user);
+                has_read |= receipt.user == context.user;
+                is_seen |= !context.ignored.contains(&receipt.user);
                 has_read
             };
             receipts::has_changed(&snapshot, room, (since, to), is_enough).await?;
@@ -105,10 +105,10 @@ pub async fn moved_receipts(
     }
     let may_have_private = {
         let (changes, _) = shared.changes.now();
-        changes.logs.private_receipts.may_have_changed(&asking.user, since)
+        changes.logs.private_receipts.may_have_changed(&context.user, since)
     };
     if may_have_private {
-        for receipt in receipts::private_changes(&snapshot, asking.user(), since, to).await? {
+        for receipt in receipts::private_changes(&snapshot, context.user(), since, to).await? {
             if rooms.joined.contains_key(&receipt.room) && has(&receipt.room) {
                 found.note(receipt.room, since, shown.contains(&receipt.room), true);
             }
@@ -130,7 +130,7 @@ impl MovedReceipts {
 
 /// What the parts below are made from.
 pub struct Sources<'a> {
-    pub asking: &'a Asking,
+    pub context: &'a RequestContext,
     pub asked: &'a NumberedRequest<'a>,
     pub windows: &'a Windows,
     pub connection: &'a Connection,
@@ -215,7 +215,7 @@ async fn who_types(
     scope: &InScope,
     since: Option<LivePosition>,
 ) -> Result<BTreeMap<RoomNumber, String>, StoreFault> {
-    let parts = &sources.asking.shared.parts;
+    let parts = &sources.context.shared.parts;
     let changed: Option<BTreeSet<RoomNumber>> = match since {
         Some(since) => parts.typing.rooms_changed_since(since).map(|rooms| rooms.into_iter().collect()),
         None => Some(BTreeSet::new()),
@@ -229,7 +229,7 @@ async fn who_types(
         if !has_changed && (!is_new || parts.typing.users(room).is_empty()) {
             continue;
         }
-        let users = typing::users(&snapshot, &parts.typing, room, &sources.asking.ignored).await?;
+        let users = typing::users(&snapshot, &parts.typing, room, &sources.context.ignored).await?;
         if has_changed || !users.is_empty() {
             told.insert(room, typing::list(&users));
         }

@@ -19,7 +19,7 @@ use ruma::OwnedRoomId;
 use super::pos::ToDevicePos;
 use super::request::{SlidingError, ToDeviceRequest};
 use crate::account_data;
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::response::Events;
 use crate::to_device;
 use crate::token::Holder;
@@ -32,34 +32,37 @@ pub struct ToDevice {
 }
 
 /// From where the device goes on; what it has got is deleted. A token of another device, or of another database, is as none.
-pub async fn acknowledge(asking: &Asking, request: &ToDeviceRequest) -> Result<Position, SlidingError> {
+pub async fn acknowledge(
+    context: &RequestContext,
+    request: &ToDeviceRequest,
+) -> Result<Position, SlidingError> {
     let Some(since) = request.since.as_deref().filter(|since| !since.is_empty()) else {
         return Ok(Position::START);
     };
     let since: ToDevicePos = since.parse().map_err(|_| SlidingError::NoToDeviceToken)?;
-    let db = &asking.shared.parts.db;
-    let holder = Holder::new(asking.user(), asking.actor.device_id());
+    let db = &context.shared.parts.db;
+    let holder = Holder::new(context.user(), context.actor.device_id());
     let is_known = since.database == db.identity()
         && since.holder == holder
-        && since.position <= asking.shared.changes.now().1;
+        && since.position <= context.shared.changes.now().1;
     if !is_known {
         return Ok(Position::START);
     }
-    to_device::acknowledge(&asking.shared, &asking.actor, since.position).await;
+    to_device::acknowledge(&context.shared, &context.actor, since.position).await;
     Ok(since.position)
 }
 
 /// What waits for the device.
 pub async fn to_device(
-    asking: &Asking,
+    context: &RequestContext,
     request: &ToDeviceRequest,
     since: Position,
     to: Position,
 ) -> Result<ToDevice, ReadError> {
     let limit = request.limit.unwrap_or(MAX_PAGE_MESSAGES).clamp(1, MAX_PAGE_MESSAGES);
-    let page = to_device::page(&asking.shared, &asking.actor, since, to, limit).await?;
-    let database = asking.shared.parts.db.identity();
-    let holder = Holder::new(asking.user(), asking.actor.device_id());
+    let page = to_device::page(&context.shared, &context.actor, since, to, limit).await?;
+    let database = context.shared.parts.db.identity();
+    let holder = Holder::new(context.user(), context.actor.device_id());
     // Nothing new leaves the token as it is: it is still right.
     let position = if page.messages.is_empty() && since != Position::START { since } else { page.end };
     Ok(ToDevice { events: page.messages, next: ToDevicePos { database, position, holder } })
@@ -75,19 +78,19 @@ pub struct AccountData {
 
 /// What changed since a position; without one all that belongs to no room.
 pub async fn account_data(
-    asking: &Asking,
+    context: &RequestContext,
     since: Option<Position>,
     to: Position,
 ) -> Result<AccountData, ReadError> {
-    let (shared, user) = (&asking.shared, asking.user());
+    let (shared, user) = (&context.shared, context.user());
     let db = &shared.parts.db;
     let Some(since) = since else {
         let mut global = account_data::global(&db.snapshot(), user).await?;
         account_data::put_push_rules(db, user, &mut global, true).await?;
-        let global = account_data::events(&global, &asking.filter.account_data);
+        let global = account_data::events(&global, &context.filter.account_data);
         return Ok(AccountData { global, ..AccountData::default() });
     };
-    if !shared.changes.now().0.logs.account_data.may_have_changed(&asking.user, since) {
+    if !shared.changes.now().0.logs.account_data.may_have_changed(&context.user, since) {
         return Ok(AccountData::default());
     }
     let changed = account_data::changes(&db.snapshot(), user, since, to).await?;
@@ -104,25 +107,25 @@ pub async fn account_data(
     // There may be account data of a room that this server does not know.
     let rooms = numbers.into_iter().zip(by_id.into_values());
     let rooms = rooms.filter_map(|(number, items)| Some((number?, items))).collect();
-    Ok(AccountData { global: account_data::events(&global, &asking.filter.account_data), rooms })
+    Ok(AccountData { global: account_data::events(&global, &context.filter.account_data), rooms })
 }
 
 /// The newest changes of thread subscriptions since a position; without one since ever. What they leave out is the page's `next`.
 pub async fn thread_subscriptions(
-    asking: &Asking,
+    context: &RequestContext,
     told_to: Option<Position>,
     to: Position,
     limit: usize,
 ) -> Result<ThreadSubscriptionsPage, ReadError> {
-    let shared = &asking.shared;
+    let shared = &context.shared;
     let is_told = |told_to| {
         let (changes, _) = shared.changes.now();
-        !changes.logs.thread_subscriptions.may_have_changed(&asking.user, told_to)
+        !changes.logs.thread_subscriptions.may_have_changed(&context.user, told_to)
     };
     if told_to.is_some_and(is_told) {
         return Ok(ThreadSubscriptionsPage::default());
     }
     let after = told_to.unwrap_or(Position::START);
     let snapshot = shared.parts.db.snapshot();
-    thread_subscription_changes(&snapshot, asking.user(), after, End::At(to), limit).await
+    thread_subscription_changes(&snapshot, context.user(), after, End::At(to), limit).await
 }

@@ -19,7 +19,7 @@ use super::request::SlidingError;
 use super::required_state::{RequiredState, StateWishes};
 use super::schema::SentRoom;
 use super::windows::{CombinedConfig, CombinedConfigs, Mask, NumberedRequest, Windows};
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::frame::{Glance, JoinedPart, LeftPart, Part, RoomPart, Shown, Span};
 use crate::memberships::UserRoom;
 use crate::news::RoomNews;
@@ -98,7 +98,7 @@ const NOTHING: SentRoom = SentRoom {
 
 /// What the frame is made of.
 pub struct Sources<'a> {
-    pub asking: &'a Asking,
+    pub context: &'a RequestContext,
     pub asked: &'a NumberedRequest<'a>,
     pub windows: &'a Windows,
     pub connection: &'a Connection,
@@ -173,7 +173,7 @@ async fn told(
         Glance::Nothing => None,
         Glance::Clear(told) => Some(told),
         Glance::Unclear => {
-            let Asking { shared, actor, user, .. } = sources.asking;
+            let RequestContext { shared, actor, user, .. } = sources.context;
             past::told(&shared.parts.rooms, (actor, user), listed.room, &listed.row, &span).await?
         }
     };

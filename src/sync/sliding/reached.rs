@@ -9,7 +9,7 @@ use plop_base::UnixMillis;
 use plop_ephemeral::LivePosition;
 
 use super::connection::{Connection, Told, TooManyWishes};
-use super::look::Looked;
+use super::pass::PassResult;
 use super::schema::MarkRow;
 
 /// Where the next look begins.
@@ -33,11 +33,11 @@ impl Reached {
     }
 
     /// A look has found nothing.
-    pub fn go_on(&mut self, looked: &mut Looked, now: UnixMillis) -> Result<(), TooManyWishes> {
-        let told = std::mem::take(&mut looked.told);
-        (self.connection, _) = self.connection.after(&self.mark, looked.to, told.clone(), now)?;
+    pub fn go_on(&mut self, result: &mut PassResult, now: UnixMillis) -> Result<(), TooManyWishes> {
+        let told = std::mem::take(&mut result.told);
+        (self.connection, _) = self.connection.after(&self.mark, result.to, told.clone(), now)?;
         self.mark = self.connection.row.current.clone();
-        self.typing = Some(looked.typing);
+        self.typing = Some(result.typing);
         self.told = std::mem::take(&mut self.told).then(told);
         Ok(())
     }

@@ -15,7 +15,7 @@ use plop_unread::Counts;
 use super::connection::Connection;
 use super::frame::RoomToTell;
 use super::required::{AboutRoom, Hero, Question, RequiredEvents, texts};
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::frame::{JoinedPart, LeftPart, Part, RoomPart, Shown};
 use crate::outside;
 use crate::response::Events;
@@ -61,7 +61,7 @@ pub struct Timeline {
 
 /// For whom and what rooms are put together.
 pub struct Composing {
-    pub asking: Asking,
+    pub context: RequestContext,
     pub connection: Connection,
     /// The position that the client has come to; `None` for a new connection.
     pub since: Option<Position>,
@@ -86,8 +86,8 @@ impl Composing {
     }
 
     async fn joined(&self, to_tell: &RoomToTell, told: JoinedPart) -> Result<Option<Composed>, StoreFault> {
-        let asking = &self.asking;
-        let Some(mut scene) = asking.scene(to_tell.room).await? else { return Ok(None) };
+        let context = &self.context;
+        let Some(mut scene) = context.scene(to_tell.room).await? else { return Ok(None) };
         let part = told.part;
         let stretched = self.stretch(&mut scene, to_tell, part).await?;
         let since = match part.since {
@@ -105,17 +105,17 @@ impl Composing {
             && to_tell.wanted.heroes
             && texts(&scene, end, &[(NAME, "name")]).await?.is_empty()
         {
-            composed.heroes = Some(heroes(asking, &scene).await?);
+            composed.heroes = Some(heroes(context, &scene).await?);
         }
         let has_events = !stretched.stretch.events.is_empty();
         composed.timeline = self.timeline(&mut scene, to_tell, stretched).await?;
         if has_events || to_tell.has_read || to_tell.is_initial() {
-            let counts = unread::in_room(asking, &scene.snapshot, &scene.view, part.to).await?;
+            let counts = unread::in_room(context, &scene.snapshot, &scene.view, part.to).await?;
             composed.unread = Some(counts);
         }
         if has_events || to_tell.is_initial() {
-            let tail = asking.tail(&scene, part.to).await?;
-            let talk = asking.shared.sliding.bumps.of(&scene, &tail, part.to).await?;
+            let tail = context.tail(&scene, part.to).await?;
+            let talk = context.shared.sliding.bumps.of(&scene, &tail, part.to).await?;
             composed.bump_stamp = Some(talk.ordinal());
         }
         Ok(Some(composed))
@@ -126,12 +126,12 @@ impl Composing {
         let mut composed = Composed { bump_stamp: Some(part.to.ordinal()), ..Composed::default() };
         let reach = match shown {
             Shown::Until { state, .. } => Reach::Until(state),
-            Shown::Ending => Reach::Ending(self.asking.user()),
+            Shown::Ending => Reach::Ending(self.context.user()),
             Shown::Nothing => return Ok(composed),
         };
-        let Some(mut scene) = self.asking.scene(to_tell.room).await? else { return Ok(composed) };
+        let Some(mut scene) = self.context.scene(to_tell.room).await? else { return Ok(composed) };
         let limit = limit_of(to_tell).max(1);
-        let stretch = self.asking.stretch(&mut scene, part, reach, limit).await?;
+        let stretch = self.context.stretch(&mut scene, part, reach, limit).await?;
         if let Shown::Until { state, whole } = shown {
             let since = if whole { Root::EMPTY } else { stretch.states.since };
             self.state(&scene, to_tell, (since, state), &stretch, &mut composed).await?;
@@ -145,10 +145,10 @@ impl Composing {
     }
 
     async fn outside(&self, to_tell: &RoomToTell) -> Result<Composed, StoreFault> {
-        let (asking, row) = (&self.asking, to_tell.row);
-        let scene = asking.scene(to_tell.room).await?;
-        let db = &asking.shared.parts.db;
-        let shown = outside::shown(db, scene.as_ref(), asking.user(), to_tell.room, row).await?;
+        let (context, row) = (&self.context, to_tell.row);
+        let scene = context.scene(to_tell.room).await?;
+        let db = &context.shared.parts.db;
+        let shown = outside::shown(db, scene.as_ref(), context.user(), to_tell.room, row).await?;
         let bump_stamp = Some(row.position.ordinal());
         Ok(Composed { stripped: Some(shown), bump_stamp, ..Composed::default() })
     }
@@ -164,7 +164,7 @@ impl Composing {
         let before = to_tell.sent.as_ref().filter(|_| part.since.is_some());
         let is_wider = before.is_some_and(|sent| limit > sent.timeline_limit);
         let reach = if is_wider { Part { since: None, ..part } } else { part };
-        let stretch = self.asking.stretch(scene, reach, Reach::Open, limit_of(to_tell)).await?;
+        let stretch = self.context.stretch(scene, reach, Reach::Open, limit_of(to_tell)).await?;
         let since = part.since.or(self.since);
         let is_live = |position: &&Position| since.is_some_and(|since| **position > since);
         let live = stretch.positions.iter().filter(is_live).count();
@@ -185,7 +185,7 @@ impl Composing {
             end,
             wanted: &to_tell.wanted.state.wishes,
             had: sent.and_then(|sent| self.connection.wishes.get(&sent.wishes)),
-            sending: self.asking.sending.as_ref(),
+            sending: self.context.sending.as_ref(),
         };
         let (required, about) = question.answer(scene, stretch).await?;
         composed.required = required;
@@ -207,8 +207,8 @@ impl Composing {
         if stretch.events.is_empty() && !stretch.limited && !to_tell.is_initial() {
             return Ok(None);
         }
-        self.asking.note_sent(scene, &stretch.events);
-        let events = self.asking.texts(scene, &stretch.events, Detail::Timeline).await?;
+        self.context.note_sent(scene, &stretch.events);
+        let events = self.context.texts(scene, &stretch.events, Detail::Timeline).await?;
         Ok(Some(Timeline {
             is_expanded: is_wider && live < events.len(),
             events,
@@ -249,8 +249,8 @@ fn limit_of(to_tell: &RoomToTell) -> usize {
 }
 
 /// Users that a room without a name is called by, with their profiles in the room.
-async fn heroes(asking: &Asking, scene: &Scene<'_>) -> Result<Vec<Hero>, StoreFault> {
-    let users = summary::heroes(&scene.view.members, asking.user());
+async fn heroes(context: &RequestContext, scene: &Scene<'_>) -> Result<Vec<Hero>, StoreFault> {
+    let users = summary::heroes(&scene.view.members, context.user());
     let keys: Vec<_> = users.iter().map(|user| (scene.number(), user.clone())).collect();
     let rows = scene.snapshot.get_many::<Members>(&keys).await?;
     let hero = |(user, row): (_, Option<MemberRow>)| {

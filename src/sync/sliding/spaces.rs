@@ -13,8 +13,8 @@ use plop_rooms::StoreFault;
 use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, RoomId};
 
-use crate::asking::Asking;
 use crate::changes::Logs;
+use crate::context::RequestContext;
 use crate::memberships::UserRoomSet;
 
 /// The type of the events that say what is in a space.
@@ -24,34 +24,37 @@ const PAGE: usize = 200;
 
 /// Of these rooms of a user those that are in one of these spaces.
 pub async fn children(
-    asking: &Asking,
+    context: &RequestContext,
     rooms: &UserRoomSet,
     ids: &BTreeMap<RoomNumber, OwnedRoomId>,
     spaces: &BTreeSet<OwnedRoomId>,
 ) -> Result<BTreeSet<RoomNumber>, StoreFault> {
     let spaces: Vec<OwnedRoomId> = spaces.iter().cloned().collect();
-    let numbers = asking.shared.ids.numbers(&spaces).await?;
+    let numbers = context.shared.ids.numbers(&spaces).await?;
     let mut children = Vec::new();
     for space in numbers.into_iter().flatten().filter(|space| rooms.joined.contains_key(space)) {
-        children.push(of_space(asking, space).await?);
+        children.push(of_space(context, space).await?);
     }
     let is_child = |id: &OwnedRoomId| children.iter().any(|children| children.contains(id));
     Ok(ids.iter().filter(|(_, id)| is_child(id)).map(|(room, _)| *room).collect())
 }
 
 /// What is in a space, from memory if nothing came in it.
-async fn of_space(asking: &Asking, space: RoomNumber) -> Result<Arc<BTreeSet<OwnedRoomId>>, StoreFault> {
-    let shared = &asking.shared;
+async fn of_space(
+    context: &RequestContext,
+    space: RoomNumber,
+) -> Result<Arc<BTreeSet<OwnedRoomId>>, StoreFault> {
+    let shared = &context.shared;
     let is_right = |logs: &Logs, as_of| !logs.events.may_have_changed(&space, as_of);
     // A picture of the room is no older than a snapshot that was taken before it.
-    let read = |_: Snapshot| async move { Ok(Arc::new(read(asking, space).await?)) };
+    let read = |_: Snapshot| async move { Ok(Arc::new(read(context, space).await?)) };
     shared.sliding.spaces.of(space, &shared.changes, is_right, read).await
 }
 
 /// What the current state of a space says.
-async fn read(asking: &Asking, space: RoomNumber) -> Result<BTreeSet<OwnedRoomId>, StoreFault> {
+async fn read(context: &RequestContext, space: RoomNumber) -> Result<BTreeSet<OwnedRoomId>, StoreFault> {
     let mut ids = BTreeSet::new();
-    let Some(scene) = asking.scene(space).await? else { return Ok(ids) };
+    let Some(scene) = context.scene(space).await? else { return Ok(ids) };
     let state = scene.reader.without_members(scene.view.root).await?;
     for page in state.chunks(PAGE) {
         for event in scene.events(page).await? {

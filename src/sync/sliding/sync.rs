@@ -1,6 +1,6 @@
 //! The request: its connection, and the loop in which it waits.
 //!
-//! Owns: when an answer is given, and which positions can be gone on from. Does not own: what is in it ([`super::look`]).
+//! Owns: when an answer is given, and which positions can be gone on from. Does not own: what is in it ([`super::pass`]).
 //!
 //! Invariants: a request that begins after a write was acknowledged answers with it. One that finds nothing waits; each of its looks goes on from the
 //! one before. In the end it gets the position that it came with, and nothing is written, unless looking from there again would cost something: then it
@@ -21,13 +21,13 @@ use super::answer::SlidingAnswer;
 use super::connection::Told;
 use super::connections::Open;
 use super::extensions;
-use super::look::{Look, Looked};
+use super::pass::{Pass, PassResult};
 use super::pos::Pos;
 use super::reached::Reached;
 use super::request::{RoomConfig, SlidingError, SlidingRequest};
 use super::schema::MarkRow;
 use super::windows::NumberedRequest;
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::request::{MAX_TIMEOUT, StateAt};
 use crate::sent_members::{AnswerNumber, Sending};
 use crate::shared::{Parts, Shared};
@@ -37,7 +37,7 @@ use crate::waiters::Waiter;
 /// What is new for a connection, before it is told.
 pub struct Found<'a> {
     request: Request<'a>,
-    looked: Looked,
+    result: PassResult,
     /// What the connection has sent with the answer; `None`: the client stays where it is.
     told: Option<Told>,
 }
@@ -45,14 +45,14 @@ pub struct Found<'a> {
 impl Found<'_> {
     /// The rooms that the client gets as ones that it does not have.
     pub fn initial_rooms(&self) -> usize {
-        self.looked.initial
+        self.result.initial
     }
 
     /// The answer. The connection has it from here on.
     pub async fn answer(self) -> Result<SlidingAnswer, SlidingError> {
-        let Self { request, looked, told } = self;
-        let pos = request.pos_after(&looked, told).await?;
-        Ok(SlidingAnswer::new(pos.to_string(), request.asked.request, looked))
+        let Self { request, result, told } = self;
+        let pos = request.pos_after(&result, told).await?;
+        Ok(SlidingAnswer::new(pos.to_string(), request.asked.request, result))
     }
 }
 
@@ -101,7 +101,7 @@ impl Syncing {
             _present: present,
         };
         if let Some(to_device) = &request.asked.request.extensions.to_device {
-            request.to_device = Some(extensions::acknowledge(&request.asking().await?, to_device).await?);
+            request.to_device = Some(extensions::acknowledge(&request.context().await?, to_device).await?);
         }
         request.find().await
     }
@@ -166,19 +166,19 @@ impl<'a> Request<'a> {
         let typing = self.pos.map(|pos| pos.typing);
         let mut reached = Reached::new(&self.open.connection, &self.came_with, typing);
         loop {
-            let mut looked = self.look(&reached).once(self.asking().await?).await?;
+            let mut result = self.pass(&reached).run(self.context().await?).await?;
             if waiter.as_ref().is_some_and(Waiter::has_ended) {
                 // The newer request tells it. Were it told here too, that one's answer would be given up.
-                looked.say_nothing();
-                return Ok(Found { request: self, looked, told: None });
+                result.say_nothing();
+                return Ok(Found { request: self, result, told: None });
             }
             let left = deadline.saturating_sub(clock.monotonic());
-            let waiter = waiter.as_ref().filter(|_| !looked.is_news && !left.is_zero());
+            let waiter = waiter.as_ref().filter(|_| !result.is_news && !left.is_zero());
             let Some(waiter) = waiter.filter(|_| !tasks.is_stopping()) else {
-                let told = self.to_tell(reached, &mut looked);
-                return Ok(Found { request: self, looked, told });
+                let told = self.to_tell(reached, &mut result);
+                return Ok(Found { request: self, result, told });
             };
-            reached.go_on(&mut looked, clock.now()).map_err(|_| SlidingError::UnknownPos)?;
+            reached.go_on(&mut result, clock.now()).map_err(|_| SlidingError::UnknownPos)?;
             tokio::select! {
                 // Each of them leads to another look, and that to the end where its time has come.
                 woken = clock.timeout(left, waiter.woken()) => reached.has_passed |= woken.is_some(),
@@ -187,8 +187,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn look<'r>(&'r self, reached: &'r Reached) -> Look<'r> {
-        Look {
+    fn pass<'r>(&'r self, reached: &'r Reached) -> Pass<'r> {
+        Pass {
             asked: &self.asked,
             connection: &reached.connection,
             came_with: &reached.mark,
@@ -198,8 +198,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    async fn asking(&self) -> Result<Asking, StoreFault> {
-        Ok(Asking {
+    async fn context(&self) -> Result<RequestContext, StoreFault> {
+        Ok(RequestContext {
             shared: Arc::clone(self.shared),
             actor: self.actor.clone(),
             user: self.user.to_owned(),
@@ -213,18 +213,18 @@ impl<'a> Request<'a> {
 
     /// What the connection has sent with the answer. Where nothing was found the client stays where it is, unless it would be looked at again and again
     /// what was passed over.
-    fn to_tell(&self, reached: Reached, looked: &mut Looked) -> Option<Told> {
+    fn to_tell(&self, reached: Reached, result: &mut PassResult) -> Option<Told> {
         let is_near = || self.shared.changes.now().0.logs.are_near(self.came_with.position);
-        let stays = self.pos.is_some() && !looked.is_news && !reached.has_passed && is_near();
-        (!stays).then(|| reached.told.then(std::mem::take(&mut looked.told)))
+        let stays = self.pos.is_some() && !result.is_news && !reached.has_passed && is_near();
+        (!stays).then(|| reached.told.then(std::mem::take(&mut result.told)))
     }
 
     /// Where the client goes on from.
-    async fn pos_after(&self, looked: &Looked, told: Option<Told>) -> Result<Pos, SlidingError> {
+    async fn pos_after(&self, result: &PassResult, told: Option<Told>) -> Result<Pos, SlidingError> {
         let Some(told) = told else { return self.pos.ok_or(SlidingError::UnknownPos) };
         let connections = &self.shared.sliding.connections;
-        let open = connections.answer(&self.open, &self.came_with, looked.to, told).await?;
-        Ok(self.pos_of(&open, looked.typing))
+        let open = connections.answer(&self.open, &self.came_with, result.to, told).await?;
+        Ok(self.pos_of(&open, result.typing))
     }
 
     fn pos_of(&self, open: &Open, typing: LivePosition) -> Pos {

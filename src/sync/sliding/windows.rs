@@ -20,7 +20,7 @@ use super::request::{
 };
 use super::required_state::{RequiredState, StateWishes};
 use super::spaces;
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::turns::take_turns;
 
 /// Rooms that are looked at before others get a turn.
@@ -136,7 +136,7 @@ struct Answers {
 impl Windows {
     /// The rooms in the windows, and those that are subscribed to.
     pub async fn cut(
-        asking: &Asking,
+        context: &RequestContext,
         asked: &NumberedRequest<'_>,
         order: Arc<UserOrder>,
         direct: Arc<BTreeSet<RoomNumber>>,
@@ -144,7 +144,7 @@ impl Windows {
         came_with: u64,
     ) -> Result<Self, StoreFault> {
         let lists = &asked.request.lists;
-        let answers = Answers::of(asking, lists, &order, direct).await?;
+        let answers = Answers::of(context, lists, &order, direct).await?;
         let mut counts = vec![0; lists.len()];
         let mut masks = Vec::with_capacity(order.listed.len());
         for (index, listed) in order.listed.iter().enumerate() {
@@ -191,12 +191,12 @@ fn of_lists(lists: &[(String, List)], counts: &mut [u64], listed: &Listed, answe
 
 impl Answers {
     async fn of(
-        asking: &Asking,
+        context: &RequestContext,
         lists: &[(String, List)],
         order: &UserOrder,
         direct: Arc<BTreeSet<RoomNumber>>,
     ) -> Result<Self, StoreFault> {
-        let shared = &asking.shared;
+        let shared = &context.shared;
         let (mut tags, mut ids) = (BTreeMap::new(), BTreeMap::new());
         let has_tags = lists.iter().any(|(_, list)| list.filters.has_tags());
         if has_tags || lists.iter().any(|(_, list)| list.filters.spaces.is_some()) {
@@ -205,14 +205,14 @@ impl Answers {
         if has_tags {
             let moved = order.rooms.newest();
             let labels = &shared.sliding.labels;
-            let by_id = labels.tags(asking.user(), &shared.changes, moved, ids.values().cloned()).await?;
+            let by_id = labels.tags(context.user(), &shared.changes, moved, ids.values().cloned()).await?;
             let tags_of = |(room, id): (&RoomNumber, &OwnedRoomId)| Some((*room, by_id.get(id)?.clone()));
             tags = ids.iter().filter_map(tags_of).collect();
         }
         let mut spaces = Vec::with_capacity(lists.len());
         for (_, list) in lists {
             spaces.push(match &list.filters.spaces {
-                Some(wanted) => Some(spaces::children(asking, &order.rooms, &ids, wanted).await?),
+                Some(wanted) => Some(spaces::children(context, &order.rooms, &ids, wanted).await?),
                 None => None,
             });
         }

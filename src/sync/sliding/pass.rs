@@ -1,7 +1,8 @@
-//! One look at what is new for a connection: positions first, then the windows, then each room as far as it takes to know whether there is anything.
+//! One pass over what is new for a connection: positions first, then the windows, then each room as far as it takes to know whether there
+//! is anything.
 //!
-//! Owns: the order of reading, what the connection has sent after the answer. Does not own: waiting between looks ([`super::sync`]), the rooms that are put
-//! together while the answer is written ([`super::answer`]).
+//! Owns: the order of reading, what the connection has sent after the answer. Does not own: waiting between passes ([`super::sync`]), the
+//! rooms that are put together while the answer is written ([`super::answer`]).
 //!
 //! Invariants: positions are taken before anything is read, so that what comes in between is told by this answer or by the next one, never by
 //! neither.
@@ -26,7 +27,7 @@ use super::request::SlidingError;
 use super::room::{Composed, Composing};
 use super::schema::{MarkRow, SentRoom};
 use super::windows::{NumberedRequest, Windows};
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::encryption;
 use crate::response::{DeviceLists, Encryption, Events};
 use crate::turns::take_turns;
@@ -34,8 +35,8 @@ use crate::turns::take_turns;
 /// Rooms that are looked at before others get a turn.
 const ROOMS_AT_ONCE: usize = 16;
 
-/// A request that looks.
-pub struct Look<'a> {
+/// What a pass is made for.
+pub struct Pass<'a> {
     pub asked: &'a NumberedRequest<'a>,
     pub connection: &'a Connection,
     /// The answer to go on from.
@@ -49,7 +50,7 @@ pub struct Look<'a> {
 }
 
 /// What was found.
-pub struct Looked {
+pub struct PassResult {
     pub to: Position,
     pub typing: LivePosition,
     /// Of each list.
@@ -79,26 +80,26 @@ pub struct OfUser {
     is_news: bool,
 }
 
-impl Look<'_> {
+impl Pass<'_> {
     /// What is new now.
-    pub async fn once(&self, asking: Asking) -> Result<Looked, SlidingError> {
-        let shared = Arc::clone(&asking.shared);
+    pub async fn run(&self, context: RequestContext) -> Result<PassResult, SlidingError> {
+        let shared = Arc::clone(&context.shared);
         let typing = shared.parts.typing.position();
         let to = shared.changes.now().1;
         let (connection, came_with) = (self.connection, self.came_with.answer);
         let since = Some(self.came_with.position).filter(|_| came_with != 0);
-        let (order, direct) = self.order(&asking).await?;
+        let (order, direct) = self.order(&context).await?;
         let windows =
-            Windows::cut(&asking, self.asked, order, Arc::clone(&direct), connection, came_with).await?;
+            Windows::cut(&context, self.asked, order, Arc::clone(&direct), connection, came_with).await?;
         let receipts = match since {
             Some(since) => {
                 let connection = (connection, came_with);
-                beside_rooms::moved_receipts(&asking, &windows, connection, (since, to)).await?
+                beside_rooms::moved_receipts(&context, &windows, connection, (since, to)).await?
             }
             None => MovedReceipts::default(),
         };
         let sources = frame::Sources {
-            asking: &asking,
+            context: &context,
             asked: self.asked,
             windows: &windows,
             connection,
@@ -110,10 +111,10 @@ impl Look<'_> {
         let (rooms, is_cut) = frame::frame(&sources).await?;
         let initial = rooms.iter().filter(|room| room.is_initial()).map(|room| room.room);
         let initial: BTreeSet<RoomNumber> = initial.collect();
-        let (account_data, of_rooms) = self.account_data(&asking, since, to).await?;
-        let ids = self.ids(&asking, &rooms).await?;
+        let (account_data, of_rooms) = self.account_data(&context, since, to).await?;
+        let ids = self.ids(&context, &rooms).await?;
         let sources = beside_rooms::Sources {
-            asking: &asking,
+            context: &context,
             asked: self.asked,
             windows: &windows,
             connection,
@@ -122,13 +123,13 @@ impl Look<'_> {
             initial: &initial,
         };
         let beside = beside_rooms::beside(&sources, receipts, of_rooms, self.typing).await?;
-        let of_user = self.of_user(&asking, to).await?;
+        let of_user = self.of_user(&context, to).await?;
         let told = self.told(to, &rooms, &beside);
         let is_told = of_user.is_news || !account_data.is_empty() || beside.is_news();
         let is_news = since.is_none() || is_cut || is_told;
         let more_ids = shared.ids.of(beside.rooms().into_iter()).await?;
-        let composing = Composing { asking, connection: connection.clone(), since: self.client };
-        let mut looked = Looked {
+        let composing = Composing { context, connection: connection.clone(), since: self.client };
+        let mut result = PassResult {
             to,
             typing,
             counts: windows.counts,
@@ -143,44 +144,44 @@ impl Look<'_> {
             told,
             is_news,
         };
-        looked.find_first().await?;
-        Ok(looked)
+        result.find_first().await?;
+        Ok(result)
     }
 
     /// The user's rooms, and which of them are direct chats; for a request without lists and subscriptions that is not looked up.
     async fn order(
         &self,
-        asking: &Asking,
+        context: &RequestContext,
     ) -> Result<(Arc<UserOrder>, Arc<BTreeSet<RoomNumber>>), StoreFault> {
         if self.asked.request.lists.is_empty() && self.asked.subscriptions.is_empty() {
             return Ok((Arc::new(UserOrder::empty()), Arc::default()));
         }
-        let shared = &asking.shared;
+        let shared = &context.shared;
         let sources = order::Sources {
             memberships: &shared.memberships,
             changes: &shared.changes,
             last_events: &shared.last_events,
             ignored: &shared.ignored,
         };
-        let order = shared.sliding.orders.of(asking.user(), sources).await?;
-        let direct = shared.sliding.labels.direct(asking.user(), &shared.changes).await?;
+        let order = shared.sliding.orders.of(context.user(), sources).await?;
+        let direct = shared.sliding.labels.direct(context.user(), &shared.changes).await?;
         Ok((order, direct))
     }
 
     /// The ids of rooms that are told of or subscribed to.
     async fn ids(
         &self,
-        asking: &Asking,
+        context: &RequestContext,
         rooms: &[RoomToTell],
     ) -> Result<BTreeMap<RoomNumber, OwnedRoomId>, StoreFault> {
         let rooms = rooms.iter().map(|room| room.room);
         let all = rooms.chain(self.asked.subscriptions.keys().copied());
-        Ok(asking.shared.ids.of(all).await?)
+        Ok(context.shared.ids.of(all).await?)
     }
 
     async fn account_data(
         &self,
-        asking: &Asking,
+        context: &RequestContext,
         since: Option<Position>,
         to: Position,
     ) -> Result<(Events, BTreeMap<RoomNumber, Vec<AccountDataItem>>), StoreFault> {
@@ -191,25 +192,25 @@ impl Look<'_> {
         // What is not told is owed, of rooms that the client has.
         let is_of_use = is_wanted || !self.connection.rooms.is_empty();
         if let Some(since) = since.filter(|_| is_of_use) {
-            let changed = extensions::account_data(asking, Some(since), to).await?;
+            let changed = extensions::account_data(context, Some(since), to).await?;
             rooms = changed.rooms;
             if told_to == Some(since) && is_wanted {
                 global = changed.global;
             }
         }
         if is_wanted && (since.is_none() || told_to != since) {
-            global = extensions::account_data(asking, told_to, to).await?.global;
+            global = extensions::account_data(context, told_to, to).await?.global;
         }
         Ok((global, rooms))
     }
 
-    async fn of_user(&self, asking: &Asking, to: Position) -> Result<OfUser, StoreFault> {
-        let to_device = self.to_device(asking, to).await?;
-        let encryption = self.encryption(asking, to).await?;
+    async fn of_user(&self, context: &RequestContext, to: Position) -> Result<OfUser, StoreFault> {
+        let to_device = self.to_device(context, to).await?;
+        let encryption = self.encryption(context, to).await?;
         let told_to = self.came_with.thread_subscriptions;
         let limit = self.asked.request.extensions.thread_subscriptions;
         let thread_subscriptions = match limit {
-            Some(limit) => extensions::thread_subscriptions(asking, told_to, to, limit).await?,
+            Some(limit) => extensions::thread_subscriptions(context, told_to, to, limit).await?,
             None => ThreadSubscriptionsPage::default(),
         };
         // That they are told of from now on is to be remembered.
@@ -224,22 +225,30 @@ impl Look<'_> {
         Ok(OfUser { to_device, encryption, thread_subscriptions, is_news })
     }
 
-    async fn to_device(&self, asking: &Asking, to: Position) -> Result<Option<ToDevice>, StoreFault> {
+    async fn to_device(
+        &self,
+        context: &RequestContext,
+        to: Position,
+    ) -> Result<Option<ToDevice>, StoreFault> {
         match (&self.asked.request.extensions.to_device, self.to_device) {
             (Some(request), Some(since)) => {
-                Ok(Some(extensions::to_device(asking, request, since, to).await?))
+                Ok(Some(extensions::to_device(context, request, since, to).await?))
             }
             _ => Ok(None),
         }
     }
 
-    async fn encryption(&self, asking: &Asking, to: Position) -> Result<Option<Encryption>, StoreFault> {
+    async fn encryption(
+        &self,
+        context: &RequestContext,
+        to: Position,
+    ) -> Result<Option<Encryption>, StoreFault> {
         if !self.asked.request.extensions.encryption {
             return Ok(None);
         }
-        let shared = &asking.shared;
-        let rooms = shared.memberships.of(asking.user(), &shared.changes).await?;
-        let reader = (&asking.actor, asking.user());
+        let shared = &context.shared;
+        let rooms = shared.memberships.of(context.user(), &shared.changes).await?;
+        let reader = (&context.actor, context.user());
         Ok(Some(encryption::to_tell(shared, reader, &rooms, self.came_with.encryption, to).await?))
     }
 
@@ -280,7 +289,7 @@ impl Look<'_> {
     }
 }
 
-impl Looked {
+impl PassResult {
     /// Leaves out all that was found.
     pub fn say_nothing(&mut self) {
         self.first = None;
@@ -298,9 +307,9 @@ impl Looked {
     /// Finds the first room that has something new, unless it is known that there is something. Those before it have nothing.
     async fn find_first(&mut self) -> Result<(), StoreFault> {
         if !self.rooms.is_empty() {
-            let asking = &mut self.composing.asking;
-            let parts = &asking.shared.parts;
-            asking.notified = Some(parts.unread.notified_user(&parts.db.snapshot(), &asking.user).await?);
+            let context = &mut self.composing.context;
+            let parts = &context.shared.parts;
+            context.notified = Some(parts.unread.notified_user(&parts.db.snapshot(), &context.user).await?);
         }
         if self.is_news || self.rooms.iter().any(RoomToTell::is_news) {
             self.is_news = true;

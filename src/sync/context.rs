@@ -1,6 +1,6 @@
 //! What an answer is made for.
 //!
-//! Owns: [`Asking`], kept while the answer is written. Does not own: what is done with it; each provider takes what it needs.
+//! Owns: [`RequestContext`], kept while the answer is written. Does not own: what is done with it; each provider takes what it needs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::sent_members::Sending;
 use crate::shared::Shared;
 
 /// Who asks, and for what.
-pub struct Asking {
+pub struct RequestContext {
     pub shared: Arc<Shared>,
     pub actor: Actor,
     pub user: OwnedUserId,
@@ -31,7 +31,7 @@ pub struct Asking {
     pub notified: Option<plop_unread::NotifiedUser>,
 }
 
-impl Asking {
+impl RequestContext {
     pub fn user(&self) -> &UserId {
         &self.user
     }

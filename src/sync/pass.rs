@@ -1,7 +1,7 @@
-//! One look at what is new: the frame first, then each provider, as far as it takes to know whether there is anything.
+//! One pass over what is new: the frame first, then each provider, as far as it takes to know whether there is anything.
 //!
-//! Owns: the order of reading, the token that the answer ends with. Does not own: waiting between looks, the rooms that are put together while the answer is
-//! written ([`crate::answer`]).
+//! Owns: the order of reading, the token that the answer ends with. Does not own: waiting between passes, the rooms that are put together
+//! while the answer is written ([`crate::answer`]).
 //!
 //! Invariants: positions are taken before anything is read, so that what comes in between is told by this answer or by the next one, never by
 //! neither.
@@ -20,7 +20,7 @@ use plop_state_store::RoomNumber;
 use ruma::{OwnedRoomId, UserId};
 
 use crate::answer::{RoomsToTell, SyncAnswer};
-use crate::asking::Asking;
+use crate::context::RequestContext;
 use crate::filter::SyncFilter;
 use crate::frame::{Frame, JoinedPart, RoomPart, Span};
 use crate::memberships::{UserRoom, UserRoomSet};
@@ -37,8 +37,8 @@ use crate::{account_data, encryption, outside, past, presence, to_device};
 /// Rooms that are looked at before others get a turn.
 const ROOMS_AT_ONCE: usize = 16;
 
-/// A request that looks.
-pub struct Look<'a> {
+/// What a pass is made for.
+pub struct Pass<'a> {
     pub shared: &'a Arc<Shared>,
     pub actor: &'a Actor,
     pub user: &'a UserId,
@@ -49,16 +49,16 @@ pub struct Look<'a> {
 }
 
 /// What was found.
-pub struct Looked {
+pub struct PassResult {
     pub answer: SyncAnswer,
     pub next: SyncToken,
     /// Whether it is to be answered at once.
     pub is_news: bool,
 }
 
-impl Look<'_> {
+impl Pass<'_> {
     /// What is new now.
-    pub async fn once(&self, since: Option<SyncToken>) -> Result<Looked, SyncError> {
+    pub async fn run(&self, since: Option<SyncToken>) -> Result<PassResult, SyncError> {
         let shared = self.shared;
         let mut next = self.next_token();
         let to_device = self.to_device(since, &mut next).await?;
@@ -89,7 +89,7 @@ impl Look<'_> {
         let has_rooms = rooms.as_ref().is_some_and(RoomsToTell::are_news);
         let has_other = is_encryption_news || !apart.is_empty();
         let is_news = since.is_none() || self.request.full_state || has_rooms || has_other;
-        Ok(Looked { answer: SyncAnswer::new(next.to_string(), apart, rooms, presence), next, is_news })
+        Ok(PassResult { answer: SyncAnswer::new(next.to_string(), apart, rooms, presence), next, is_news })
     }
 
     fn next_token(&self) -> SyncToken {
@@ -163,7 +163,8 @@ impl Look<'_> {
         Ok(frame.rooms)
     }
 
-    /// The rooms of the answer. Those that the user is in are put together later, once it is known that there is anything new: at most one is by then.
+    /// The rooms of the answer. Those that the user is in are put together later, once it is known that there is anything new: at most one
+    /// is by then.
     async fn rooms(
         &self,
         frame: BTreeMap<RoomNumber, RoomPart>,
@@ -173,7 +174,7 @@ impl Look<'_> {
         if frame.is_empty() {
             return Ok(None);
         }
-        let asking = self.asking().await?;
+        let context = self.context().await?;
         let mut ids = self.shared.ids.of(frame.keys().copied()).await?;
         let (mut joined, mut left) = (Vec::new(), Vec::new());
         let has_outside = frame.values().any(|told| matches!(told, RoomPart::Outside(_)));
@@ -189,18 +190,18 @@ impl Look<'_> {
             match told {
                 RoomPart::Joined(told) => joined.push(ToTell { room, id, told, news }),
                 RoomPart::Left(told) => left.push(ToTell { room, id, told, news }),
-                RoomPart::Outside(row) => add_outside(&asking, &wishes, apart, (room, id), row).await?,
+                RoomPart::Outside(row) => add_outside(&context, &wishes, apart, (room, id), row).await?,
             }
         }
         let is_news = !apart.is_empty() || !left.is_empty() || joined.iter().any(|room| room.told.whole);
         let (mut joined, left) = (joined.into_iter(), left.into_iter());
-        let first = if is_news { None } else { first(&asking, &mut joined).await? };
-        Ok(Some(RoomsToTell { asking, first, joined, left }))
+        let first = if is_news { None } else { first(&context, &mut joined).await? };
+        Ok(Some(RoomsToTell { context, first, joined, left }))
     }
 
-    async fn asking(&self) -> Result<Asking, StoreFault> {
+    async fn context(&self) -> Result<RequestContext, StoreFault> {
         let Parts { db, unread, .. } = &self.shared.parts;
-        Ok(Asking {
+        Ok(RequestContext {
             shared: Arc::clone(self.shared),
             actor: self.actor.clone(),
             user: self.user.to_owned(),
@@ -215,12 +216,12 @@ impl Look<'_> {
 
 /// The first room that has something new. Those before it have nothing.
 async fn first(
-    asking: &Asking,
+    context: &RequestContext,
     joined: &mut std::vec::IntoIter<ToTell<JoinedPart>>,
 ) -> Result<Option<(RoomNumber, OwnedRoomId, Found)>, StoreFault> {
     for (index, to_tell) in joined.by_ref().enumerate() {
         take_turns(index, ROOMS_AT_ONCE).await;
-        if let Some(found) = rooms::joined(asking, &to_tell).await? {
+        if let Some(found) = rooms::joined(context, &to_tell).await? {
             return Ok(Some((to_tell.room, to_tell.id, found)));
         }
     }
@@ -230,20 +231,20 @@ async fn first(
 /// A room that the user is invited to, or knocks at. Not if the invite is one that they do not want to see (client-server API, "Invite permission",
 /// "Ignoring Users").
 async fn add_outside(
-    asking: &Asking,
+    context: &RequestContext,
     wishes: &InviteWishes,
     apart: &mut Apart,
     (room, id): (RoomNumber, OwnedRoomId),
     row: UserRoom,
 ) -> Result<(), StoreFault> {
-    let scene = asking.scene(room).await?;
-    let shown = outside::shown(&asking.shared.parts.db, scene.as_ref(), asking.user(), room, row).await?;
+    let scene = context.scene(room).await?;
+    let shown = outside::shown(&context.shared.parts.db, scene.as_ref(), context.user(), room, row).await?;
     if row.membership == Membership::Knock {
         apart.knocked.insert(id, shown);
         return Ok(());
     }
-    let inviter = outside::inviter(&shown, asking.user());
-    if inviter.is_none_or(|inviter| outside::is_wanted(&inviter, &asking.ignored, wishes)) {
+    let inviter = outside::inviter(&shown, context.user());
+    if inviter.is_none_or(|inviter| outside::is_wanted(&inviter, &context.ignored, wishes)) {
         apart.invited.insert(id, shown);
     }
     Ok(())
