@@ -236,8 +236,9 @@ fn check_value(field: &str, value: &Value) -> Result<(), ProfileError> {
     let valid = match (field, value) {
         (DISPLAY_NAME, Value::String(name)) => name.len() <= MAX_DISPLAY_NAME_BYTES,
         (AVATAR_URL, Value::String(uri)) => {
-            let is_mxc = <&MxcUri>::from(uri.as_str()).validate().is_ok();
-            uri.is_empty() || (is_mxc && uri.len() <= MAX_AVATAR_URL_BYTES)
+            // A text without a scheme, which other servers take as well, leads nobody anywhere; another scheme would lead to a stranger's server.
+            let is_harmless = !uri.contains(':') || <&MxcUri>::from(uri.as_str()).validate().is_ok();
+            is_harmless && uri.len() <= MAX_AVATAR_URL_BYTES
         }
         (TIME_ZONE, Value::String(zone)) => is_time_zone(zone),
         (DISPLAY_NAME | AVATAR_URL | TIME_ZONE, _) => false,
