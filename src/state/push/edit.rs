@@ -101,14 +101,14 @@ pub fn set_enabled(rules: &Ruleset, kind: RuleKind, id: &str, enabled: bool) -> 
     Ok(changed)
 }
 
-/// Replaces the actions of a rule, the server's included.
+/// Replaces the actions of a rule, the server's included. They are kept as they are written: `dont_notify` and `coalesce` mean nothing any more
+/// ("Historical Actions"), and a client that wrote them looks for them.
 pub fn set_actions(
     rules: &Ruleset,
     kind: RuleKind,
     id: &str,
-    mut actions: Vec<Action>,
+    actions: Vec<Action>,
 ) -> Result<Ruleset, EditError> {
-    drop_historical(&mut actions);
     let mut changed = rules.clone();
     changed.set_actions(kind, id, actions).map_err(|_| EditError::NotFound)?;
     within_limits(changed)
@@ -128,7 +128,6 @@ fn check_id(id: &str) -> Result<(), EditError> {
 trait Rule {
     fn id(&self) -> &str;
     fn enabled(&mut self) -> &mut bool;
-    fn actions(&mut self) -> &mut Vec<Action>;
 }
 
 impl Rule for ConditionalPushRule {
@@ -137,9 +136,6 @@ impl Rule for ConditionalPushRule {
     }
     fn enabled(&mut self) -> &mut bool {
         &mut self.enabled
-    }
-    fn actions(&mut self) -> &mut Vec<Action> {
-        &mut self.actions
     }
 }
 
@@ -150,9 +146,6 @@ impl Rule for PatternedPushRule {
     fn enabled(&mut self) -> &mut bool {
         &mut self.enabled
     }
-    fn actions(&mut self) -> &mut Vec<Action> {
-        &mut self.actions
-    }
 }
 
 impl<T: AsRef<str>> Rule for SimplePushRule<T> {
@@ -161,9 +154,6 @@ impl<T: AsRef<str>> Rule for SimplePushRule<T> {
     }
     fn enabled(&mut self) -> &mut bool {
         &mut self.enabled
-    }
-    fn actions(&mut self) -> &mut Vec<Action> {
-        &mut self.actions
     }
 }
 
@@ -181,7 +171,6 @@ impl Place<'_> {
         R: Rule,
     {
         let mut list: Vec<R> = mem::take(rules).into_iter().collect();
-        drop_historical(rule.actions());
         let known = list.iter().position(|other| other.id() == rule.id());
         if let Some(known) = known {
             *rule.enabled() = *list.remove(known).enabled();
@@ -200,14 +189,6 @@ impl Place<'_> {
         *rules = list.into_iter().collect();
         Ok(())
     }
-}
-
-/// `dont_notify` and `coalesce` mean nothing any more ("Historical Actions").
-fn drop_historical(actions: &mut Vec<Action>) {
-    actions.retain(|action| {
-        let written = serde_json::to_value(action).unwrap_or_default();
-        !matches!(written.as_str(), Some("dont_notify" | "coalesce"))
-    });
 }
 
 fn within_limits(rules: Ruleset) -> Result<Ruleset, EditError> {

@@ -47,7 +47,10 @@ fn changing_and_deleting() {
     assert!(!rules.content[0].enabled && rules.content[0].pattern == "y");
     let actions: Vec<Action> = serde_json::from_value(json!(["dont_notify", "coalesce", "notify"])).unwrap();
     let rules = edit::set_actions(&rules, RuleKind::Content, "a", actions).unwrap();
-    assert_eq!(serde_json::to_value(&rules.content[0].actions).unwrap(), json!(["notify"]));
+    assert_eq!(
+        serde_json::to_value(&rules.content[0].actions).unwrap(),
+        json!(["dont_notify", "coalesce", "notify"])
+    );
     let rules = edit::set_actions(&rules, RuleKind::Underride, ".m.rule.message", vec![]).unwrap();
     assert_eq!(outcome(&rules, &body("x"), 3, 0, bob()), "-");
     let error = |result: Result<Ruleset, _>| result.unwrap_err();
