@@ -115,9 +115,23 @@ impl RoomReader<'_> {
         let room = self.view.number;
         let below = KeyRange::<History>::prefix(&room).before(&(room, token.place()));
         let last = self.snapshot.scan(below, Direction::Backward, 1).await?;
-        let (_, number) = last.rows.first().ok_or(ReadRefusal::NotInRoom)?;
-        let event = self.event_by_number(*number).await?;
+        let event = match last.rows.first() {
+            Some((_, number)) => self.event_by_number(*number).await?,
+            None => self.first_with_members().await?,
+        };
         let seen = self.sees(&event).await?;
         event.state_after().filter(|_| seen).ok_or(ReadRefusal::NotInRoom)
+    }
+
+    /// The event with which a room begins to have members: behind it stands who gives the place in front of all history, which is the
+    /// `prev_batch` of a timeline that has all of it.
+    async fn first_with_members(&mut self) -> Result<Arc<RoomEvent>, ReadRefusal> {
+        let history = KeyRange::<History>::prefix(&self.view.number);
+        let first = self.snapshot.scan(history, Direction::Forward, 2).await?;
+        let numbers: Vec<EventNumber> = first.rows.into_iter().map(|(_, number)| number).collect();
+        let mut events = self.events_by_number(&numbers).await?.into_iter();
+        let first = events.next().ok_or(ReadRefusal::NotInRoom)?;
+        let is_alone = first.pdu.type_name() != "m.room.create";
+        Ok(events.next().filter(|_| !is_alone).unwrap_or(first))
     }
 }
