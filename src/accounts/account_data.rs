@@ -4,7 +4,7 @@
 //! ([`crate::tags`]).
 //!
 //! Invariants: one row for each (room, type), whose place in the stream is that of its last change; a type that the server manages
-//! changes through its own endpoints only. Waiters on the user are woken by each change. All account data of a user is at most
+//! changes through its own endpoints only. An empty object is what was deleted. Waiters on the user are woken by each change. All account data of a user is at most
 //! [`MAX_ACCOUNT_DATA_ROWS`] rows and [`MAX_ACCOUNT_DATA_TOTAL_BYTES`], since a full /sync answer has it all.
 
 use plop_base::Actor;
@@ -29,6 +29,9 @@ pub const MAX_ACCOUNT_DATA_ROWS: u32 = 50_000;
 pub const MAX_ACCOUNT_DATA_TOTAL_BYTES: u64 = 16 << 20;
 /// Longest type: that of an event.
 pub const MAX_TYPE_BYTES: usize = plop_base::limits::MAX_ID_BYTES;
+
+/// The content of what was deleted (MSC3391): its row tells devices of the end, and is not told to those who start anew.
+pub(crate) const DELETED: &str = "{}";
 
 /// Types that have endpoints of their own (client-server API, "Client Config", server behaviour).
 const SERVER_MANAGED: [&str; 2] = ["m.fully_read", "m.push_rules"];
@@ -190,12 +193,27 @@ impl Accounts {
     ) -> Result<Option<String>, AccountDataError> {
         acting_for(actor, subject.user)?;
         let row = self.snapshot().get::<AccountData>(&subject.key()).await.map_err(StoreError::from)?;
-        Ok(row.map(|row| row.content.0))
+        Ok(row.map(|row| row.content.0).filter(|content| content != DELETED))
+    }
+
+    /// Deletes account data. What is not there is deleted already.
+    pub async fn delete_account_data(
+        &self,
+        actor: &Actor,
+        subject: &Subject<'_>,
+    ) -> Result<(), AccountDataError> {
+        if SERVER_MANAGED.contains(&subject.kind) {
+            return Err(AccountDataError::ServerManaged);
+        }
+        if self.account_data(actor, subject).await?.is_none() {
+            return Ok(());
+        }
+        self.set_account_data(actor, subject, &Map::new()).await
     }
 }
 
 /// What a piece of account data counts.
-fn size((_, room, kind): &(OwnedUserId, Option<OwnedRoomId>, String), content: &str) -> u64 {
+pub(crate) fn size((_, room, kind): &(OwnedUserId, Option<OwnedRoomId>, String), content: &str) -> u64 {
     let room = room.as_ref().map_or(0, |room| room.as_str().len());
     (room + kind.len() + content.len()) as u64
 }
@@ -222,7 +240,8 @@ pub async fn all_account_data(
 ) -> Result<Vec<AccountDataItem>, ReadError> {
     let prefix = (user.to_owned(), room.map(ToOwned::to_owned));
     let rows = all_rows(snapshot, KeyRange::<AccountData>::prefix(&prefix)).await?;
-    Ok(rows.into_iter().map(|((_, room, kind), row)| item(room, kind, row)).collect())
+    let present = rows.into_iter().filter(|(_, row)| row.content.0 != DELETED);
+    Ok(present.map(|((_, room, kind), row)| item(room, kind, row)).collect())
 }
 
 /// What changed after one position, up to another one, at most `limit`. What changed again after `to` is left out: it comes with the

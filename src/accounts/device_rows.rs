@@ -1,7 +1,7 @@
 //! The rows of a user's devices: how many there may be, and how they go.
 //!
 //! Invariants: a user has at most [`MAX_DEVICES`], so what is done to all of them is one batch that fits; a device goes with its tokens, its
-//! sighting and its pushers, in one batch, which puts it on the list of those that ended, and tells those who had it on theirs.
+//! sighting, its pushers and its settings, in one batch, which puts it on the list of those that ended, and tells those who had it on theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use plop_db::{Batch, KeyRange, Position, ReadError, Snapshot};
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 
 use crate::device_lists::{change_device_list, unlist_devices};
+use crate::device_settings::end_device_settings;
 use crate::ended_devices::note_ended_device;
 use crate::pushers::delete_pushers;
 use crate::rows::all_rows;
@@ -24,7 +25,7 @@ pub const MAX_DEVICES: usize = 500;
 
 /// Which devices go.
 pub(crate) enum Which<'a> {
-    /// The dehydrated one, too.
+    /// The dehydrated one, too: the account ends, and its account data with it.
     All,
     /// Those that somebody logged in to.
     Sessions,
@@ -48,6 +49,7 @@ pub(crate) async fn delete_rows(
     let present = devices.into_iter().map(|((_, id), row)| (id, row.since));
     let dehydrated = snapshot.get::<DehydratedDevices>(user).await?.map(|row| row.device);
     let is_session = |id: &OwnedDeviceId| dehydrated.as_ref() != Some(id);
+    let ends_account = matches!(which, Which::All);
     let gone: BTreeMap<OwnedDeviceId, Position> = match which {
         Which::All => present.collect(),
         Which::Sessions => present.filter(|(id, _)| is_session(id)).collect(),
@@ -57,7 +59,11 @@ pub(crate) async fn delete_rows(
             present.filter(|(id, _)| ids.contains(id)).collect()
         }
     };
-    let ended = delete_present(snapshot, batch, (user, now), &gone).await?;
+    let ended = if ends_account {
+        delete_rows_of(snapshot, batch, (user, now), &gone).await?
+    } else {
+        delete_present(snapshot, batch, (user, now), &gone).await?
+    };
     Ok((gone.into_keys().collect(), ended))
 }
 
@@ -88,6 +94,16 @@ pub(crate) async fn make_room(
 
 /// Deletes devices that are there, named with the time at which they were made. Names their sessions. To be called under the user's guard.
 pub(crate) async fn delete_present(
+    snapshot: &Snapshot,
+    batch: &mut Batch,
+    (user, now): (&OwnedUserId, UnixMillis),
+    gone: &BTreeMap<OwnedDeviceId, Position>,
+) -> Result<Vec<SecretHash>, ReadError> {
+    end_device_settings(snapshot, batch, user, gone.keys()).await?;
+    delete_rows_of(snapshot, batch, (user, now), gone).await
+}
+
+async fn delete_rows_of(
     snapshot: &Snapshot,
     batch: &mut Batch,
     (user, now): (&OwnedUserId, UnixMillis),

@@ -22,6 +22,7 @@ pub mod deactivation;
 pub mod dehydrated;
 pub mod device_lists;
 mod device_rows;
+mod device_settings;
 pub mod devices;
 pub mod directory_updates;
 pub mod email_address;

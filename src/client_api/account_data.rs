@@ -17,6 +17,14 @@ pub fn routes() -> Routes {
         .put("/_matrix/client/v3/user/{userId}/account_data/{type}", content::set_of_user)
         .get("/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", content::of_room)
         .put("/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", content::set_of_room)
+        .delete(
+            "/_matrix/client/unstable/org.matrix.msc3391/user/{userId}/account_data/{type}",
+            content::delete_of_user,
+        )
+        .delete(
+            "/_matrix/client/unstable/org.matrix.msc3391/user/{userId}/rooms/{roomId}/account_data/{type}",
+            content::delete_of_room,
+        )
         .get("/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags", tags::list)
         .put("/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", tags::set)
         .delete("/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", tags::remove)

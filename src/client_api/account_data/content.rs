@@ -63,6 +63,28 @@ pub async fn set_of_room(
     Ok(Ruma(set_room_account_data::v3::Response::new()))
 }
 
+/// `DELETE /_matrix/client/unstable/org.matrix.msc3391/user/{userId}/account_data/{type}` (MSC3391). For the user.
+pub async fn delete_of_user(
+    State(accounts): State<Accounts>,
+    session: Session,
+    Path((user, kind)): Path<(OwnedUserId, String)>,
+) -> Result<Ruma<set_global_account_data::v3::Response>, ApiError> {
+    let subject = Subject { user: &user, room: None, kind: &kind };
+    accounts.delete_account_data(session.actor(), &subject).await?;
+    Ok(Ruma(set_global_account_data::v3::Response::new()))
+}
+
+/// `DELETE /_matrix/client/unstable/org.matrix.msc3391/user/{userId}/rooms/{roomId}/account_data/{type}` (MSC3391). For the user, in the room or not.
+pub async fn delete_of_room(
+    State(accounts): State<Accounts>,
+    session: Session,
+    Path((user, room, kind)): Path<(OwnedUserId, OwnedRoomId, String)>,
+) -> Result<Ruma<set_room_account_data::v3::Response>, ApiError> {
+    let subject = Subject { user: &user, room: Some(&room), kind: &kind };
+    accounts.delete_account_data(session.actor(), &subject).await?;
+    Ok(Ruma(set_room_account_data::v3::Response::new()))
+}
+
 fn not_found() -> ApiError {
     ApiError::not_found("There is no account data of this type.")
 }

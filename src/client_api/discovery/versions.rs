@@ -15,6 +15,8 @@ const VERSIONS: [&str; 19] = [
 
 /// What is served and in no released version of the specification.
 const FEATURES: &[&str] = &[
+    // Account data that is deleted.
+    "org.matrix.msc3391",
     // Pushers that are switched off and on.
     "org.matrix.msc3881",
     // Delayed events.
@@ -25,6 +27,8 @@ const FEATURES: &[&str] = &[
     "org.matrix.simplified_msc3575",
     // Dehydrated devices.
     "org.matrix.msc3814",
+    // Settings of a device for its own notifications.
+    "org.matrix.msc3890",
     // Filtering `/messages` by relation.
     "org.matrix.msc3874",
     // Thread subscriptions, and their changes.

@@ -138,6 +138,16 @@ const ENDPOINTS: &[(&str, &str, Asks)] = &[
     ("PUT", "/_matrix/client/v3/user/{userId}/account_data/{type}", Asks::Session),
     ("GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", Asks::Session),
     ("PUT", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", Asks::Session),
+    (
+        "DELETE",
+        "/_matrix/client/unstable/org.matrix.msc3391/user/{userId}/account_data/{type}",
+        Asks::Session,
+    ),
+    (
+        "DELETE",
+        "/_matrix/client/unstable/org.matrix.msc3391/user/{userId}/rooms/{roomId}/account_data/{type}",
+        Asks::Session,
+    ),
     ("GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags", Asks::Session),
     ("PUT", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", Asks::Session),
     ("DELETE", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", Asks::Session),

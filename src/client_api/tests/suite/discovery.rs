@@ -13,9 +13,11 @@ async fn versions_are_for_everyone() {
     assert_eq!(body["versions"], json!(expected));
     // Each has tests of its own.
     let announced = [
+        "org.matrix.msc3391",
         "org.matrix.msc3814",
         "org.matrix.msc3874",
         "org.matrix.msc3881",
+        "org.matrix.msc3890",
         "org.matrix.msc4140",
         "org.matrix.msc4155",
         "org.matrix.msc4306",

@@ -67,8 +67,8 @@ async fn state_account_data_and_presence_have_filters_of_their_own() {
     let room = bed.room("alice").await;
     bed.join("bob", &room).await;
     bed.client("bob").sync_with(SyncRequest::default()).await;
-    bed.set_account_data("alice", None, "org.example.a", json("{}")).await;
-    bed.set_account_data("alice", Some(&room), "org.example.b", json("{}")).await;
+    bed.set_account_data("alice", None, "org.example.a", json(r#"{"a":1}"#)).await;
+    bed.set_account_data("alice", Some(&room), "org.example.b", json(r#"{"a":1}"#)).await;
     let everything = first(&bed, value!({})).await;
     assert!(everything["presence"].is_object() && everything["account_data"].is_object());
     let filter = value!({

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use plop_ephemeral::{ReceiptKind, Thread};
-use plop_state::json::Object;
 use plop_sync::sliding::request::{Names, Scope, SlidingError, ToDeviceRequest};
 use ruma::to_device::DeviceIdOrAllDevices;
 use serde_json::{Value, json as value};
@@ -72,8 +71,9 @@ async fn account_data_comes_whole_and_then_as_it_changes() {
     let bed = Bed::new().await;
     bed.register("alice").await;
     let room = bed.room("alice").await;
-    bed.set_account_data("alice", None, "org.example.a", Object::new()).await;
-    bed.set_account_data("alice", Some(&room), "org.example.b", Object::new()).await;
+    let setting = || json(r#"{"on":true}"#);
+    bed.set_account_data("alice", None, "org.example.a", setting()).await;
+    bed.set_account_data("alice", Some(&room), "org.example.b", setting()).await;
     let kinds = |events: &Value| -> BTreeSet<String> {
         let events = events.as_array().cloned().unwrap_or_default();
         events.iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
@@ -91,14 +91,14 @@ async fn account_data_comes_whole_and_then_as_it_changes() {
         (set(&["m.push_rules", "org.example.a"]), set(&["org.example.b"])),
         "enabled later"
     );
-    bed.set_account_data("alice", None, "org.example.c", Object::new()).await;
-    bed.set_account_data("alice", Some(&room), "org.example.d", Object::new()).await;
+    bed.set_account_data("alice", None, "org.example.c", setting()).await;
+    bed.set_account_data("alice", Some(&room), "org.example.d", setting()).await;
     assert_eq!(of(&alice.next().await), (set(&["org.example.c"]), set(&["org.example.d"])));
     assert_eq!(of(&alice.next().await), (set(&[]), set(&[])));
     // What changes while nobody asks for it is owed.
     let scope = alice.request.extensions.account_data.take();
-    bed.set_account_data("alice", Some(&room), "org.example.e", Object::new()).await;
-    bed.set_account_data("alice", None, "org.example.f", Object::new()).await;
+    bed.set_account_data("alice", Some(&room), "org.example.e", setting()).await;
+    bed.set_account_data("alice", None, "org.example.f", setting()).await;
     bed.say("alice", &room, "x").await;
     alice.next().await;
     alice.request.extensions.account_data = scope;
