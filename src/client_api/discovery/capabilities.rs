@@ -27,7 +27,8 @@ pub async fn capabilities(
         "max_delay_ms": u64::try_from(limits.max_delay.as_millis()).unwrap_or(u64::MAX),
         "max_scheduled": limits.max_scheduled,
     });
-    let versions = version::ALL.iter().map(|rules| (rules.version.as_str(), "stable"));
+    let stable = version::ALL.iter().map(|rules| (rules.version.as_str(), "stable"));
+    let proposed = version::PROPOSED.iter().map(|rules| (rules.version.as_str(), "unstable"));
     let mut answer = json!({
         "capabilities": {
             "m.3pid_changes": { "enabled": accounts.sends_mails() },
@@ -37,7 +38,7 @@ pub async fn capabilities(
             "m.get_login_token": { "enabled": true },
             "m.profile_fields": { "enabled": true },
             "m.room_versions": {
-                "available": versions.collect::<BTreeMap<_, _>>(),
+                "available": stable.chain(proposed).collect::<BTreeMap<_, _>>(),
                 "default": settings.default_room_version,
             },
             "m.set_avatar_url": { "enabled": true },

@@ -93,6 +93,7 @@ impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::MemberStateKey
+            | AuthError::StateKeyWithoutOwner
             | AuthError::UnknownMembership
             | AuthError::MalformedAuthoriser
             | AuthError::MalformedPowerLevels(_)

@@ -61,6 +61,8 @@ pub enum AuthError {
     EventLevel,
     #[error("the state key is another user's id")]
     StateKeyOfOtherUser,
+    #[error("the state key begins with `@` and with no user id")]
+    StateKeyWithoutOwner,
 
     // m.room.aliases
     #[error("the state key of an aliases event is not the sender's server")]

@@ -1,8 +1,11 @@
 //! The rules that read the state: for every event, in the order of the room versions' pages.
 
+use ruma::UserId;
+
 use crate::pdu::Pdu;
 use crate::version::Rules;
 
+use super::authority::Authority;
 use super::error::AuthError;
 use super::power_levels::{LevelField, PowerLevels};
 use super::settings::Membership;
@@ -40,14 +43,29 @@ pub fn check_in_state(event: &Pdu, rules: &Rules, state: &impl AuthState) -> Res
     if !authority.may_send(sender.as_str(), kind, event.state_key().is_some()) {
         return Err(AuthError::EventLevel);
     }
-    if event.state_key().is_some_and(|key| key.starts_with('@') && key != sender.as_str()) {
-        return Err(AuthError::StateKeyOfOtherUser);
+    if let Some(key) = event.state_key().filter(|key| key.starts_with('@')) {
+        check_owner(key, sender.as_str(), rules, authority)?;
     }
     match kind {
         "m.room.power_levels" => check_power_levels(event, rules, state),
         "m.room.redaction" if flags.special_case_room_redaction => check_redaction(event, state),
         _ => Ok(()),
     }
+}
+
+/// A state key that begins with `@` is the sender's id. Owned state: it begins with the id of a user, who is the sender or has less power.
+fn check_owner(key: &str, sender: &str, rules: &Rules, authority: &Authority) -> Result<(), AuthError> {
+    let owner = if rules.owned_state { owner(key).ok_or(AuthError::StateKeyWithoutOwner)? } else { key };
+    let has_more_power = || rules.owned_state && authority.power(sender) > authority.power(owner);
+    if owner == sender || has_more_power() { Ok(()) } else { Err(AuthError::StateKeyOfOtherUser) }
+}
+
+/// The user id that a state key is, or begins with: what follows does so behind an underscore, which no server's name has.
+fn owner(key: &str) -> Option<&str> {
+    let server = key.find(':')?;
+    let (_, rest) = key.split_at(server);
+    let (id, _) = key.split_at(rest.find('_').map_or(key.len(), |end| server + end));
+    <&UserId>::try_from(id).is_ok().then_some(id)
 }
 
 /// Versions 1 to 5: each server has its own aliases event. Nothing else is asked, not even membership.

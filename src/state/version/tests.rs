@@ -5,7 +5,7 @@ use ruma::RoomVersionId;
 use crate::fixtures::{all, number};
 use crate::{
     json::NumberRule,
-    version::{ALL, rules},
+    version::{ALL, PROPOSED, rules},
 };
 
 #[test]
@@ -32,4 +32,13 @@ fn numbers_and_depth_are_strict_since_version_6() {
         assert_eq!(rules.spec.authorization.strict_canonical_json, strict, "ruma agrees");
         assert_eq!(rules.max_depth, if strict { (1 << 53) - 1 } else { i64::MAX as u64 });
     }
+}
+
+#[test]
+fn state_is_owned_in_the_version_that_proposes_it_only() {
+    let proposed: Vec<&str> = PROPOSED.iter().map(|rules| rules.version.as_str()).collect();
+    assert_eq!(proposed, ["org.matrix.msc3757.10"]);
+    assert!(all().all(|rules| !rules.owned_state));
+    let owned = rules(&PROPOSED[0].version).unwrap();
+    assert!(owned.owned_state && owned.numbers == NumberRule::Strict);
 }

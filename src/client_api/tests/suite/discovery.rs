@@ -82,7 +82,8 @@ async fn capabilities_say_all_that_a_client_would_otherwise_assume() {
         let versions = &capabilities["m.room_versions"];
         assert_eq!(versions["default"], "12");
         let available = versions["available"].as_object().expect("an object");
-        assert_eq!(available.len(), 12);
+        assert_eq!(available.len(), 13);
+        assert_eq!(available["org.matrix.msc3757.10"], "unstable");
         assert!((1..=12).all(|version: u32| available[&version.to_string()] == "stable"));
     }
 }
