@@ -146,3 +146,81 @@ async fn b4_83_87_nobody_sees_or_changes_what_another_keeps() {
     bed.get(&own).by(&bob).await.refused(404, "M_NOT_FOUND");
     assert_eq!(bed.get(&of_user("a")).by(&alice).await.ok(), secret);
 }
+
+/// MSC3391: by a request of its own, or by an empty object.
+#[tokio::test(start_paused = true)]
+async fn what_is_deleted_is_told_once_and_then_there_is_none() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let room = bed.room(&alice, json!({})).await;
+    let base = format!("user/{}/account_data/org.example.test", alice.id);
+    let of_room = format!("user/{}/rooms/{room}/account_data/org.example.test", alice.id);
+    let sync = async |since: &str| {
+        let answer = bed.get(&format!("/_matrix/client/v3/sync?since={since}")).by(&alice).await.ok();
+        let next = answer["next_batch"].as_str().expect("a token").to_owned();
+        let parts =
+            [&answer["account_data"]["events"], &answer["rooms"]["join"][&room]["account_data"]["events"]];
+        let events = parts.into_iter().filter_map(Value::as_array).flatten();
+        let told =
+            events.filter(|event| event["type"] == "org.example.test").map(|event| event["content"].clone());
+        (next, told.collect::<Vec<_>>())
+    };
+    let mut since = sync("").await.0;
+    for path in [base, of_room] {
+        let stable = format!("/_matrix/client/v3/{path}");
+        let deletion = format!("/_matrix/client/unstable/org.matrix.msc3391/{path}");
+        for by_request in [true, false] {
+            let content = json!({ "test_data": 1 });
+            bed.put(&stable).by(&alice).json(&content).await.ok();
+            let (next, told) = sync(&since).await;
+            assert_eq!((told, bed.get(&stable).by(&alice).await.ok()), (vec![content.clone()], content));
+            if by_request {
+                assert_eq!(bed.delete(&deletion).by(&alice).await.ok(), json!({}));
+                bed.without_effect(bed.delete(&deletion).by(&alice)).await.ok();
+            } else {
+                bed.put(&stable).by(&alice).json(&json!({})).await.ok();
+            }
+            let told;
+            (since, told) = sync(&next).await;
+            assert_eq!(told, [json!({})]);
+            bed.get(&stable).by(&alice).await.refused(404, "M_NOT_FOUND");
+            assert_eq!(sync("").await.1, Vec::<Value>::new(), "who starts anew");
+        }
+    }
+    let other = bed.user("bob").await;
+    let of_alice = format!("/_matrix/client/unstable/org.matrix.msc3391/user/{}/account_data", alice.id);
+    bed.delete(&format!("{of_alice}/a")).by(&other).await.refused(403, "M_FORBIDDEN");
+    bed.delete(&format!("{of_alice}/m.push_rules")).by(&alice).await.refused(405, "M_BAD_JSON");
+}
+
+/// MSC3890.
+#[tokio::test(start_paused = true)]
+async fn the_settings_of_a_device_end_with_it() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let log_in = async || {
+        let login = json!({ "type": "m.login.password", "password": crate::bed::PASSWORD, "device_id": "LAPTOP",
+            "identifier": { "type": "m.id.user", "user": "alice" } });
+        bed.post("/_matrix/client/v3/login").json(&login).await.ok()["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    };
+    let of = |device: &str| of_user(&format!("org.matrix.msc3890.local_notification_settings.{device}"));
+    let silenced = json!({ "is_silenced": true });
+    for _ in 0..2 {
+        let token = log_in().await;
+        for device in ["LAPTOP", "PHONE"] {
+            bed.put(&of(device)).by(&alice).json(&silenced).await.ok();
+        }
+        let synced = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+        bed.post("/_matrix/client/v3/logout").token(&token).await.ok();
+        bed.get(&of("LAPTOP")).by(&alice).await.refused(404, "M_NOT_FOUND");
+        assert_eq!(bed.get(&of("PHONE")).by(&alice).await.ok(), silenced);
+        let since = synced["next_batch"].as_str().expect("a token");
+        let news = bed.get(&format!("/_matrix/client/v3/sync?since={since}")).by(&alice).await.ok();
+        let told =
+            json!([{ "type": "org.matrix.msc3890.local_notification_settings.LAPTOP", "content": {} }]);
+        assert_eq!(news["account_data"]["events"], told);
+    }
+}

@@ -121,3 +121,43 @@ async fn the_servers_rules_about_threads_and_polls_are_there() {
     let silent = get("/pushrules/global/override/{}", ".org.matrix.msc3930.rule.poll_response").await;
     assert_eq!(silent["actions"], json!([]));
 }
+
+/// MSC3930, with the names of MSC3381 as clients have them in use.
+#[tokio::test(start_paused = true)]
+async fn the_rules_of_polls_are_as_proposed() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let rule = |name: &str| format!(".org.matrix.msc3930.rule.{name}");
+    let loud = json!(["notify", { "set_tweak": "sound", "value": "default" }]);
+    for (kind, name, event, actions, is_of_two) in [
+        ("override", "poll_response", "response", json!([]), false),
+        ("underride", "poll_start_one_to_one", "start", loud.clone(), true),
+        ("underride", "poll_end_one_to_one", "end", loud, true),
+        ("underride", "poll_start", "start", json!(["notify"]), false),
+        ("underride", "poll_end", "end", json!(["notify"]), false),
+    ] {
+        let call = bed.ask(&alice, Method::GET, "/pushrules/global/{}/{}", &[kind, &rule(name)]);
+        let found = call.await.ok();
+        assert_eq!(
+            (&found["actions"], &found["default"], &found["enabled"]),
+            (&actions, &json!(true), &json!(true))
+        );
+        let conditions = found["conditions"].as_array().expect("conditions");
+        assert_eq!(conditions.len(), 1 + usize::from(is_of_two));
+        let of_type = conditions.iter().find(|condition| condition["key"] == "type").expect("a condition");
+        let named = match of_type["kind"].as_str() {
+            Some("event_match") => &of_type["pattern"],
+            _ => &of_type["value"],
+        };
+        assert_eq!(named, &json!(format!("org.matrix.msc3381.poll.{event}")), "{found}");
+        let of_two = conditions
+            .iter()
+            .any(|condition| condition["kind"] == "room_member_count" && condition["is"] == "2");
+        assert_eq!(of_two, is_of_two);
+    }
+    let all = bed.ask(&alice, Method::GET, "/pushrules/", &[]).await.ok();
+    let underride = all["global"]["underride"].as_array().expect("rules");
+    let place = |name: &str| underride.iter().position(|found| found["rule_id"] == json!(rule(name)));
+    assert!(place("poll_start_one_to_one") < place("poll_start"));
+    assert!(place("poll_end_one_to_one") < place("poll_end"));
+}

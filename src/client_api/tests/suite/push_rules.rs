@@ -133,3 +133,48 @@ async fn b9_139_what_is_no_rule_is_refused() {
     }
     bed.put(&rule("content", "more")).by(&alice).json(&some).await.refused(413, "M_TOO_LARGE");
 }
+
+/// "Historical Actions": they mean nothing, and are there for who wrote them.
+#[tokio::test(start_paused = true)]
+async fn an_action_without_meaning_is_kept() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let own = rule("sender", "@alice:plop.example");
+    bed.put(&own).by(&alice).json(&json!({ "actions": ["dont_notify"] })).await.ok();
+    for _ in 0..2 {
+        let rules = bed.get(ALL).by(&alice).await.ok();
+        assert_eq!(rules["global"]["sender"][0]["actions"], json!(["dont_notify"]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_change_of_a_rule_ends_a_wait() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let own = rule("room", "!foo:example.com");
+    let global = |answer: &Value| {
+        let events = answer["account_data"]["events"].as_array().expect("events").iter();
+        let mut rules = events.filter(|event| event["type"] == "m.push_rules");
+        rules.next().expect("the rules")["content"]["global"].clone()
+    };
+    let mut synced = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+    assert!(global(&synced)["override"].is_array());
+    for (path, body) in [
+        (own.clone(), json!({ "actions": ["notify"] })),
+        (format!("{own}/enabled"), json!({ "enabled": false })),
+        (format!("{own}/enabled"), json!({ "enabled": true })),
+        (format!("{own}/actions"), json!({ "actions": ["dont_notify"] })),
+    ] {
+        let since = synced["next_batch"].as_str().expect("a token");
+        let wait = bed.get(&format!("/_matrix/client/v3/sync?timeout=10000&since={since}")).by(&alice);
+        let started = bed.clock.monotonic();
+        let change = async {
+            bed.pass(1).await;
+            bed.put(&path).by(&alice).json(&body).await.ok()
+        };
+        let (answer, _) = tokio::join!(wait.into_future(), change);
+        assert_eq!(bed.clock.monotonic().saturating_sub(started).as_secs(), 1, "{path}");
+        synced = answer.ok();
+        assert_eq!(global(&synced)["room"][0]["rule_id"], "!foo:example.com");
+    }
+}

@@ -259,3 +259,19 @@ async fn b8_124_without_a_secret_there_is_no_such_endpoint() {
     let request = json!({ "nonce": "", "username": "alice", "password": "x", "mac": "" });
     bed.post(SHARED_SECRET).json(&request).await.refused(404, "M_UNRECOGNIZED");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_password_is_any_text() {
+    let bed = Bed::new().await;
+    let request = json!({ "username": "test_user", "password": "\u{fc}bers3kr1t", "device_id": "xyzzy",
+        "initial_device_display_name": "display_name" });
+    let session =
+        bed.post("/_matrix/client/r0/register").json(&request).await.challenged()["session"].clone();
+    let mut proven = request;
+    proven["auth"] = json!({ "session": session, "type": "m.login.dummy" });
+    let body = bed.post("/_matrix/client/r0/register").json(&proven).await.ok();
+    assert!(body["access_token"].is_string(), "{body}");
+    let login = json!({ "type": "m.login.password", "password": "\u{fc}bers3kr1t",
+        "identifier": { "type": "m.id.user", "user": "test_user" } });
+    bed.post("/_matrix/client/v3/login").json(&login).await.ok();
+}

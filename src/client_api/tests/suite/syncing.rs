@@ -1,5 +1,8 @@
 //! `GET /sync` as a client calls it. What is in the answers is tested where they are made.
 
+mod joining;
+mod leaving;
+
 use std::time::Duration;
 
 use plop_accounts::moderation::Decision;
@@ -8,9 +11,23 @@ use plop_bed_rooms::public_room;
 use plop_rooms::ops::create::CreateRoom;
 use ruma::{OwnedRoomId, RoomVersionId};
 
+use serde_json::Value;
+
 use crate::bed::{Bed, User};
+use crate::chat::encoded;
 
 const SYNC: &str = "/_matrix/client/v3/sync";
+
+/// An answer; nothing in the place of a token or of a filter is none.
+async fn sync(bed: &Bed, by: &User, since: &str, filter: &str, more: &str) -> Value {
+    let filter = if filter.is_empty() { String::new() } else { format!("&filter={}", encoded(filter)) };
+    bed.get(&format!("{SYNC}?timeout=0&since={}{filter}{more}", encoded(since))).by(by).await.ok()
+}
+
+/// Whether the timeline of a room was cut short.
+fn limited(answer: &Value, room: &str) -> bool {
+    answer["rooms"]["join"][room]["timeline"]["limited"] == true
+}
 
 async fn room(bed: &Bed, by: &User) -> OwnedRoomId {
     let request = CreateRoom { name: Some("Tea".to_owned()), ..public_room(RoomVersionId::V12) };

@@ -170,3 +170,26 @@ async fn receipts_that_are_none_are_refused() {
     bed.suspend(&alice, true).await;
     receipt(&bed, &alice, &room, "m.read", &event).json(&body).await.ok();
 }
+
+const BY_THREAD: &str = r#"{"room":{"timeline":{"unread_thread_notifications":true}}}"#;
+
+/// One event, read as a part of its thread and of the room.
+#[tokio::test(start_paused = true)]
+async fn a_receipt_with_and_one_without_a_thread_are_two() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let room = bed.public_room(&alice, &[]).await;
+    let a = bed.say(&alice, &room, "Hello world!").await;
+    let b = reply(&bed, &alice, &room, &a, "m.thread").await;
+    receipt(&bed, &alice, &room, "m.read", &b).json(&json!({})).await.ok();
+    receipt(&bed, &alice, &room, "m.read", &b).json(&json!({ "thread_id": a })).await.ok();
+    let answer = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+    let events = answer["rooms"]["join"][&room]["ephemeral"]["events"].as_array().expect("events").clone();
+    let mut threads: Vec<_> = events
+        .iter()
+        .filter_map(|event| event["content"][&b]["m.read"].get(alice.id.as_str()))
+        .map(|receipt| receipt.get("thread_id").map(text))
+        .collect();
+    threads.sort();
+    assert_eq!(threads, [None, Some(a)]);
+}

@@ -74,3 +74,26 @@ async fn nobody_types_for_others_or_where_they_are_not() {
     put(&bed, &alice, &room, alice.id.as_str()).json(&body).await.refused(403, "M_USER_SUSPENDED");
     assert_eq!(typing(&bed, &room).await, Vec::<OwnedUserId>::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_types_is_told_to_the_room_and_to_nobody_else() {
+    let bed = Bed::new().await;
+    let [alice, bob, carol] = bed.users(["alice", "bob", "carol"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    let mut since = Vec::new();
+    for user in [&bob, &carol] {
+        let synced = bed.get("/_matrix/client/v3/sync").by(user).await.ok();
+        since.push(synced["next_batch"].as_str().expect("a token").to_owned());
+    }
+    put(&bed, &alice, &room, alice.id.as_str())
+        .json(&json!({ "typing": true, "timeout": 10_000 }))
+        .await
+        .ok();
+    let news = async |user: &User, since: &str| {
+        bed.get(&format!("/_matrix/client/v3/sync?timeout=2000&since={since}")).by(user).await.ok()
+    };
+    let of_bob = news(&bob, &since[0]).await;
+    let ephemeral = &of_bob["rooms"]["join"][&room]["ephemeral"]["events"];
+    assert_eq!(ephemeral, &json!([{ "type": "m.typing", "content": { "user_ids": [alice.id] } }]));
+    assert_eq!(news(&carol, &since[1]).await.get("rooms"), None);
+}

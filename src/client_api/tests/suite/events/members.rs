@@ -87,3 +87,25 @@ async fn members_are_listed_as_they_were() {
     let now = expected([(&alice, "join"), (&bob, "leave"), (&carol, "join")]);
     assert_eq!(members(&bed, &alice, &room, "?at=").await, now);
 }
+
+/// All the events of the room are in the timeline: `prev_batch` is the place in front of them, and there was somebody even then.
+#[tokio::test(start_paused = true)]
+async fn members_of_the_beginning_are_those_who_began() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.public_room(&alice, &[]).await;
+    bed.say(&alice, &room, "Hello world!").await;
+    let synced = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+    let timeline = &synced["rooms"]["join"][&room]["timeline"];
+    assert_eq!(timeline["limited"], false);
+    bed.join(&bob, &room).await.ok();
+    bed.say(&bob, &room, "Hello back").await;
+    let at = format!("?at={}", encoded(timeline["prev_batch"].as_str().expect("a token")));
+    assert_eq!(members(&bed, &alice, &room, &at).await, expected([(&alice, "join")]));
+    let body = bed.get(&format!("/_matrix/client/v3/rooms/{room}/members")).by(&alice).await.ok();
+    let events = body["chunk"].as_array().expect("a list");
+    assert!(events.iter().all(|event| event["room_id"] == json!(room) && event["type"] == "m.room.member"));
+    let [carol] = bed.users(["carol"]).await;
+    let refused = bed.get(&format!("/_matrix/client/v3/rooms/{room}/members{at}")).by(&carol).await;
+    refused.refused(403, "M_FORBIDDEN");
+}

@@ -177,3 +177,34 @@ async fn a_forgotten_room_has_no_history() {
     bed.get(&format!("/_matrix/client/v3/rooms/{room}/messages?dir=b")).await.refused(401, "M_MISSING_TOKEN");
     messages(&bed, &alice, "x", "").await.refused(400, "M_INVALID_PARAM");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_page_between_two_answers_of_sync_comes_with_its_senders() {
+    let bed = Bed::new().await;
+    let [alice, bob, carol] = bed.users(["alice", "bob", "carol"]).await;
+    let room = bed.public_room(&alice, &[&bob, &carol]).await;
+    let start = encoded(&text(&sync(&bed, &alice).await["next_batch"]));
+    bed.say(&bob, &room, "test").await;
+    let before = encoded(&text(&sync(&bed, &alice).await["next_batch"]));
+    bed.say(&carol, &room, "test").await;
+    let after = encoded(&text(&sync(&bed, &alice).await["next_batch"]));
+    let lazy = encoded(r#"{ "lazy_load_members" : true }"#);
+    let senders = async |query: String| {
+        let page = messages(&bed, &alice, &room, &format!("{query}&filter={lazy}")).await.ok();
+        let state = page["state"].as_array().expect("a list").clone();
+        let is_member =
+            |event: &Value| event["type"] == "m.room.member" && event["content"]["membership"] == "join";
+        assert!(state.iter().all(is_member), "{page}");
+        let mut keys: Vec<_> = state.iter().map(|event| text(&event["state_key"])).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(senders(format!("dir=f&from={before}&to={after}")).await, [carol.id.as_str()]);
+    assert_eq!(senders(format!("dir=f&from={start}&to={before}")).await, [bob.id.as_str()]);
+    let own = bed.room(&alice, json!({})).await;
+    let token = encoded(&text(&sync(&bed, &alice).await["next_batch"]));
+    bed.say(&alice, &own, "test").await;
+    let page = messages(&bed, &alice, &own, &format!("dir=b&from={token}&filter={lazy}")).await.ok();
+    let state = page["state"].as_array().expect("a list");
+    assert_eq!((state.len(), &state[0]["state_key"]), (1, &json!(alice.id)));
+}

@@ -221,10 +221,37 @@ async fn messages_are_filtered_by_relation() {
     };
     let (of, not_of) = ("org.matrix.msc3874.rel_types", "org.matrix.msc3874.not_rel_types");
     assert_eq!(kept(json!({ of: ["m.thread"] })).await, std::slice::from_ref(&reply));
+    assert_eq!(kept(json!({ of: ["m.reference"] })).await, std::slice::from_ref(&refers));
+    assert_eq!(kept(json!({ not_of: ["m.reference"] })).await, [root.clone(), reply.clone()]);
     assert_eq!(kept(json!({ of: ["m.thread", "m.reference"] })).await, [reply.clone(), refers.clone()]);
     assert_eq!(kept(json!({ not_of: ["m.thread"], "limit": 9 })).await, [root.clone(), refers.clone()]);
     assert_eq!(kept(json!({ not_of: ["m.thread", "m.reference"] })).await, [root]);
     assert!(kept(json!({ of: ["m.thread"], not_of: ["m.thread"] })).await.is_empty());
     let lazy = json!({ of: ["m.thread"], "lazy_load_members": true, "contains_url": false });
     assert_eq!(kept(lazy).await, [reply]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn threads_are_listed_by_their_latest_event() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let room = bed.room(&alice, json!({ "preset": "public_chat" })).await;
+    let (one, two) = (bed.say(&alice, &room, "one").await, bed.say(&alice, &room, "two").await);
+    let reply = async |root: &str, name: &str| {
+        relate(&bed, &alice, &room, "m.room.message", "m.thread", root, name).await
+    };
+    let threads = async || {
+        let path = format!("/_matrix/client/v1/rooms/{room}/threads");
+        let page = bed.get(&path).by(&alice).await.ok();
+        let chunk = page["chunk"].as_array().expect("a list").iter();
+        let latest = |event: &Value| {
+            let latest = &event["unsigned"]["m.relations"]["m.thread"]["latest_event"]["event_id"];
+            (text(&event["event_id"]), text(latest))
+        };
+        chunk.map(latest).collect::<Vec<_>>()
+    };
+    let (in_one, in_two) = (reply(&one, "a").await, reply(&two, "b").await);
+    assert_eq!(threads().await, [(two.clone(), in_two.clone()), (one.clone(), in_one)]);
+    let again = reply(&one, "c").await;
+    assert_eq!(threads().await, [(one, again), (two, in_two)]);
 }

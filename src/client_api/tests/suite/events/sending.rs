@@ -266,3 +266,38 @@ async fn a_reaction_is_given_once() {
     let again = send(&bed, &alice, &room, "m.reaction", "2").json(&reaction);
     bed.without_effect(again).await.refused(400, "M_DUPLICATE_ANNOTATION");
 }
+
+/// Who logs in again on a device, or gets another access token, is the same device.
+#[tokio::test(start_paused = true)]
+async fn a_transaction_id_stays_with_its_device() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let login = json!({
+        "type": "m.login.password", "device_id": "PHONE", "password": crate::bed::PASSWORD, "refresh_token": true,
+        "identifier": { "type": "m.id.user", "user": "alice" },
+    });
+    let login = async || bed.post("/_matrix/client/v3/login").json(&login).await.ok();
+    let with = |answer: &Value| User { token: text(&answer["access_token"]), ..alice.clone() };
+    let first = login().await;
+    let one = with(&first);
+    let room = bed.room(&one, json!({})).await;
+    let body = json!({ "msgtype": "m.text", "body": "first" });
+    let id = async |by: &User| {
+        text(&send(&bed, by, &room, "m.room.message", "abdefgh").json(&body).await.ok()["event_id"])
+    };
+    let event = id(&one).await;
+    let refresh = json!({ "refresh_token": first["refresh_token"] });
+    let refreshed = with(&bed.post("/_matrix/client/v3/refresh").json(&refresh).await.ok());
+    let check = async |user: &User| {
+        let synced = bed.get("/_matrix/client/v3/sync").by(user).await.ok();
+        let events = synced["rooms"]["join"][&room]["timeline"]["events"].as_array().expect("events").clone();
+        let last = events.last().expect("an event");
+        assert_eq!(
+            (&last["event_id"], &last["unsigned"]["transaction_id"]),
+            (&json!(event), &json!("abdefgh"))
+        );
+        assert_eq!(id(user).await, event);
+    };
+    check(&refreshed).await;
+    check(&with(&login().await)).await;
+}

@@ -206,3 +206,34 @@ async fn a_suspended_account_creates_no_rooms() {
     bed.suspend(&alice, false).await;
     create(&bed, &alice).json(&json!({})).await.ok();
 }
+
+/// Each version, by those of this server: to join by an alias, to be invited, to say something.
+#[tokio::test(start_paused = true)]
+async fn a_room_of_each_version_is_used() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let sync = async |user: &User, since: &str| {
+        bed.get(&format!("/_matrix/client/v3/sync?since={since}")).by(user).await.ok()
+    };
+    for version in 1..=12 {
+        let alias = format!("version{version}");
+        let open =
+            json!({ "room_version": version.to_string(), "room_alias_name": alias, "preset": "public_chat" });
+        let closed = json!({ "room_version": version.to_string(), "preset": "private_chat" });
+        let rooms = [bed.room(&alice, open).await, bed.room(&alice, closed).await];
+        let first = sync(&alice, "").await;
+        let timeline = &first["rooms"]["join"][&rooms[0]]["timeline"]["events"];
+        assert_eq!(timeline[0]["type"], "m.room.create", "version {version}");
+        bed.join(&bob, &format!("#{alias}:plop.example")).await.ok();
+        bed.act_on(&alice, &rooms[1], "invite", &bob).await.ok();
+        bed.join(&bob, &rooms[1]).await.ok();
+        for room in rooms {
+            let since = sync(&bob, "").await["next_batch"].as_str().expect("a token").to_owned();
+            let said = bed.say(&alice, &room, "hello world").await;
+            let news = sync(&bob, &since).await;
+            let events = &news["rooms"]["join"][&room]["timeline"]["events"];
+            assert_eq!(events.as_array().map(Vec::len), Some(1), "version {version}");
+            assert_eq!(events[0]["event_id"], said.as_str());
+        }
+    }
+}

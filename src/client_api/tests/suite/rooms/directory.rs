@@ -152,3 +152,39 @@ async fn row_89_only_published_rooms_are_listed() {
     }
     bed.post(ROOMS).json(&json!({})).await.refused(401, "M_MISSING_TOKEN");
 }
+
+#[tokio::test(start_paused = true)]
+async fn names_and_topics_are_listed_as_they_are() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let (name, topic) = ("un nom fran\u{e7}ais", "un topic \u{e0} la fran\u{e7}aise");
+    let rooms = [
+        ("nothing", None, None),
+        ("name", Some("name_1"), None),
+        ("topic", None, Some("topic_1")),
+        ("both", Some("name_2"), Some("topic_2")),
+        ("words", Some(name), Some(topic)),
+    ];
+    for (alias, name, topic) in rooms {
+        let mut options = json!({ "visibility": "public", "room_alias_name": alias });
+        for (key, value) in [("name", name), ("topic", topic)] {
+            if let Some(value) = value {
+                options[key] = json!(value);
+            }
+        }
+        bed.room(&alice, options).await;
+    }
+    let listed = bed.get(ROOMS).by(&alice).await.ok();
+    let listed = listed["chunk"].as_array().expect("a list");
+    assert_eq!(listed.len(), rooms.len());
+    for (alias, name, topic) in rooms {
+        let alias = json!(format!("#{alias}:plop.example"));
+        let room = listed.iter().find(|room| room["canonical_alias"] == alias).expect("it is listed");
+        assert_eq!(
+            (room.get("name"), room.get("topic")),
+            (name.map(Value::from).as_ref(), topic.map(Value::from).as_ref())
+        );
+        assert_eq!(room["num_joined_members"], 1);
+        assert!(room["world_readable"].is_boolean() && room["guest_can_join"].is_boolean());
+    }
+}

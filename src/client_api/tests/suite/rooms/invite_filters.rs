@@ -100,3 +100,38 @@ async fn invites_that_stand_are_not_shown_while_they_are_blocked() {
         assert!(news["rooms"]["invite"].get(&room).is_some(), "{news}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_allowed_is_invited_whatever_else_is_said() {
+    let bed = Bed::new().await;
+    let [alice, bob, carol] = bed.users(["user-1-alice", "user-2-bob", "user-3-carol"]).await;
+    let none = Value::Null;
+    for lists in [
+        json!({}),
+        json!({ "allowed_users": none, "ignored_users": none, "blocked_users": none,
+            "allowed_servers": none, "ignored_servers": none, "blocked_servers": none }),
+        json!({ "ignored_users": [bob.id], "blocked_users": [carol.id], "allowed_users": [bob.id, carol.id] }),
+        json!({ "allowed_users": [bob.id, carol.id], "blocked_servers": ["plop.example"] }),
+        json!({ "allowed_servers": ["plop.example"], "blocked_users": ["@somebody:else.example"] }),
+    ] {
+        filter(&bed, &alice, lists.clone()).await;
+        for user in [&bob, &carol] {
+            let room = bed.room(user, json!({ "preset": "private_chat" })).await;
+            bed.act_on(user, &room, "invite", &alice).await.ok();
+            assert_eq!(invites(&bed, &alice).await, [room.as_str()], "{lists}");
+            bed.join(&alice, &room).await.ok();
+        }
+    }
+    filter(&bed, &alice, json!({ "ignored_servers": ["plop.example"] })).await;
+    for user in [&bob, &carol] {
+        let room = bed.room(user, json!({})).await;
+        bed.act_on(user, &room, "invite", &alice).await.ok();
+    }
+    let answer = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+    assert_eq!(answer["rooms"].get("invite"), None);
+    filter(&bed, &alice, json!({ "blocked_users": ["@user-?*"] })).await;
+    let room = bed.room(&bob, json!({})).await;
+    bed.act_on(&bob, &room, "invite", &alice).await.refused(403, "M_INVITE_BLOCKED");
+    filter(&bed, &alice, json!({ "allowed_servers": ["plop.example"], "blocked_users": [bob.id] })).await;
+    bed.act_on(&bob, &room, "invite", &alice).await.refused(403, "M_INVITE_BLOCKED");
+}

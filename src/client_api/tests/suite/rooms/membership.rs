@@ -177,3 +177,21 @@ async fn only_a_room_that_was_left_is_forgotten() {
         bed.ask(user, Method::GET, "/rooms/{}/state", &[&room]).await.refused(403, "M_FORBIDDEN");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_there_neither_bans_nor_is_kicked() {
+    let bed = Bed::new().await;
+    let [alice, bob, carol] = bed.users(["alice", "bob", "carol"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    // All the power, and not in the room.
+    bed.set(&alice, &room, "m.room.power_levels", json!({ "users": { carol.id.as_str(): 100 } })).await;
+    let ban = bed.ask(&carol, Method::POST, "/rooms/{}/ban", &[&room]);
+    let body = json!({ "user_id": bob.id, "reason": "testing" });
+    bed.without_effect(ban.json(&body)).await.refused(403, "M_FORBIDDEN");
+    bed.leave(&bob, &room).await.ok();
+    for absent in [&bob, &carol] {
+        let kick = bed.ask(&alice, Method::POST, "/rooms/{}/kick", &[&room]);
+        let body = json!({ "user_id": absent.id, "reason": "testing" });
+        bed.without_effect(kick.json(&body)).await.refused(403, "M_FORBIDDEN");
+    }
+}

@@ -155,7 +155,9 @@ async fn sliding_sync_tells_the_newest_and_the_pages_have_the_rest() {
     let deployed = async |pos: Option<&str>| {
         let query = pos.map(|pos| format!("?pos={pos}")).unwrap_or_default();
         let path = format!("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync{query}");
-        scene.bed.post(&path).by(&scene.alice).json(&json!({ "extensions": extensions })).await.ok()
+        // In the body a position means nothing, and some clients say it there, too.
+        let body = json!({ "pos": pos.unwrap_or("0"), "extensions": extensions });
+        scene.bed.post(&path).by(&scene.alice).json(&body).await.ok()
     };
     let accepted = async |pos: Option<&str>| {
         let body = json!({ "conn_id": "other", "pos": pos, "extensions": extensions });
@@ -194,4 +196,22 @@ async fn sliding_sync_tells_the_newest_and_the_pages_have_the_rest() {
         .json(&none)
         .await
         .refused(400, "M_INVALID_PARAM");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sliding_sync_tells_of_no_subscription_until_there_is_one() {
+    let scene = Scene::new().await;
+    let root = scene.bed.say(&scene.alice, &scene.room, "root").await;
+    let ask = async |pos: Option<&Value>| {
+        let query = pos.map(|pos| format!("?pos={}", pos.as_str().expect("a position"))).unwrap_or_default();
+        let path = format!("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync{query}");
+        let body = json!({ "extensions": { EXTENSION: { "enabled": true, "limit": 2 } } });
+        scene.bed.post(&path).by(&scene.alice).json(&body).await.ok()
+    };
+    let first = ask(None).await;
+    assert_eq!(first["extensions"][EXTENSION].get("subscribed"), None, "{first}");
+    scene.call(Method::PUT, &root).json(&json!({})).await.ok();
+    let told =
+        ask(Some(&first["pos"])).await["extensions"][EXTENSION]["subscribed"][&scene.room][&root].clone();
+    assert!(told["bump_stamp"].is_number() && told["automatic"] == false, "{told}");
 }
