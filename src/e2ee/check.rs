@@ -1,5 +1,5 @@
-//! What `plop check` asks of what is stored for devices: that a request that was done and its time lead to each other, a one-time key and its place in the
-//! order of keys, a device on a list and its keys, a signature and its change.
+//! What `plop check` asks of what is stored for devices: that a request that was done and its time lead to each other, a claimed key and its place in the
+//! order of claims, a device on a list and its keys, a signature and its change.
 //!
 //! Owns: the references between this crate's keyspaces. Repairs nothing.
 
@@ -8,35 +8,26 @@ use plop_db::{Reference, ReferenceCheck};
 
 use crate::backup;
 use crate::schema::{
-    ClaimedKeys, DeviceKeys, OneTimeKeyOrder, OneTimeKeys, SignatureChanges, ToDeviceTransactionTimes,
+    ClaimedKeyOrder, ClaimedKeys, DeviceKeys, SignatureChanges, ToDeviceTransactionTimes,
     ToDeviceTransactions, UserSignatures,
 };
 use crate::to_device::done_at;
 
 /// The checks of this crate's rows.
 pub fn reference_checks() -> Vec<Box<dyn ReferenceCheck>> {
-    let checks = [transactions(), one_time_keys(), lists(), backup::check::reference_checks()];
+    let checks = [transactions(), claimed_keys(), lists(), backup::check::reference_checks()];
     checks.into_iter().flatten().collect()
 }
 
-/// A key stands where it says.
-fn one_time_keys() -> Vec<Box<dyn ReferenceCheck>> {
-    vec![
-        Box::new(Reference::<OneTimeKeyOrder, OneTimeKeys> {
-            name: "order of one-time keys",
-            names: |(user, device, since, algorithm, _, id), ()| {
-                vec![(user.clone(), device.clone(), *since, algorithm.clone(), id.clone())]
-            },
-            agrees: |((.., position, _), ()), (_, row)| !row.is_claimed && row.position == *position,
-        }),
-        Box::new(Reference::<ClaimedKeys, OneTimeKeys> {
-            name: "claimed one-time keys",
-            names: |(user, device, since, _, algorithm, id), ()| {
-                vec![(user.clone(), device.clone(), *since, algorithm.clone(), id.clone())]
-            },
-            agrees: |((_, _, _, position, ..), ()), (_, row)| row.is_claimed && row.position == *position,
-        }),
-    ]
+/// A key that was claimed stands where it says.
+fn claimed_keys() -> Vec<Box<dyn ReferenceCheck>> {
+    vec![Box::new(Reference::<ClaimedKeyOrder, ClaimedKeys> {
+        name: "claimed one-time keys",
+        names: |(user, device, since, _, algorithm, id), ()| {
+            vec![(user.clone(), device.clone(), *since, algorithm.clone(), id.clone())]
+        },
+        agrees: |((_, _, _, position, ..), ()), (_, row)| row.position == *position,
+    })]
 }
 
 /// What others are told of is there.

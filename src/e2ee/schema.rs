@@ -52,19 +52,19 @@ plop_db::keyspaces! {
     /// device ended. Redactions do not touch it. While the device is there, it is in `listed_devices`.
     pub DeviceKeys = 148 "device_keys" Scan { Inbox => DeviceKeysRow }
 
-    /// The one-time keys of a device: those that can be claimed, and of the last ones that were claimed what tells a repeated upload from a
-    /// new key. Written by uploads and claims; read by both; deleted when too many others have been claimed since, with the identity key that signed
-    /// them, and by the sweep some minutes after the device ended. Redactions do not touch it.
-    pub OneTimeKeys = 149 "one_time_keys" Scan { OneTimeKeyId => OneTimeKeyRow }
+    /// The one-time keys that can be claimed, in the order of their uploads: a device and its time, the algorithm, the position of the upload, the
+    /// key's identifier. Written by uploads; read by both; deleted by the claim, with the identity key that signed them, and by the sweep some minutes after
+    /// the device ended. Redactions do not touch it. As many as `key_counts` says.
+    pub OneTimeKeys = 139 "unclaimed_keys" Queue
+        { (OwnedUserId, OwnedDeviceId, Position, String, Position, String) => OneTimeKeyRow }
 
-    /// The keys that can be claimed, in the order of their uploads: a device and its time, the algorithm, the position, the key's identifier. Written and
-    /// deleted with `one_time_keys`; read by claims. Redactions do not touch it.
-    pub OneTimeKeyOrder = 150 "one_time_key_order" Queue
-        { (OwnedUserId, OwnedDeviceId, Position, String, Position, String) => () }
+    /// Of the last one-time keys that were claimed what tells a repeated upload from a new key. Written by claims; read by uploads; deleted when too many
+    /// others have been claimed since, when another key of that name is uploaded, and like `unclaimed_keys`. Redactions do not touch it.
+    pub ClaimedKeys = 168 "claimed_key_hashes" Scan { OneTimeKeyId => ClaimedKeyRow }
 
-    /// The keys that have been claimed, in the order of their claims: a device and its time, the position, the algorithm, the key's identifier. Written and
-    /// deleted with `one_time_keys`; read by claims. Redactions do not touch it.
-    pub ClaimedKeys = 151 "claimed_keys" Queue
+    /// The same keys in the order of their claims: a device and its time, the position, the algorithm, the key's identifier. Written and deleted with
+    /// `claimed_key_hashes`; read by claims. Redactions do not touch it.
+    pub ClaimedKeyOrder = 151 "claimed_keys" Queue
         { (OwnedUserId, OwnedDeviceId, Position, Position, String, String) => () }
 
     /// The fallback keys of a device, one for each algorithm. Written by uploads and claims; read by both; deleted with the identity key that
@@ -155,13 +155,18 @@ record! {
 record! {
     /// A one-time key.
     pub struct OneTimeKeyRow = 1 {
-        /// When it was uploaded; once it was claimed, when that was.
+        /// Canonical JSON.
+        pub key: Tail<Arc<str>>,
+    }
+}
+
+record! {
+    /// A one-time key that was claimed.
+    pub struct ClaimedKeyRow = 1 {
+        /// When that was.
         pub position: Position,
-        pub is_claimed: bool,
         /// A hash of its JSON.
         pub hash: [u8; 16],
-        /// Canonical JSON; nothing once it was claimed.
-        pub key: Tail<Arc<str>>,
     }
 }
 

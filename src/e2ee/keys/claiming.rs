@@ -12,16 +12,15 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use plop_accounts::StoreError;
 use plop_accounts::schema::Devices;
 use plop_base::Actor;
-use plop_db::codec::Tail;
 use plop_db::{Batch, CommitError, Direction, KeyRange, Position, Snapshot};
 use ruma::{OwnedDeviceId, OwnedServerName, OwnedUserId};
 
 use super::counts::Counting;
 use super::error::ClaimError;
+use super::one_time::hash;
 use super::{Keys, MAX_CLAIMED_KEYS, MAX_CLAIMS, MAX_NAME_BYTES, Owner};
 use crate::schema::{
-    ClaimedKeys, FallbackKeyRow, FallbackKeys, Inbox, OneTimeKeyId, OneTimeKeyOrder, OneTimeKeyRow,
-    OneTimeKeys,
+    ClaimedKeyOrder, ClaimedKeyRow, ClaimedKeys, FallbackKeyRow, FallbackKeys, Inbox, OneTimeKeys,
 };
 
 /// Of which devices a key is wanted, and of which algorithm.
@@ -126,19 +125,17 @@ impl Claiming {
     async fn one_time(&mut self, algorithm: &str) -> Result<Option<(String, Arc<str>)>, ClaimError> {
         let (user, device, since) = self.inbox.clone();
         let fields = (user, device, since, algorithm.to_owned());
-        let range = KeyRange::<OneTimeKeyOrder>::prefix(&fields);
+        let range = KeyRange::<OneTimeKeys>::prefix(&fields);
         let page = self.snapshot.scan(range, Direction::Forward, 1).await?;
-        let Some((place, ())) = page.rows.into_iter().next() else { return Ok(None) };
-        let id = place.5.clone();
-        let key: OneTimeKeyId = (fields.0, fields.1, fields.2, fields.3, id.clone());
-        let Some(row) = self.snapshot.get::<OneTimeKeys>(&key).await? else { return Ok(None) };
-        self.batch.delete::<OneTimeKeyOrder>(&place);
+        let Some((place, row)) = page.rows.into_iter().next() else { return Ok(None) };
+        self.batch.delete::<OneTimeKeys>(&place);
+        let (user, device, since, algorithm, _, id) = place;
+        let name = (user, device, since, algorithm, id.clone());
         let position = Position::pending(0);
-        let claimed = OneTimeKeyRow { position, is_claimed: true, hash: row.hash, key: Tail("".into()) };
-        self.batch.put::<OneTimeKeys>(&key, &claimed);
-        let (user, device, since, algorithm, name) = key;
+        self.batch.put::<ClaimedKeys>(&name, &ClaimedKeyRow { position, hash: hash(&row.key.0) });
+        let (user, device, since, algorithm, name) = name;
         self.counting.claimed(&algorithm);
-        self.batch.put::<ClaimedKeys>(&(user, device, since, position, algorithm, name), &());
+        self.batch.put::<ClaimedKeyOrder>(&(user, device, since, position, algorithm, name), &());
         self.forget_oldest().await?;
         Ok(Some((id, row.key.0)))
     }
@@ -149,12 +146,12 @@ impl Claiming {
         if excess == 0 {
             return Ok(());
         }
-        let range = KeyRange::<ClaimedKeys>::prefix(&self.inbox);
+        let range = KeyRange::<ClaimedKeyOrder>::prefix(&self.inbox);
         let oldest = self.snapshot.scan(range, Direction::Forward, 1).await?;
         for (place, ()) in oldest.rows {
-            self.batch.delete::<ClaimedKeys>(&place);
+            self.batch.delete::<ClaimedKeyOrder>(&place);
             let (user, device, since, _, algorithm, id) = place;
-            self.batch.delete::<OneTimeKeys>(&(user, device, since, algorithm, id));
+            self.batch.delete::<ClaimedKeys>(&(user, device, since, algorithm, id));
             self.counting.now.claimed -= 1;
         }
         Ok(())

@@ -75,11 +75,6 @@ impl Counting {
         self.now.one_time.values().sum()
     }
 
-    /// Whether no row of a one-time key is kept, one that waits or was claimed: what comes is new without a look.
-    pub fn has_none(&self) -> bool {
-        self.total() == 0 && self.now.claimed == 0
-    }
-
     pub fn added(&mut self, algorithm: &str) {
         *self.now.one_time.entry(algorithm.to_owned()).or_default() += 1;
     }

@@ -10,8 +10,8 @@ use ruma::OwnedUserId;
 
 use super::Keys;
 use crate::schema::{
-    ClaimedKeys, CrossSigningKeys, DeviceKeys, DeviceKeysDeleted, FallbackKeys, Inbox, KeyCounts, KeyUsage,
-    MasterKeySignatures, OneTimeKeyOrder, OneTimeKeys, SignatureChanges, UserKeysDeleted, UserSignatures,
+    ClaimedKeyOrder, ClaimedKeys, CrossSigningKeys, DeviceKeys, DeviceKeysDeleted, FallbackKeys, Inbox,
+    KeyCounts, KeyUsage, MasterKeySignatures, OneTimeKeys, SignatureChanges, UserKeysDeleted, UserSignatures,
 };
 
 /// Devices or accounts looked at in one page: what goes of each is some operations.
@@ -57,8 +57,8 @@ impl Keys {
 fn forget_device(batch: &mut Batch, inbox: &Inbox) {
     batch.delete::<DeviceKeys>(inbox);
     batch.delete_range(KeyRange::<OneTimeKeys>::prefix(inbox));
-    batch.delete_range(KeyRange::<OneTimeKeyOrder>::prefix(inbox));
     batch.delete_range(KeyRange::<ClaimedKeys>::prefix(inbox));
+    batch.delete_range(KeyRange::<ClaimedKeyOrder>::prefix(inbox));
     batch.delete_range(KeyRange::<FallbackKeys>::prefix(inbox));
     batch.delete::<KeyCounts>(inbox);
     batch.delete::<MasterKeySignatures>(inbox);

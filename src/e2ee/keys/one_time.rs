@@ -19,6 +19,13 @@ pub struct NewKey {
     pub text: String,
 }
 
+/// What tells two keys apart.
+pub fn hash(text: &str) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
+    hash
+}
+
 /// Checks keys of a device.
 pub fn checked(keys: &Object, owner: &Owner) -> Result<Vec<NewKey>, KeyRejected> {
     let (user, device) = owner;

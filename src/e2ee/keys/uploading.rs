@@ -12,7 +12,7 @@ use plop_accounts::device_lists::{change_device_list, list_device};
 use plop_accounts::schema::Devices;
 use plop_base::Actor;
 use plop_db::codec::Tail;
-use plop_db::{Batch, KeyRange, Position, Snapshot};
+use plop_db::{Batch, KeyRange, Pages, Position, Snapshot};
 use plop_state::json::Object;
 
 use super::counts::{Counting, KeyCount};
@@ -21,10 +21,13 @@ use super::identity;
 use super::one_time::{self, NewKey};
 use super::{Keys, MAX_FALLBACK_KEYS, MAX_ONE_TIME_KEYS, Owner, own_device};
 use crate::schema::{
-    ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysRow, FallbackKeyRow,
-    FallbackKeys, Inbox, KeyCountsRow, KeyUsage, MasterKeySignatures, OneTimeKeyId, OneTimeKeyOrder,
-    OneTimeKeyRow, OneTimeKeys,
+    ClaimedKeyOrder, ClaimedKeyRow, ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys,
+    DeviceKeysRow, FallbackKeyRow, FallbackKeys, Inbox, KeyCountsRow, KeyUsage, MasterKeySignatures,
+    OneTimeKeyId, OneTimeKeyRow, OneTimeKeys,
 };
+
+/// One-time keys that are read at once.
+const PAGE: usize = 100;
 
 /// The body of a request.
 #[derive(Debug, Default)]
@@ -132,8 +135,8 @@ impl Uploading {
         }
         self.replaced = true;
         self.batch.delete_range(KeyRange::<OneTimeKeys>::prefix(&self.inbox));
-        self.batch.delete_range(KeyRange::<OneTimeKeyOrder>::prefix(&self.inbox));
         self.batch.delete_range(KeyRange::<ClaimedKeys>::prefix(&self.inbox));
+        self.batch.delete_range(KeyRange::<ClaimedKeyOrder>::prefix(&self.inbox));
         self.batch.delete_range(KeyRange::<FallbackKeys>::prefix(&self.inbox));
         self.batch.delete::<MasterKeySignatures>(&self.inbox);
         self.counting.now.one_time.clear();
@@ -143,17 +146,23 @@ impl Uploading {
 
     async fn one_time(&mut self, keys: Option<&Object>) -> Result<(), PublishError> {
         let keys = self.checked(keys)?;
+        if keys.is_empty() {
+            return Ok(());
+        }
         if keys.len() as u64 > MAX_ONE_TIME_KEYS {
             return Err(PublishError::TooManyKeys);
         }
-        let ids: Vec<OneTimeKeyId> = keys.iter().map(|key| self.id(key)).collect();
-        let present = if self.counting.has_none() {
-            vec![None; ids.len()]
-        } else {
-            self.snapshot.get_many::<OneTimeKeys>(&ids).await?
-        };
-        for ((key, id), before) in keys.into_iter().zip(ids).zip(present) {
-            self.add(key, id, before)?;
+        let unclaimed = self.unclaimed().await?;
+        let claimed = self.claimed(&keys).await?;
+        for (key, claimed) in keys.into_iter().zip(claimed) {
+            match unclaimed.get(&(key.algorithm.clone(), key.id.clone())) {
+                Some(old) if **old == *key.text => {}
+                Some(old) => {
+                    let id = format!("{}:{}", key.algorithm, key.id);
+                    return Err(PublishError::KeyExists { id, old: old.to_string(), new: key.text });
+                }
+                None => self.add(key, claimed),
+            }
         }
         if self.counting.total() > MAX_ONE_TIME_KEYS {
             return Err(PublishError::TooManyKeys);
@@ -161,39 +170,48 @@ impl Uploading {
         Ok(())
     }
 
-    fn add(
-        &mut self,
-        key: NewKey,
-        id: OneTimeKeyId,
-        before: Option<OneTimeKeyRow>,
-    ) -> Result<(), PublishError> {
-        let hash = hash(&key.text);
-        match before {
-            Some(before) if before.hash == hash => return Ok(()),
-            Some(before) if !before.is_claimed => {
-                let name = format!("{}:{}", key.algorithm, key.id);
-                return Err(PublishError::KeyExists {
-                    id: name,
-                    old: before.key.0.to_string(),
-                    new: key.text,
-                });
-            }
-            // A device that came back from a backup, say, counts on from an earlier number.
-            Some(before) => {
-                let (user, device, since, algorithm, id) = id.clone();
-                let claimed = (user, device, since, before.position, algorithm, id);
-                self.batch.delete::<ClaimedKeys>(&claimed);
-                self.counting.now.claimed = self.counting.now.claimed.saturating_sub(1);
-            }
-            None => {}
+    /// The one-time keys that there are, by algorithm and identifier.
+    async fn unclaimed(&self) -> Result<BTreeMap<(String, String), Arc<str>>, PublishError> {
+        if self.counting.total() == 0 {
+            return Ok(BTreeMap::new());
         }
-        let position = Position::pending(0);
-        let row = OneTimeKeyRow { position, is_claimed: false, hash, key: Tail(key.text.into()) };
-        self.batch.put::<OneTimeKeys>(&id, &row);
-        let (user, device, since, algorithm, id) = id;
+        let mut unclaimed = BTreeMap::new();
+        let mut pages = Pages::new(KeyRange::<OneTimeKeys>::prefix(&self.inbox), PAGE);
+        while let Some(rows) = pages.next(&self.snapshot).await? {
+            let keys =
+                rows.into_iter().map(|((_, _, _, algorithm, _, id), row)| ((algorithm, id), row.key.0));
+            unclaimed.extend(keys);
+        }
+        Ok(unclaimed)
+    }
+
+    /// What is known of each of these keys from a claim.
+    async fn claimed(&self, keys: &[NewKey]) -> Result<Vec<Option<ClaimedKeyRow>>, PublishError> {
+        if self.counting.now.claimed == 0 {
+            return Ok(vec![None; keys.len()]);
+        }
+        let names: Vec<OneTimeKeyId> = keys.iter().map(|key| self.name(key)).collect();
+        Ok(self.snapshot.get_many::<ClaimedKeys>(&names).await?)
+    }
+
+    /// Adds a key that does not wait yet, unless it is one that was claimed.
+    fn add(&mut self, key: NewKey, claimed: Option<ClaimedKeyRow>) {
+        let name = self.name(&key);
+        if let Some(claimed) = claimed {
+            if claimed.hash == one_time::hash(&key.text) {
+                return;
+            }
+            // Another key of that name: a device that came back from a backup, say, counts on from an earlier number.
+            self.batch.delete::<ClaimedKeys>(&name);
+            let (user, device, since, algorithm, id) = name.clone();
+            let place = (user, device, since, claimed.position, algorithm, id);
+            self.batch.delete::<ClaimedKeyOrder>(&place);
+            self.counting.now.claimed = self.counting.now.claimed.saturating_sub(1);
+        }
+        let (user, device, since, algorithm, id) = name;
         self.counting.added(&algorithm);
-        self.batch.put::<OneTimeKeyOrder>(&(user, device, since, algorithm, position, id), &());
-        Ok(())
+        let place = (user, device, since, algorithm, Position::pending(0), id);
+        self.batch.put::<OneTimeKeys>(&place, &OneTimeKeyRow { key: Tail(key.text.into()) });
     }
 
     async fn fallback(&mut self, keys: Option<&Object>) -> Result<(), PublishError> {
@@ -242,15 +260,8 @@ impl Uploading {
         Ok(keys.transpose()?.unwrap_or_default())
     }
 
-    fn id(&self, key: &NewKey) -> OneTimeKeyId {
+    fn name(&self, key: &NewKey) -> OneTimeKeyId {
         let (user, device, since) = self.inbox.clone();
         (user, device, since, key.algorithm.clone(), key.id.clone())
     }
-}
-
-/// What tells two keys apart.
-fn hash(text: &str) -> [u8; 16] {
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
-    hash
 }

@@ -6,11 +6,12 @@ use plop_base::UnixMillis;
 use plop_db::codec::Tail;
 use plop_db::{Batch, Counter, Position};
 use plop_e2ee::schema::{
-    ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys, DeviceKeysDeleted, DeviceKeysRow,
-    FallbackKeyRow, FallbackKeys, FullInboxes, Inbox, InboxesDeleted, KEYSPACES, KeyCounts, KeyCountsRow,
-    KeyUsage, MasterKeySignatureRow, MasterKeySignatures, OneTimeKeyOrder, OneTimeKeyRow, OneTimeKeys,
-    SignatureChanges, SignatureRow, ToDeviceBytes, ToDeviceMessages, ToDeviceRow, ToDeviceTransactionRow,
-    ToDeviceTransactionTimes, ToDeviceTransactions, UserKeysDeleted, UserSignatureRow, UserSignatures,
+    ClaimedKeyOrder, ClaimedKeyRow, ClaimedKeys, CrossSigningKeyRow, CrossSigningKeys, DeviceKeys,
+    DeviceKeysDeleted, DeviceKeysRow, FallbackKeyRow, FallbackKeys, FullInboxes, Inbox, InboxesDeleted,
+    KEYSPACES, KeyCounts, KeyCountsRow, KeyUsage, MasterKeySignatureRow, MasterKeySignatures, OneTimeKeyRow,
+    OneTimeKeys, SignatureChanges, SignatureRow, ToDeviceBytes, ToDeviceMessages, ToDeviceRow,
+    ToDeviceTransactionRow, ToDeviceTransactionTimes, ToDeviceTransactions, UserKeysDeleted,
+    UserSignatureRow, UserSignatures,
 };
 use ruma::{owned_device_id, owned_user_id};
 
@@ -48,12 +49,11 @@ fn put_device_keys(rows: &mut Batch) {
     };
     rows.put::<DeviceKeys>(&inbox(), &keys);
     let (position, id) = (position(), || "AAA".to_owned());
-    for (is_claimed, key) in [(false, r#"{"key":"k"}"#), (true, "")] {
-        let row = OneTimeKeyRow { position, is_claimed, hash: [7; 16], key: Tail(Arc::from(key)) };
-        rows.put::<OneTimeKeys>(&(user.clone(), device.clone(), since, algorithm(), id()), &row);
-    }
-    rows.put::<OneTimeKeyOrder>(&(user.clone(), device.clone(), since, algorithm(), position, id()), &());
-    rows.put::<ClaimedKeys>(&(user.clone(), device.clone(), since, position, algorithm(), id()), &());
+    let row = OneTimeKeyRow { key: Tail(Arc::from(r#"{"key":"k"}"#)) };
+    rows.put::<OneTimeKeys>(&(user.clone(), device.clone(), since, algorithm(), position, id()), &row);
+    let claimed = ClaimedKeyRow { position, hash: [7; 16] };
+    rows.put::<ClaimedKeys>(&(user.clone(), device.clone(), since, algorithm(), id()), &claimed);
+    rows.put::<ClaimedKeyOrder>(&(user.clone(), device.clone(), since, position, algorithm(), id()), &());
     let fallback = FallbackKeyRow { id: id(), is_used: true, key: Tail(Arc::from("{}")) };
     rows.put::<FallbackKeys>(&(user, device, since, algorithm()), &fallback);
     let counts = KeyCountsRow {
