@@ -25,6 +25,8 @@ pub const KIND: &str = "m.push_rules";
 
 /// The one scope of rules.
 const GLOBAL: &str = "global";
+/// The kinds of rules (client-server API, "Push Rules").
+const KINDS: [&str; 5] = ["override", "content", "room", "sender", "underride"];
 
 /// Why a push rule is not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +53,12 @@ impl PushRules {
         Self { rules: of_content(content, user), changed: row.map(|row| row.position) }
     }
 
-    /// The content of `m.push_rules` as it is now: for a full answer of /sync, also to a user without a row, and in the place of what a row
+    /// The ruleset as clients get it: with every kind, also those of which there is no rule. All servers answer so, and some clients rely on it.
+    pub fn ruleset(&self) -> Value {
+        ruleset_of(&self.rules)
+    }
+
+    /// The content of `m.push_rules` as it is now, for a full answer of /sync, also to a user without a row, and in the place of what a row
     /// says, which may lack rules that the server has by default since.
     pub fn content(&self) -> Map<String, Value> {
         content_of(&self.rules)
@@ -70,10 +77,10 @@ pub fn account_data_key(user: &UserId) -> <AccountData as plop_db::Keyspace>::Ke
 
 impl Accounts {
     /// All rules of the actor's.
-    pub async fn push_rules(&self, actor: &Actor, user: &UserId) -> Result<Ruleset, PushRuleError> {
+    pub async fn push_rules(&self, actor: &Actor, user: &UserId) -> Result<PushRules, PushRuleError> {
         acting_for(actor, user).map_err(AccountDataError::from)?;
         let read = push_rules(&self.snapshot(), user).await;
-        Ok(read.map_err(|error| AccountDataError::from(StoreError::from(error)))?.rules)
+        Ok(read.map_err(|error| AccountDataError::from(StoreError::from(error)))?)
     }
 
     /// One rule, with its actions and whether it is enabled.
@@ -84,7 +91,7 @@ impl Accounts {
         kind: RuleKind,
         id: &str,
     ) -> Result<AnyPushRule, PushRuleError> {
-        let rules = self.push_rules(actor, user).await?;
+        let rules = self.push_rules(actor, user).await?.rules;
         Ok(rules.get(kind, id).ok_or(EditError::NotFound)?.to_owned())
     }
 
@@ -155,6 +162,16 @@ fn of_content(content: Option<Map<String, Value>>, user: &UserId) -> Ruleset {
 }
 
 fn content_of(rules: &Ruleset) -> Map<String, Value> {
+    Map::from_iter([(GLOBAL.to_owned(), ruleset_of(rules))])
+}
+
+fn ruleset_of(rules: &Ruleset) -> Value {
     // Rules are made of strings, numbers and booleans: writing them does not fail.
-    Map::from_iter([(GLOBAL.to_owned(), serde_json::to_value(rules).unwrap_or_default())])
+    let mut ruleset = serde_json::to_value(rules).unwrap_or_default();
+    if let Some(kinds) = ruleset.as_object_mut() {
+        for kind in KINDS {
+            kinds.entry(kind).or_insert_with(|| Value::Array(Vec::new()));
+        }
+    }
+    ruleset
 }

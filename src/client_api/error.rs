@@ -68,6 +68,16 @@ impl ApiError {
         Self::bad_request(ErrorKind::MissingParam, message)
     }
 
+    /// Parameters that cannot be read. That one is missing can be told from serde's words only.
+    pub fn unreadable_parameters(error: impl Display) -> Self {
+        let message = error.to_string();
+        if message.contains("missing field `") {
+            Self::missing_param(message)
+        } else {
+            Self::invalid_param(message)
+        }
+    }
+
     /// `M_INVALID_SIGNATURE`.
     pub fn invalid_signature(message: impl Display) -> Self {
         Self::bad_request(kind("M_INVALID_SIGNATURE"), message)

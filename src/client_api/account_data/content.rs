@@ -6,7 +6,7 @@ use plop_accounts::account_data::Subject;
 use plop_accounts::push_rules;
 use ruma::api::client::config::{set_global_account_data, set_room_account_data};
 use ruma::{OwnedRoomId, OwnedUserId};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::extract::{Json, JsonText, Path, Ruma, Session};
@@ -19,7 +19,7 @@ pub async fn of_user(
 ) -> Result<JsonText, ApiError> {
     if kind == push_rules::KIND {
         let rules = accounts.push_rules(session.actor(), &user).await?;
-        return Ok(JsonText(json!({ "global": rules }).to_string()));
+        return Ok(JsonText(Value::Object(rules.content()).to_string()));
     }
     let subject = Subject { user: &user, room: None, kind: &kind };
     let content = accounts.account_data(session.actor(), &subject).await?;

@@ -106,7 +106,7 @@ fn unreadable(error: FromHttpRequestError) -> ApiError {
         FromHttpRequestError::Deserialization(DeserializationError::Utf8(error)) => {
             ApiError::bad_request(ErrorKind::NotJson, error)
         }
-        FromHttpRequestError::Deserialization(error) => ApiError::invalid_param(error),
+        FromHttpRequestError::Deserialization(error) => ApiError::unreadable_parameters(error),
         error => ApiError::bad_request(ErrorKind::Unrecognized, error),
     }
 }

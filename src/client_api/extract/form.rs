@@ -15,6 +15,6 @@ impl<S: HasBodies, T: DeserializeOwned> FromRequest<S> for Form<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let buffered = Buffered::read(request, state).await?;
-        serde_html_form::from_bytes(buffered.bytes()).map(Self).map_err(ApiError::invalid_param)
+        serde_html_form::from_bytes(buffered.bytes()).map(Self).map_err(ApiError::unreadable_parameters)
     }
 }

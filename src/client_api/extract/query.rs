@@ -16,6 +16,6 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         let parameters = Parameters::<T>::try_from_uri(&parts.uri);
         parameters
             .map(|Parameters(value)| Self(value))
-            .map_err(|error| ApiError::invalid_param(error.body_text()))
+            .map_err(|error| ApiError::unreadable_parameters(error.body_text()))
     }
 }

@@ -2,25 +2,22 @@
 
 use axum::extract::State;
 use plop_accounts::Accounts;
-use ruma::api::client::push::{get_pushrules_all, get_pushrules_global_scope};
+use serde_json::{Map, Value};
 
 use crate::error::ApiError;
-use crate::extract::{Ruma, Session};
+use crate::extract::{Json, Session};
 
 /// `GET /_matrix/client/v3/pushrules/` (client-server API, "Push Rules: API"). For users.
 pub async fn all(
     State(accounts): State<Accounts>,
     session: Session,
-) -> Result<Ruma<get_pushrules_all::v3::Response>, ApiError> {
+) -> Result<Json<Map<String, Value>>, ApiError> {
     let rules = accounts.push_rules(session.actor(), session.user()?).await?;
-    Ok(Ruma(get_pushrules_all::v3::Response::new(rules)))
+    Ok(Json(rules.content()))
 }
 
 /// `GET /_matrix/client/v3/pushrules/global/` (client-server API, "Push Rules: API"). For users.
-pub async fn global(
-    State(accounts): State<Accounts>,
-    session: Session,
-) -> Result<Ruma<get_pushrules_global_scope::v3::Response>, ApiError> {
+pub async fn global(State(accounts): State<Accounts>, session: Session) -> Result<Json<Value>, ApiError> {
     let rules = accounts.push_rules(session.actor(), session.user()?).await?;
-    Ok(Ruma(get_pushrules_global_scope::v3::Response::new(rules)))
+    Ok(Json(rules.ruleset()))
 }

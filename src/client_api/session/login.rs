@@ -74,6 +74,9 @@ pub async fn login(
     Ok(Ruma(response(logged_in, &settings)))
 }
 
+/// The types of identifiers (client-server API, "Identifier types").
+const IDENTIFIERS: [&str; 3] = ["m.id.user", "m.id.thirdparty", "m.id.phone"];
+
 /// Whom the client means. Telephone numbers are nobody's here.
 fn named(
     identifier: Option<UserIdentifier>,
@@ -82,6 +85,9 @@ fn named(
 ) -> Result<LoginName, ApiError> {
     let nobody = || ApiError::forbidden("Nobody here has this number.");
     match (identifier, user, address) {
+        (Some(identifier), _, _) if !IDENTIFIERS.contains(&identifier.identifier_type()) => {
+            Err(ApiError::bad_request(ErrorKind::Unknown, "This type of identifier is not supported."))
+        }
         (Some(identifier), _, _) => login_name(identifier).ok_or_else(nobody),
         (None, Some(user), _) => Ok(LoginName::User(user)),
         (None, None, Some(_)) => Err(nobody()),

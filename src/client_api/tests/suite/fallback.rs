@@ -177,7 +177,7 @@ async fn b8_120_a_page_does_nothing_for_a_session_that_does_not_offer_its_stage(
     for stage in ["m.login.password", "m.login.recaptcha", "x"] {
         bed.get(&path(stage, of_password)).await.refused(404, "M_UNRECOGNIZED");
     }
-    bed.get("/_matrix/client/v3/auth/m.login.dummy/fallback/web").await.refused(400, "M_INVALID_PARAM");
+    bed.get("/_matrix/client/v3/auth/m.login.dummy/fallback/web").await.refused(400, "M_MISSING_PARAM");
     bed.post(&path("m.login.dummy", &of_registration)).text("token=%zz&sid=a&sid=b").await;
     let challenge = bed.post(REGISTER).json(&registration(&of_registration)).await;
     assert_eq!(challenge.status, 401, "nothing was completed");

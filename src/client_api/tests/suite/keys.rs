@@ -146,7 +146,7 @@ async fn changes_are_told_between_answers_of_sync() {
     assert_eq!(changes(&before, &after).await.ok(), json!({ "changed": [bob.id], "left": [] }));
     assert_eq!(changes(&after, &after).await.ok(), json!({ "changed": [], "left": [] }));
     changes("nonsense", &after).await.refused(400, "M_INVALID_PARAM");
-    bed.get("/_matrix/client/v3/keys/changes").by(&alice).await.refused(400, "M_INVALID_PARAM");
+    bed.get("/_matrix/client/v3/keys/changes").by(&alice).await.refused(400, "M_MISSING_PARAM");
 }
 
 fn cross_signing(user: &User, master: &Signer) -> Value {

@@ -23,6 +23,9 @@ async fn every_user_has_the_default_rules_from_the_start() {
     let alice = bed.user("alice").await;
     let rules = bed.get(ALL).by(&alice).await.ok();
     assert_eq!(rules["global"]["override"][0]["rule_id"], ".m.rule.master");
+    for kind in ["content", "room", "sender"] {
+        assert_eq!(rules["global"][kind], json!([]), "{kind}");
+    }
     assert_eq!(bed.get("/_matrix/client/v3/pushrules").by(&alice).await.ok(), rules);
     assert_eq!(bed.get("/_matrix/client/r0/pushrules/").by(&alice).await.ok(), rules);
     for path in ["global", "global/"] {

@@ -100,7 +100,7 @@ async fn b8_126_names_are_looked_at_before_anything_is_proven() {
         bed.get(&format!("{AVAILABLE}?username={name}")).await.refused(400, errcode);
     }
     assert_eq!(bed.get(&format!("{AVAILABLE}?username=bob")).await.ok(), json!({ "available": true }));
-    bed.get(AVAILABLE).await.refused(400, "M_INVALID_PARAM");
+    bed.get(AVAILABLE).await.refused(400, "M_MISSING_PARAM");
 }
 
 #[tokio::test(start_paused = true)]

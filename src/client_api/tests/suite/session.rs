@@ -106,6 +106,7 @@ async fn what_is_no_login_is_refused() {
         (json!({ "type": "m.login.sso" }), 400, "M_UNKNOWN"),
         (json!({ "type": "m.login.application_service", "user": "alice" }), 400, "M_UNKNOWN"),
         (by(json!({ "user": "alice" })), 400, "M_BAD_JSON"),
+        (by(json!({ "type": "org.example.id", "user": "alice" })), 400, "M_UNKNOWN"),
         (by(third_party), 403, "M_FORBIDDEN"),
         (by(phone), 403, "M_FORBIDDEN"),
         (

@@ -72,8 +72,8 @@ async fn row_79_mutual_rooms_tell_of_own_rooms_only() {
     }
     bed.leave(&bob, &shared).await.ok();
     assert_eq!(mutual(&bed, &alice, &with(bob.id.as_str())).await.ok(), nothing);
+    mutual(&bed, &alice, "").await.refused(400, "M_MISSING_PARAM");
     for query in [
-        String::new(),
         "?user_id=".to_owned(),
         "?user_id=bob".to_owned(),
         with("@Bob:plop.example"),

@@ -73,7 +73,7 @@ async fn b8_122_a_token_is_neither_guessed_nor_valid_for_ever() {
     post.bed.post(&format!("{PAGE}?sid={sid}&token=guess")).await;
     assert_eq!(post.bed.get(&path).await.status, 404, "the session has ended");
     assert_eq!(post.bed.get(&format!("{PAGE}?sid=x&token=y")).await.status, 404);
-    post.bed.get(PAGE).await.refused(400, "M_INVALID_PARAM");
+    post.bed.get(PAGE).await.refused(400, "M_MISSING_PARAM");
 
     post.ask(TO_ADD, &asking("bob@example.com", "secret")).await;
     let path = page(&post.mail());

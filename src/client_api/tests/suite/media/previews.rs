@@ -78,7 +78,7 @@ async fn row_98_who_asks_learns_nothing_of_the_network() {
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     get("ftp://example.org/").await.refused(400, "M_INVALID_PARAM");
-    bed.get(PREVIEW).by(&alice).await.refused(400, "M_INVALID_PARAM");
+    bed.get(PREVIEW).by(&alice).await.refused(400, "M_MISSING_PARAM");
 }
 
 /// Row 102 of the hostile input: each may be a page without an end. Also one that is known counts.

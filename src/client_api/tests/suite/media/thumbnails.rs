@@ -43,9 +43,10 @@ async fn row_114_what_cannot_be_made_is_refused() {
     for query in ["width=0&height=0", "width=0&height=5"] {
         get(&address, query).await.refused(400, "M_UNKNOWN");
     }
+    for query in ["", "width=32"] {
+        get(&address, query).await.refused(400, "M_MISSING_PARAM");
+    }
     for query in [
-        "",
-        "width=32",
         "width=-1&height=32",
         "width=4294967296&height=1",
         "width=a&height=b",
