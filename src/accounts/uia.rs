@@ -132,6 +132,9 @@ pub enum Failure {
 pub enum UiaError {
     #[error("interactive authentication is not complete")]
     Challenge(Box<Challenge>),
+    /// The proof names another user than the one who asks: no password would help.
+    #[error("this is for the user of the session only")]
+    OtherUser,
     #[error(transparent)]
     Limited(#[from] Limited),
     #[error(transparent)]
@@ -267,6 +270,9 @@ impl Accounts {
             Proof::Dummy | Proof::Terms | Proof::Unknown => Held::default(),
             Proof::Password { user, password } => {
                 let named = self.named_user(&self.snapshot(), &user).await.map_err(StoreError::from)?;
+                if matches!(user, LoginName::User(_)) && binding.user.is_some() && named != binding.user {
+                    return Err(UiaError::OtherUser.into());
+                }
                 if binding.user.is_none() || named != binding.user {
                     return Err(Failure::WrongCredentials.into());
                 }

@@ -138,7 +138,8 @@ impl From<NotProven> for FallbackError {
     fn from(error: NotProven) -> Self {
         match error {
             // A page proves no password.
-            NotProven::Failure(Failure::UnexpectedStage | Failure::WrongCredentials) => Self::NotOffered,
+            NotProven::Failure(Failure::UnexpectedStage | Failure::WrongCredentials)
+            | NotProven::Error(UiaError::OtherUser) => Self::NotOffered,
             NotProven::Failure(Failure::InvalidRegistrationToken) => Self::InvalidRegistrationToken,
             NotProven::Failure(Failure::EmailNotValidated) => Self::EmailNotValidated,
             NotProven::Failure(Failure::UnknownSession) | NotProven::Error(UiaError::Challenge(_)) => {

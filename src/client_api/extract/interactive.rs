@@ -61,6 +61,7 @@ impl<R> Interactive<R> {
         let request = UiaRequest { actor, operation, body: &self.body, flows, from: from.0 };
         accounts.authorize(&request, Some(self.auth.clone())).await.map_err(|error| match error {
             UiaError::Challenge(challenge) => ApiError::Challenge(Box::new(info(*challenge))),
+            error @ UiaError::OtherUser => ApiError::forbidden(error),
             UiaError::Limited(limited) => limited.into(),
             UiaError::Busy(busy) => busy.into(),
             UiaError::Store(error) => error.into(),

@@ -51,9 +51,10 @@ impl<'o> Published<'o> {
         Ok(())
     }
 
-    /// Whether it says at all that it is signed.
+    /// Whether it says at all that anybody has signed it.
     pub fn has_signatures(&self) -> bool {
-        self.object.get("signatures").is_some()
+        let by = self.object.get("signatures").and_then(Value::as_object);
+        by.is_some_and(|by| by.values().filter_map(Value::as_object).any(|by| !by.is_empty()))
     }
 
     /// What a user's keys have signed: the identifier of the key, the signature.

@@ -52,7 +52,8 @@ pub struct HistoryPage {
     pub start: HistoryToken,
     /// Where it ends.
     pub reached: HistoryToken,
-    /// Whether there may be further events beyond [`HistoryPage::reached`].
+    /// Whether there may be further events beyond [`HistoryPage::reached`], or there were some beyond the last one here, which the caller did not want: the
+    /// page does not end where the history does.
     pub more: bool,
     /// In the order of the direction; those that the user may see and the caller wants.
     pub events: Vec<Arc<RoomEvent>>,
@@ -157,7 +158,7 @@ impl RoomReader<'_> {
             events: Vec::new(),
             missing: Vec::new(),
         };
-        let mut examined = 0;
+        let (mut examined, mut left_out) = (0, false);
         while space.is_left() && examined < MAX_EXAMINED {
             // Most events are seen; where few are, the last ones wanted are not looked for one by one.
             let chunk = space.events.clamp(*CHUNK.start(), *CHUNK.end());
@@ -172,15 +173,18 @@ impl RoomReader<'_> {
                 }
                 rest -= 1;
                 walk.pass(at);
-                if wanted(&event) && self.sees(&event).await? {
+                if !wanted(&event) {
+                    left_out = true;
+                } else if self.sees(&event).await? {
                     space.take(event.pdu.canonical().len());
                     page.events.push(event);
+                    left_out = false;
                 }
             }
             if rest == 0 && !rows.more {
                 // Everything up to the gap, if there is one; the next page begins behind it.
-                page.more = missing.is_some();
-                page.reached = if page.more { walk.end() } else { walk.place() };
+                page.reached = if missing.is_some() { walk.end() } else { walk.place() };
+                page.more = missing.is_some() || left_out && !page.events.is_empty();
                 page.missing = missing.unwrap_or_default();
                 return Ok(page);
             }

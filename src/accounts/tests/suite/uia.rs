@@ -176,8 +176,11 @@ async fn b8_120_the_password_must_be_that_of_the_user_who_asks() {
     bed.user("bob").await;
     let asked = Asked::of(&actor(&bed.user("alice").await));
     let session = asked.session(&bed).await;
-    let refused = asked.challenged(&bed, with(&session, password("bob", PASSWORD))).await;
-    assert_eq!(refused.failure, Some(Failure::WrongCredentials));
+    for user in ["bob", "@bob:plop.example", "nobody"] {
+        let refused = asked.submit(&bed, with(&session, password(user, PASSWORD))).await;
+        assert!(matches!(refused, Err(UiaError::OtherUser)), "{refused:?}");
+    }
+    let _ = asked.submit(&bed, with(&session, password("alice", PASSWORD))).await.expect("authorised");
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,6 +57,9 @@ async fn a_changed_password_ends_the_other_sessions_unless_asked_not_to() {
     request["auth"] = by_password(&session["session"], "@alice:plop.example", PASSWORD);
     assert_eq!(bed.post(CHANGE).by(&alice).json(&request).await.ok(), json!({}));
     bed.get(WHOAMI).by(&laptop).await.ok();
+    let identifier = json!({ "type": "m.id.user", "user": "alice" });
+    let former = json!({ "type": "m.login.password", "identifier": identifier, "password": PASSWORD });
+    bed.post(LOGIN).json(&former).await.refused(403, "M_FORBIDDEN");
     let tablet = log_in(&bed, "TABLET", "new").await;
     let mut request = json!({ "new_password": "newer" });
     request["auth"] = json!({ "type": "m.login.password", "user": "alice", "password": "new" });
@@ -88,7 +91,7 @@ async fn b8_120_a_proof_is_for_one_user_device_operation_and_body() {
     // Somebody else's password; the right one by somebody else, on another device, for something else.
     let mut request = body.clone();
     request["auth"] = by_password(&session, "bob", PASSWORD);
-    assert_eq!(bed.post(CHANGE).by(&alice).json(&request).await.challenged()["errcode"], "M_FORBIDDEN");
+    bed.post(CHANGE).by(&alice).json(&request).await.refused(403, "M_FORBIDDEN");
     request["auth"] = auth.clone();
     for other in [&bob, &laptop] {
         assert_eq!(bed.post(CHANGE).by(other).json(&request).await.challenged()["errcode"], "M_UNKNOWN");
@@ -194,6 +197,49 @@ async fn b4_83_devices_of_others_are_not_there() {
     bed.delete(&path).by(&bob).json(&json!({ "auth": auth })).await.ok();
     bed.post(DELETE).by(&bob).json(&json!({ "auth": auth, "devices": ["LAPTOP"] })).await.ok();
     assert_eq!(device_ids(&bed, &laptop).await, ["LAPTOP", "PHONE"]);
+}
+
+/// A proof of the wrong password may be tried again, one of another user's is refused, right or wrong.
+#[tokio::test(start_paused = true)]
+async fn a_device_ends_with_the_password_of_its_user_only() {
+    let bed = Bed::new().await;
+    let (alice, bob) = (bed.user("alice").await, bed.user("bob").await);
+    let laptop = log_in(&bed, "LAPTOP", PASSWORD).await;
+    let path = format!("{DEVICES}/LAPTOP");
+    let delete = |user: &str, password: &str| {
+        let mut auth = by_password(&json!(null), user, password);
+        auth.as_object_mut().expect("an object").remove("session");
+        bed.delete(&path).by(&alice).json(&json!({ "auth": auth }))
+    };
+    let wrong = delete(alice.id.as_str(), "wrong").await.challenged();
+    assert_eq!(wrong["errcode"], "M_FORBIDDEN");
+    assert!(wrong["error"].is_string());
+    for password in [PASSWORD, "wrong"] {
+        delete(bob.id.as_str(), password).await.refused(403, "M_FORBIDDEN");
+        delete("nobody", password).await.refused(403, "M_FORBIDDEN");
+    }
+    bed.get(&path).by(&alice).await.ok();
+    bed.get("/_matrix/client/v3/sync").by(&laptop).await.ok();
+    delete(alice.id.as_str(), PASSWORD).await.ok();
+    bed.get(&path).by(&alice).await.refused(404, "M_NOT_FOUND");
+    bed.get("/_matrix/client/v3/sync").by(&laptop).await.refused(401, "M_UNKNOWN_TOKEN");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_ends_with_its_password() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let challenge = bed.post(DEACTIVATE).by(&alice).json(&json!({})).await.challenged();
+    assert_eq!(challenge["flows"], json!([{ "stages": ["m.login.password"] }]));
+    let auth = |password: &str| {
+        let identifier = json!({ "type": "m.id.user", "user": alice.id });
+        json!({ "auth": { "type": "m.login.password", "identifier": identifier, "password": password } })
+    };
+    let wrong = bed.post(DEACTIVATE).by(&alice).json(&auth("wrong")).await.challenged();
+    assert_eq!(wrong["errcode"], "M_FORBIDDEN");
+    bed.post(DEACTIVATE).by(&alice).json(&auth(PASSWORD)).await.ok();
+    let login = bed.post(LOGIN).json(&auth(PASSWORD)["auth"]).await;
+    login.refused(403, "M_USER_DEACTIVATED");
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,6 +120,28 @@ async fn a_filter_is_kept_whole_under_one_id() {
     bed.post(&path).by(&alice).json(&filter).await.ok();
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_no_filter_is_refused_wherever_it_stands() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let path = format!("{OF_ALICE}/filter");
+    let of_timeline = |name: &str, value: Value| json!({ "room": { "timeline": { name: value } } });
+    let mut filters = vec![json!({ "presence": "x" })];
+    for part in ["timeline", "state", "ephemeral", "account_data"] {
+        filters.push(json!({ "room": { part: "x" } }));
+    }
+    for list in ["rooms", "not_rooms", "senders", "not_senders", "types", "not_types"] {
+        filters.push(of_timeline(list, json!("x")));
+        filters.push(of_timeline(list, json!([1])));
+    }
+    for (list, id) in [("rooms", "no room"), ("senders", "no sender")] {
+        filters.push(of_timeline(list, json!([id])));
+    }
+    for filter in filters {
+        bed.post(&path).by(&alice).json(&filter).await.refused(400, "M_BAD_JSON");
+    }
+}
+
 /// Rows 83 and 87 of the hostile input.
 #[tokio::test(start_paused = true)]
 async fn b4_83_87_nobody_sees_or_changes_what_another_keeps() {

@@ -149,6 +149,75 @@ async fn changes_are_told_between_answers_of_sync() {
     bed.get("/_matrix/client/v3/keys/changes").by(&alice).await.refused(400, "M_MISSING_PARAM");
 }
 
+/// Another login is told to who shares a room, once it has keys, and its keys stand beside those of the first one.
+#[tokio::test(start_paused = true)]
+async fn the_keys_of_a_new_login_are_told_beside_those_of_the_others() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let first = json!({ "device_keys": device_keys(&bob, &Signer::new(1)) });
+    post(&bed, &bob, "upload", &first).await.ok();
+    bed.public_room(&alice, &[&bob]).await;
+    let before = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+    let login = json!({
+        "type": "m.login.password", "device_id": "LAPTOP", "password": PASSWORD,
+        "identifier": { "type": "m.id.user", "user": bob.id },
+    });
+    let login = bed.post("/_matrix/client/r0/login").json(&login).await.ok();
+    let token = login["access_token"].as_str().expect("a token").to_owned();
+    let laptop = User { token, device: "LAPTOP".into(), ..bob.clone() };
+    let key = Signer::new(2);
+    let keys = json!({ "device_keys": device_keys(&laptop, &key), "one_time_keys": one_time_keys(&laptop, &key, 0..1) });
+    post(&bed, &laptop, "upload", &keys).await.ok();
+    let from = before["next_batch"].as_str().expect("a token");
+    let after = bed.get(&format!("/_matrix/client/v3/sync?since={from}")).by(&alice).await.ok();
+    assert_eq!(after["device_lists"]["changed"], json!([bob.id]));
+    let to = after["next_batch"].as_str().expect("a token");
+    let path = format!("/_matrix/client/v3/keys/changes?from={from}&to={to}");
+    assert_eq!(bed.get(&path).by(&alice).await.ok()["changed"], json!([bob.id]));
+    let wanted = json!({ "device_keys": { bob.id.as_str(): [] } });
+    let told = post(&bed, &alice, "query", &wanted).await.ok();
+    let devices = told["device_keys"][bob.id.as_str()].as_object().expect("devices");
+    assert_eq!(devices.keys().collect::<Vec<_>>(), ["LAPTOP", "PHONE"]);
+}
+
+/// Any 32 bytes as a key, signed by nobody: what conformance tests upload. It is told as it is, also after it changed while no room was shared.
+#[tokio::test(start_paused = true)]
+async fn keys_that_nobody_signed_are_told_as_they_are() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    let publish = async |byte: char| {
+        let (ed25519, curve25519) = (format!("ed25519:{}", bob.device), format!("curve25519:{}", bob.device));
+        let key = byte.to_string().repeat(43);
+        let keys = json!({
+            "user_id": bob.id, "device_id": bob.device, "algorithms": ["m.olm.v1.curve25519-aes-sha2"],
+            "keys": { ed25519: key, curve25519: key }, "signatures": {},
+        });
+        post(&bed, &bob, "upload", &json!({ "device_keys": keys })).await.ok();
+        let wanted = json!({ "device_keys": { bob.id.as_str(): [] } });
+        let told = post(&bed, &alice, "query", &wanted).await.ok();
+        let told = told["device_keys"][bob.id.as_str()][bob.device.as_str()].clone();
+        assert_eq!((&told["keys"], &told["algorithms"]), (&keys["keys"], &keys["algorithms"]));
+    };
+    let mut path = "/_matrix/client/v3/sync".to_owned();
+    let mut lists = async || {
+        let news = bed.get(&path).by(&alice).await.ok();
+        path = format!("/_matrix/client/v3/sync?since={}", news["next_batch"].as_str().expect("a token"));
+        news["device_lists"].clone()
+    };
+    publish('A').await;
+    lists().await;
+    publish('8').await;
+    assert_eq!(lists().await["changed"], json!([bob.id]));
+    bed.leave(&bob, &room).await.ok();
+    assert_eq!(lists().await["left"], json!([bob.id]));
+    publish('w').await;
+    assert_eq!(lists().await, Value::Null, "no room is shared");
+    bed.join(&bob, &room).await.ok();
+    assert_eq!(lists().await["changed"], json!([bob.id]));
+    publish('Q').await;
+}
+
 fn cross_signing(user: &User, master: &Signer) -> Value {
     json!({ "master_key": body(master.cross_signing_key(&user.id, "master", None)) })
 }

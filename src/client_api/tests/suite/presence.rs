@@ -58,3 +58,34 @@ async fn b4_85_presence_is_for_those_who_share_a_room() {
     bed.post(&format!("/_matrix/client/v3/rooms/{room}/leave")).by(&bob).json(&json!({})).await.ok();
     bed.get(&status("alice")).by(&bob).await.refused(403, "M_FORBIDDEN");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_shares_a_room_is_told_of_each_change() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    bed.public_room(&alice, &[&bob]).await;
+    let sync = "/_matrix/client/v3/sync?timeout=0";
+    let token =
+        async || bed.get(sync).by(&bob).await.ok()["next_batch"].as_str().expect("a token").to_owned();
+    let told = async |since: &str| {
+        let news = bed.get(&format!("{sync}&since={since}")).by(&bob).await.ok();
+        let events = news["presence"]["events"].as_array().expect("events").clone();
+        let of_alice = events.into_iter().find(|event| event["sender"] == alice.id.as_str());
+        of_alice.expect("alice's presence")["content"].clone()
+    };
+    let set = async |body| bed.put(&status("alice")).by(&alice).json(&body).await.ok();
+    set(json!({ "presence": "online", "status_msg": "Testing something" })).await;
+    let since = token().await;
+    bed.get(&format!("{sync}&set_presence=unavailable")).by(&alice).await.ok();
+    assert_eq!(told(&since).await["presence"], "unavailable");
+    let since = token().await;
+    set(json!({ "presence": "online", "status_msg": "Update for room members" })).await;
+    let shown = told(&since).await;
+    assert_eq!(
+        (&shown["presence"], &shown["status_msg"]),
+        (&json!("online"), &json!("Update for room members"))
+    );
+    let since = token().await;
+    set(json!({ "presence": "unavailable" })).await;
+    assert_eq!(told(&since).await["presence"], "unavailable");
+}

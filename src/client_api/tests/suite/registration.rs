@@ -104,6 +104,29 @@ async fn b8_126_names_are_looked_at_before_anything_is_proven() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn names_are_of_few_characters_and_passwords_of_all() {
+    let bed = Bed::new().await;
+    for character in "!\":?\\@[]{|}£é\n'".chars() {
+        let name = format!("user-{character}-name");
+        let request = json!({ "username": name, "password": PASSWORD });
+        bed.post(REGISTER).json(&request).await.refused(400, "M_INVALID_USERNAME");
+        bed.post(REGISTER).from("203.0.113.1").json(&account(&name)).await.refused(400, "M_INVALID_USERNAME");
+    }
+    for (name, id) in [
+        ("userq3._=-/+", "@userq3._=-/+:plop.example"),
+        ("user-UPPER", "@user-upper:plop.example"),
+        ("user3", "@user3:plop.example"),
+    ] {
+        assert_eq!(bed.post(REGISTER).from("203.0.113.2").json(&account(name)).await.ok()["user_id"], id);
+    }
+    let mut request = account("accents");
+    request["password"] = json!("übers3kr1t");
+    bed.post(REGISTER).from("203.0.113.2").json(&request).await.ok();
+    let login = json!({ "type": "m.login.password", "user": "accents", "password": "übers3kr1t" });
+    bed.post("/_matrix/client/v3/login").json(&login).await.ok();
+}
+
+#[tokio::test(start_paused = true)]
 async fn b8_126_of_two_registrations_of_one_name_one_wins() {
     let bed = Bed::new().await;
     let alice = account("alice");
@@ -190,6 +213,7 @@ async fn what_is_no_registration_is_refused() {
     for text in ["{", "\u{0}", r#"{"username":"alice""#] {
         bed.post(REGISTER).text(text).await.refused(400, "M_NOT_JSON");
     }
+    bed.post(REGISTER).text(b"{ \"test\":\"a\x81\" }".to_vec()).await.refused(400, "M_NOT_JSON");
     bed.post(REGISTER).text("[]").await.refused(400, "M_BAD_JSON");
     let deep = format!("{}{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000));
     bed.post(REGISTER).text(deep).await.refused(400, "M_NOT_JSON");
@@ -215,8 +239,12 @@ async fn b8_116_an_address_registers_and_asks_for_names_so_often_and_no_more() {
 
 /// The code over a nonce, a user named alice, and what else is given.
 fn code(nonce: &str, rest: &str) -> String {
+    code_of(nonce, "alice", rest)
+}
+
+fn code_of(nonce: &str, user: &str, rest: &str) -> String {
     let mut code = Hmac::<Sha1>::new_from_slice(b"shared").expect("a key");
-    code.update(format!("{nonce}\0alice\0{PASSWORD}\0{rest}").as_bytes());
+    code.update(format!("{nonce}\0{user}\0{PASSWORD}\0{rest}").as_bytes());
     code.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -249,6 +277,27 @@ async fn who_knows_the_secret_registers_administrators_where_registration_is_clo
         .await
         .refused(400, "M_USER_IN_USE");
     bed.post(SHARED_SECRET).json(&json!({ "nonce": third })).await.refused(400, "M_BAD_JSON");
+}
+
+/// The code is over the name as it was given, the account has it in small letters.
+#[tokio::test(start_paused = true)]
+async fn who_knows_the_secret_registers_users_whose_names_are_names() {
+    let bed = Bed::new().await;
+    let register = async |name: &str| {
+        let nonce = bed.get(SHARED_SECRET).await.ok()["nonce"].as_str().expect("a nonce").to_owned();
+        let mac = code_of(&nonce, name, "notadmin");
+        let request =
+            json!({ "nonce": nonce, "username": name, "password": PASSWORD, "admin": false, "mac": mac });
+        bed.post(SHARED_SECRET).json(&request).await
+    };
+    for (name, id) in
+        [("shared-secret", "@shared-secret:plop.example"), ("UPPER-Secret", "@upper-secret:plop.example")]
+    {
+        let body = register(name).await.ok();
+        assert_eq!(body["user_id"], id);
+        bed.get(WHOAMI).token(body["access_token"].as_str().expect("a token")).await.ok();
+    }
+    register("us,er").await.refused(400, "M_INVALID_USERNAME");
 }
 
 /// Row 124 of the hostile input, at the edge.

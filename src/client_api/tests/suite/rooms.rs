@@ -6,6 +6,7 @@ mod directory;
 mod entering;
 mod invite_filters;
 mod leaving;
+mod levels;
 mod membership;
 mod power_levels;
 mod spaces;

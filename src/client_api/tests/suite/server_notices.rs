@@ -70,6 +70,7 @@ async fn a_user_is_invited_to_a_room_of_notices_and_reads_them_there() {
     let event = text(&bed.post(SEND).by(&root).json(&notice(&bob, "first")).await.ok()["event_id"]);
     let room = bed.invitation(&bob).await;
     let invite = bed.synced(&bob).await["rooms"]["invite"][&room]["invite_state"]["events"].clone();
+    assert_eq!(invite[0]["sender"], "@server:plop.example", "which clients look for there");
     let shown =
         |kind: &str| invite.as_array().expect("events").iter().find(|event| event["type"] == kind).cloned();
     assert_eq!(shown("m.room.name").expect("a name")["content"]["name"], "Notices");
@@ -144,6 +145,7 @@ async fn notices_are_for_users_of_this_server_by_its_administrators() {
         bed.without_effect(bed.post(SEND).by(&root).json(&body)).await.refused(status, errcode);
     }
     bed.without_effect(bed.post(SEND).by(&bob).json(&notice(&bob, "x"))).await.refused(403, "M_FORBIDDEN");
+    bed.without_effect(bed.post(SEND).by(&bob)).await.refused(403, "M_FORBIDDEN");
     let login = json!({ "type": "m.login.password", "user": "server", "password": "" });
     bed.post("/_matrix/client/v3/login").json(&login).await.refused(403, "M_FORBIDDEN");
 }

@@ -35,6 +35,7 @@ async fn a_password_opens_a_session_however_the_user_is_named() {
             password("alice", PASSWORD),
             password("Alice", PASSWORD),
             password("@alice:plop.example", PASSWORD),
+            password("@ALICE:plop.example", PASSWORD),
             json!({ "type": "m.login.password", "user": "alice", "password": PASSWORD }),
             json!({ "type": "m.login.password", "user": "@alice:plop.example", "password": PASSWORD }),
         ] {
@@ -239,6 +240,11 @@ async fn a_logout_ends_the_session_and_all_of_them_end_together() {
     );
     for token in &others {
         bed.get(WHOAMI).token(token).await.refused(401, "M_UNKNOWN_TOKEN");
+        bed.get("/_matrix/client/v3/sync").token(token).await.refused(401, "M_UNKNOWN_TOKEN");
+    }
+    for path in ["/_matrix/client/v3/logout", "/_matrix/client/v3/logout/all"] {
+        bed.post(path).token("invalid").await.refused(401, "M_UNKNOWN_TOKEN");
+        bed.post(path).await.refused(401, "M_MISSING_TOKEN");
     }
 }
 

@@ -10,6 +10,7 @@ use plop_base::Actor;
 use plop_bed_rooms::public_room;
 use plop_rooms::ops::create::CreateRoom;
 use ruma::{OwnedRoomId, RoomVersionId};
+use serde_json::{Value, json};
 
 use serde_json::Value;
 
@@ -117,4 +118,99 @@ async fn a_suspended_account_goes_on_waiting_and_a_locked_one_does_not() {
     assert!(waited >= Duration::from_secs(29), "{waited:?}");
     let (answer, ()) = tokio::join!(bed.get(&path).by(&alice).into_future(), decide(Decision::Locked(true)));
     answer.refused(401, "M_USER_LOCKED");
+}
+
+async fn since(bed: &Bed, by: &User, answer: &Value) -> Value {
+    let token = answer["next_batch"].as_str().expect("a token");
+    bed.get(&format!("{SYNC}?since={token}")).by(by).await.ok()
+}
+
+fn timeline<'a>(answer: &'a Value, room: &str) -> &'a [Value] {
+    answer["rooms"]["join"][room]["timeline"]["events"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_comes_down_its_room_only() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let mut rooms = Vec::new();
+    for _ in 0..10 {
+        rooms.push(bed.public_room(&alice, &[]).await);
+        // Else they would be one: the same event at the same moment.
+        bed.pass(1).await;
+    }
+    let start = bed.get(SYNC).by(&alice).await.ok();
+    say_names(&bed, &alice, &rooms).await;
+    let news = since(&bed, &alice, &start).await;
+    assert_eq!(news["rooms"]["join"].as_object().expect("rooms").len(), rooms.len());
+    for room in &rooms {
+        let [event] = timeline(&news, room) else { panic!("one event in {room}: {news}") };
+        let content = json!({ "msgtype": "m.text", "body": room });
+        assert_eq!((&event["type"], &event["content"]), (&json!("m.room.message"), &content));
+    }
+}
+
+/// Says the name of each room in it, in all at once.
+async fn say_names(bed: &Bed, by: &User, rooms: &[String]) {
+    let mut parts = rooms.chunks(3);
+    let mut part = || parts.next().unwrap_or_default();
+    let say = async |rooms: &[String]| {
+        for room in rooms {
+            bed.say(by, room, room).await;
+        }
+    };
+    tokio::join!(say(part()), say(part()), say(part()), say(part()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_by_an_invite_gets_the_join_once() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.room(&alice, json!({ "is_direct": true, "invite": [bob.id] })).await;
+    let invited = bed.get(SYNC).by(&bob).await.ok();
+    assert!(invited["rooms"]["invite"][&room].is_object(), "{invited}");
+    bed.join(&bob, &room).await.ok();
+    for _ in 0..2 {
+        let news = since(&bed, &bob, &invited).await;
+        let is_join = |event: &&Value| {
+            event["state_key"] == bob.id.as_str() && event["content"]["membership"] == "join"
+        };
+        assert_eq!(timeline(&news, &room).iter().filter(is_join).count(), 1, "{news}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_event_says_what_the_user_was_when_it_came() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.public_room(&alice, &[]).await;
+    bed.say(&alice, &room, "before").await;
+    bed.join(&bob, &room).await.ok();
+    bed.say(&alice, &room, "after").await;
+    let synced = bed.get(SYNC).by(&bob).await.ok();
+    let events = timeline(&synced, &room);
+    let join = events.iter().position(|event| event["state_key"] == bob.id.as_str()).expect("the join");
+    assert_eq!(events.last().expect("an event")["content"]["body"], "after");
+    assert_eq!(events[join - 1]["content"]["body"], "before");
+    for (index, event) in events.iter().enumerate() {
+        let expected = if index < join { "leave" } else { "join" };
+        assert_eq!(event["unsigned"]["membership"], expected, "{event}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn invites_of_the_ignored_are_not_shown_and_those_of_others_are() {
+    let bed = Bed::new().await;
+    let [alice, bob, chris] = bed.users(["alice", "bob", "chris"]).await;
+    bed.public_room(&alice, &[]).await;
+    let path = "/_matrix/client/v3/user/@alice:plop.example/account_data/m.ignored_user_list";
+    let ignored = json!({ "ignored_users": { bob.id.as_str(): {} } });
+    bed.put(path).by(&alice).json(&ignored).await.ok();
+    let start = bed.get(SYNC).by(&alice).await.ok();
+    bed.room(&bob, json!({ "preset": "private_chat", "invite": [alice.id] })).await;
+    let room = bed.room(&chris, json!({ "preset": "private_chat", "invite": [alice.id] })).await;
+    for answer in [bed.get(SYNC).by(&alice).await.ok(), since(&bed, &alice, &start).await] {
+        let invites = answer["rooms"]["invite"].as_object().expect("invites");
+        assert_eq!(invites.keys().collect::<Vec<_>>(), [&room]);
+    }
 }

@@ -72,7 +72,7 @@ async fn row_90_identity_keys_that_are_not_the_devices_own_are_never_stored() {
         (changed(&keys, "user_id", "\"@bob:plop.example\""), KeyRejected::NotYours),
         (changed(&keys, "device_id", "\"OTHER\""), KeyRejected::NotYours),
         (identity(key.device_keys(&alice, "OTHER")), KeyRejected::NotYours),
-        (changed(&keys, "signatures", "{}"), KeyRejected::InvalidSignature),
+        (changed(&keys, "signatures", r#"{"@a:b":{"ed25519:X":"x"}}"#), KeyRejected::InvalidSignature),
         (changed(&keys, "algorithms", "[]"), KeyRejected::InvalidSignature),
         (changed(&keys, "x", &format!("\"{}\"", "x".repeat(MAX_IDENTITY_BYTES))), KeyRejected::TooLarge),
     ] {
@@ -83,6 +83,24 @@ async fn row_90_identity_keys_that_are_not_the_devices_own_are_never_stored() {
     }
     assert_eq!(bed.rows::<DeviceKeys>().await, 0);
     assert!(matches!(bed.keys.upload(&bridge(&alice), &identity(keys)).await, Err(PublishError::NoDevice)));
+}
+
+/// Nobody believes them, and nobody is kept from uploading them. Who signs them later publishes a change.
+#[tokio::test(start_paused = true)]
+async fn identity_keys_that_nobody_signed_are_taken_as_they_are() {
+    let (bed, alice, key) = with_phone().await;
+    let phone = actor(&alice, "PHONE");
+    let keys = key.device_keys(&alice, "PHONE");
+    let none: Object = keys.clone().into_iter().filter(|(name, _)| name != "signatures").collect();
+    let of_alice = format!(r#"{{"{alice}":{{}}}}"#);
+    for unsigned in
+        [identity(none), changed(&keys, "signatures", "{}"), changed(&keys, "signatures", &of_alice)]
+    {
+        bed.keys.upload(&phone, &unsigned).await.expect("published");
+        assert_eq!(bed.told(&phone, &alice).await["devices"]["PHONE"].get("signatures"), None);
+    }
+    bed.keys.upload(&phone, &identity(keys)).await.expect("published");
+    assert!(bed.told(&phone, &alice).await["devices"]["PHONE"]["signatures"].is_object());
 }
 
 /// Hostile input, row 90.

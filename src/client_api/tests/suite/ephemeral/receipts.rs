@@ -79,6 +79,9 @@ async fn read_markers_set_up_to_three_at_once() {
     assert!(seen(&bed, &bob, &room).await[&last]["m.read.private"][bob.id.as_str()].is_object());
     receipt(&bed, &bob, &room, "m.fully_read", &last).json(&json!({})).await.ok();
     assert_eq!(fully_read(&bed, &bob, &room).await.await.ok(), json!({ "event_id": last }));
+    let synced = bed.get("/_matrix/client/v3/sync").by(&bob).await.ok();
+    let marker = json!([{ "type": "m.fully_read", "content": { "event_id": last } }]);
+    assert_eq!(synced["rooms"]["join"][&room]["account_data"]["events"], marker);
     // One wrong marker, and none is set.
     let later = bed.say(&alice, &room, "c").await;
     for body in [

@@ -99,6 +99,27 @@ async fn a_filter_chooses_events_and_brings_their_senders() {
     get(json!({ "types": patterns }), "").await.refused(400, "M_INVALID_PARAM");
 }
 
+/// What was left out behind the last event of a page is a reason to say where that is; nothing left out, nothing to say.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_a_filter_cut_says_where_it_ends() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let room = bed.room(&alice, json!({})).await;
+    bed.say(&alice, &room, "test").await;
+    let file = json!({ "msgtype": "m.file", "body": "test.png", "url": "mxc://plop.example/a" });
+    bed.send(&alice, &room, "m.room.message", "file", file).await;
+    let filter = encoded(r#"{"contains_url":true}"#);
+    let page = messages(&bed, &alice, &room, &format!("filter={filter}&dir=b")).await.ok();
+    assert_eq!(said(&page), ["test.png"]);
+    assert!(page["start"].is_string() && page["end"].is_string(), "{page}");
+    let from = encoded(&text(&page["end"]));
+    let rest = messages(&bed, &alice, &room, &format!("filter={filter}&dir=b&from={from}")).await.ok();
+    assert_eq!((&rest["chunk"], rest.get("end")), (&json!([]), None));
+    let all = encoded(r#"{"not_types":["m.absent"]}"#);
+    let whole = messages(&bed, &alice, &room, &format!("filter={all}&dir=b&limit=100")).await.ok();
+    assert_eq!(whole.get("end"), None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_token_of_sync_is_a_place_in_the_history() {
     let bed = Bed::new().await;

@@ -27,7 +27,9 @@ async fn an_event_is_sent_as_it_is() {
         let id = text(&send(&bed, &alice, &room, kind, "t").json(&content).await.ok()["event_id"]);
         let event = bed.ask(&alice, Method::GET, "/rooms/{}/event/{}", &[&room, &id]).await.ok();
         assert_eq!((&event["type"], &event["content"]), (&json!(kind), &content));
-        assert_eq!(event["sender"], json!(alice.id));
+        assert_eq!((&event["sender"], &event["room_id"]), (&json!(alice.id), &json!(room)));
+        assert_eq!(event["event_id"], id.as_str());
+        assert!(event["origin_server_ts"].is_u64());
         assert_eq!(event["unsigned"]["transaction_id"], "t");
     }
 }
@@ -91,6 +93,7 @@ async fn what_is_no_content_is_refused() {
         (r#"{"a":1}x"#.to_owned(), 400, "M_NOT_JSON"),
         ("[]".to_owned(), 400, "M_BAD_JSON"),
         ("1".to_owned(), 400, "M_BAD_JSON"),
+        (r#""eyJib2R5IjogMS4xfQ==""#.to_owned(), 400, "M_BAD_JSON"),
         (r#"{"a":1.0}"#.to_owned(), 400, "M_BAD_JSON"),
         (r#"{"a":1e3}"#.to_owned(), 400, "M_BAD_JSON"),
         (r#"{"a":-0}"#.to_owned(), 400, "M_BAD_JSON"),

@@ -14,6 +14,7 @@ async fn row_107_what_a_browser_would_run_is_saved_and_nothing_is_sniffed() {
         ("image/png", "cat.png", "inline; filename=\"cat.png\""),
         ("text/html", "a.html", "attachment; filename=\"a.html\""),
         ("image/svg+xml", "", "attachment"),
+        ("img/png", "test.png", "attachment; filename=\"test.png\""),
         ("application/pdf", "%F0%9F%8E%89.pdf", "attachment; filename*=utf-8''%F0%9F%8E%89.pdf"),
         ("image/png", "a%0D%0ASet-Cookie:%20b%22", "inline; filename*=utf-8''aSet-Cookie%3A%20b%22"),
     ];
@@ -81,6 +82,10 @@ async fn row_106_addresses_that_are_none_are_refused() {
     for server in ["%2e%2e%2f", "a%2fb", "a%00", "a%20b", "%ff"] {
         get(&format!("{server}/abc")).await.refused(400, "M_INVALID_PARAM");
     }
+    // Who is a stranger is told so first.
+    let nested = format!("{DOWNLOAD}/plop.example/mxc:%2F%2Fplop.example%2Fabc");
+    bed.get(&nested).await.refused(401, "M_MISSING_TOKEN");
+    bed.get(&format!("{DOWNLOAD}/a%2fb/abc")).await.refused(401, "M_MISSING_TOKEN");
     // It looks like a name, and is in no path.
     get("../abc").await.refused(404, "M_NOT_FOUND");
     get("other.example/abc").await.refused(404, "M_NOT_FOUND");

@@ -93,16 +93,58 @@ async fn a_room_claims_only_aliases_that_lead_to_it() {
     let [alice] = bed.users(["alice"]).await;
     let room = bed.room(&alice, json!({})).await;
     bed.room(&alice, json!({ "room_alias_name": "elsewhere" })).await;
+    put(&bed, &alice, "#here:plop.example", &room).await.ok();
+    put(&bed, &alice, "#deleted:plop.example", &room).await.ok();
+    delete(&bed, &alice, "#deleted:plop.example").await.ok();
     for (content, errcode) in [
         (json!({ "alias": "#absent:plop.example" }), "M_BAD_ALIAS"),
+        (json!({ "alias": "#deleted:plop.example" }), "M_BAD_ALIAS"),
         (json!({ "alias": "#elsewhere:plop.example" }), "M_BAD_ALIAS"),
         (json!({ "alt_aliases": ["#elsewhere:plop.example"] }), "M_BAD_ALIAS"),
+        (json!({ "alias": "#here:plop.example", "alt_aliases": ["#absent:plop.example"] }), "M_BAD_ALIAS"),
+        (json!({ "alias": "#here:plop.example", "alt_aliases": ["#elsewhere:plop.example"] }), "M_BAD_ALIAS"),
+        (json!({ "alias": "#here:plop.example", "alt_aliases": ["%x:plop.example"] }), "M_INVALID_PARAM"),
         (json!({ "alias": "%invalid:plop.example" }), "M_INVALID_PARAM"),
         (json!({ "alt_aliases": [1] }), "M_INVALID_PARAM"),
     ] {
         let call = bed.ask(&alice, Method::PUT, "/rooms/{}/state/m.room.canonical_alias", &[&room]);
         bed.without_effect(call.json(&content)).await.refused(400, errcode);
     }
+    let both = json!({ "alias": "#here:plop.example", "alt_aliases": ["#here:plop.example"] });
+    bed.set(&alice, &room, "m.room.canonical_alias", both).await;
+}
+
+/// Levels are asked only of those who take away what others gave.
+#[tokio::test(start_paused = true)]
+async fn who_gave_an_alias_takes_it_away_and_so_does_who_rules() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.room(&alice, json!({ "preset": "public_chat", "room_version": "11" })).await;
+    bed.join(&bob, &room).await.ok();
+    let levels = |bobs: u8| {
+        let users = json!({ alice.id.as_str(): 100, bob.id.as_str(): bobs });
+        json!({ "users": users, "events": { "m.room.aliases": 50 } })
+    };
+    for content in [None, Some(levels(0))] {
+        if let Some(content) = content {
+            bed.set(&alice, &room, "m.room.power_levels", content).await;
+        }
+        put(&bed, &bob, TIGERS, &room).await.ok();
+        assert_eq!(resolve(&bed, TIGERS).await.ok()["room_id"], room.as_str());
+        bed.set(&alice, &room, "m.room.canonical_alias", json!({ "alias": TIGERS })).await;
+        delete(&bed, &bob, TIGERS).await.ok();
+        resolve(&bed, TIGERS).await.refused(404, "M_NOT_FOUND");
+    }
+    put(&bed, &alice, TIGERS, &room).await.ok();
+    bed.without_effect(delete(&bed, &bob, TIGERS)).await.refused(403, "M_FORBIDDEN");
+    bed.set(&alice, &room, "m.room.canonical_alias", json!({ "alias": TIGERS })).await;
+    bed.set(&alice, &room, "m.room.power_levels", levels(100)).await;
+    let synced = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+    delete(&bed, &bob, TIGERS).await.ok();
+    let since = synced["next_batch"].as_str().expect("a token");
+    let news = bed.get(&format!("/_matrix/client/v3/sync?since={since}")).by(&alice).await.ok();
+    let event = &news["rooms"]["join"][&room]["timeline"]["events"][0];
+    assert_eq!((&event["type"], &event["content"]), (&json!("m.room.canonical_alias"), &json!({})));
 }
 
 #[tokio::test(start_paused = true)]

@@ -76,6 +76,38 @@ async fn every_option_has_its_effect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_of_the_initial_state_stays_as_it_is() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let state = json!([{ "type": "m.room.topic", "state_key": "", "content": { "topic": "Tea" } }]);
+    let room = bed.room(&alice, json!({ "preset": "public_chat", "initial_state": state })).await;
+    assert_eq!(bed.state(&alice, &room, "m.room.topic", "").await, json!({ "topic": "Tea" }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_created_is_synced_from_its_creation_on() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let content = json!({ "test": "azerty", "room_version": "test" });
+    for version in ["11", "12"] {
+        let options = json!({ "room_version": version, "creation_content": content, "invite": [bob.id] });
+        let room = bed.room(&alice, options).await;
+        let event = bed.send(&alice, &room, "m.room.test", "1", json!({})).await;
+        let synced = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+        let timeline =
+            synced["rooms"]["join"][&room]["timeline"]["events"].as_array().expect("events").clone();
+        assert_eq!(timeline[0]["type"], "m.room.create");
+        assert_eq!(timeline[0]["content"]["room_version"], version);
+        assert_eq!(timeline[0]["content"]["test"], "azerty");
+        assert_eq!(timeline.last().expect("an event")["event_id"], event.as_str());
+        let invited = bed.get("/_matrix/client/v3/sync").by(&bob).await.ok();
+        let state = invited["rooms"]["invite"][&room]["invite_state"]["events"].as_array().expect("a state");
+        let member = state.iter().find(|event| event["state_key"] == bob.id.as_str()).expect("the invite");
+        assert_eq!(member["content"]["membership"], "invite");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn presets_say_who_may_come_and_who_rules() {
     let bed = Bed::new().await;
     let [alice, bob] = bed.users(["alice", "bob"]).await;

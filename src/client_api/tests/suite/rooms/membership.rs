@@ -195,3 +195,47 @@ async fn who_is_not_there_neither_bans_nor_is_kicked() {
         bed.without_effect(kick.json(&body)).await.refused(403, "M_FORBIDDEN");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_forgot_a_room_comes_back_by_a_new_invite_only_and_reads_what_was_before() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.room(&alice, json!({ "preset": "private_chat", "invite": [bob.id] })).await;
+    // What is state by its type may be sent as a message.
+    bed.send(&alice, &room, "m.room.join_rules", "1", json!({ "join_rule": "invite" })).await;
+    bed.join(&bob, &room).await.ok();
+    let before = bed.say(&alice, &room, "before").await;
+    bed.leave(&bob, &room).await.ok();
+    bed.ask(&bob, Method::POST, "/rooms/{}/forget", &[&room]).json(&json!({})).await.ok();
+    bed.join(&bob, &room).await.refused(403, "M_FORBIDDEN");
+    bed.act_on(&alice, &room, "invite", &bob).await.ok();
+    bed.join(&bob, &room).await.ok();
+    let page = async |limit: u8| {
+        let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit={limit}");
+        bed.get(&path).by(&bob).await.ok()["chunk"].as_array().expect("a list").clone()
+    };
+    assert!(page(100).await.iter().any(|event| event["event_id"] == before.as_str()));
+    let after = bed.say(&alice, &room, "after").await;
+    assert_eq!(page(1).await[0]["event_id"], after.as_str());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_made_a_room_is_invited_to_it_again() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    for version in ["11", "12"] {
+        let room = bed.room(&alice, json!({ "room_version": version, "invite": [bob.id] })).await;
+        bed.join(&bob, &room).await.ok();
+        let mut users = json!({ bob.id.as_str(): 100 });
+        if version == "11" {
+            users[alice.id.as_str()] = json!(100);
+        }
+        bed.set(&alice, &room, "m.room.power_levels", json!({ "invite": 100, "users": users })).await;
+        bed.leave(&alice, &room).await.ok();
+        bed.act_on(&bob, &room, "invite", &alice).await.ok();
+        let synced = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+        assert!(synced["rooms"]["invite"].get(&room).is_some(), "{synced}");
+        bed.join(&alice, &room).await.ok();
+        assert_eq!(membership(&bed, &room, &alice).await, "join");
+    }
+}
