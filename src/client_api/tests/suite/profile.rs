@@ -142,3 +142,23 @@ async fn a_new_name_is_answered_at_once_and_then_reaches_every_room() {
         assert_eq!(shown(&bed, room).await, Some(json!("Alice")));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_new_name_and_a_new_picture_are_told_to_the_rooms() {
+    let bed = Bed::new().await;
+    let alice = bed.user("alice").await;
+    let room = bed.room(&alice, json!({ "preset": "public_chat" })).await;
+    for (name, value) in [("avatar_url", "mxc://plop.example/lemur"), ("displayname", "LemurLover")] {
+        let synced = bed.get("/_matrix/client/v3/sync").by(&alice).await.ok();
+        set(&bed, &alice, name, json!(value)).await;
+        bed.upkeep().catch_up().await.expect("done");
+        let since = synced["next_batch"].as_str().expect("a token");
+        let news = bed.get(&format!("/_matrix/client/v3/sync?since={since}")).by(&alice).await.ok();
+        let event = &news["rooms"]["join"][&room]["timeline"]["events"][0];
+        assert_eq!((&event["type"], &event["state_key"]), (&json!("m.room.member"), &json!(alice.id)));
+        assert_eq!(
+            (&event["content"]["membership"], &event["content"][name]),
+            (&json!("join"), &json!(value))
+        );
+    }
+}

@@ -12,8 +12,6 @@ use plop_rooms::ops::create::CreateRoom;
 use ruma::{OwnedRoomId, RoomVersionId};
 use serde_json::{Value, json};
 
-use serde_json::Value;
-
 use crate::bed::{Bed, User};
 use crate::chat::encoded;
 

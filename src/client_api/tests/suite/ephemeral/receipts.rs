@@ -176,6 +176,78 @@ async fn receipts_that_are_none_are_refused() {
 
 const BY_THREAD: &str = r#"{"room":{"timeline":{"unread_thread_notifications":true}}}"#;
 
+/// A thread below `a` with a mention in it, a mention beside it, a reference to `a`, and a reaction to that, which notifies nobody.
+#[tokio::test(start_paused = true)]
+async fn what_was_read_of_a_thread_is_counted_no_more() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    let since = text(&bed.get("/_matrix/client/v3/sync").by(&bob).await.ok()["next_batch"]);
+    let say = async |kind: &str, body: &str, relates_to: Value| {
+        let mut content = json!({ "msgtype": "m.text", "body": body });
+        if relates_to.is_object() {
+            content["m.relates_to"] = relates_to;
+        }
+        if body.contains(bob.id.as_str()) {
+            content["m.mentions"] = json!({ "user_ids": [bob.id] });
+        }
+        bed.send(&alice, &room, kind, body, content).await
+    };
+    let mention = |words: &str| format!("{words} {}!", bob.id);
+    let a = say("m.room.message", "Hello world!", Value::Null).await;
+    let in_thread = || json!({ "event_id": a, "rel_type": "m.thread" });
+    let b = say("m.room.message", "Start thread!", in_thread()).await;
+    say("m.room.message", &mention("Thread response"), in_thread()).await;
+    let d = say("m.room.message", &mention("Hello"), Value::Null).await;
+    say("m.room.message", "End thread", in_thread()).await;
+    let f = say("m.room.message", "Reference!", json!({ "event_id": a, "rel_type": "m.reference" })).await;
+    let reaction = json!({ "event_id": f, "rel_type": "m.annotation", "key": "test" });
+    let g = say("m.room.reaction", "Reaction!", reaction).await;
+
+    // Highlights and notifications: of the whole room, of what is in no thread, of the thread.
+    let counts = async || {
+        let mut counts = Vec::new();
+        for filter in ["", BY_THREAD] {
+            let filter = crate::chat::encoded(filter);
+            let filter = if filter.is_empty() { filter } else { format!("&filter={filter}") };
+            let path = format!("/_matrix/client/v3/sync?since={since}{filter}");
+            let answer = bed.get(&path).by(&bob).await.ok();
+            let joined = &answer["rooms"]["join"][&room];
+            let threads = joined.get("unread_thread_notifications").cloned();
+            for count in
+                [Some(joined["unread_notifications"].clone()), threads.map(|threads| threads[&a].clone())]
+            {
+                counts
+                    .extend(count.map(|count| {
+                        (count["highlight_count"].clone(), count["notification_count"].clone())
+                    }));
+            }
+        }
+        counts
+            .into_iter()
+            .map(|(highlights, all)| [highlights, all].map(|count| count.as_u64().expect("a count")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(counts().await, [[2, 6], [1, 3], [1, 3]]);
+    for (event, body, expected) in [
+        (&a, json!({ "thread_id": "main" }), vec![[2, 5], [1, 2], [1, 3]]),
+        (&b, json!({ "thread_id": a }), vec![[2, 4], [1, 2], [1, 2]]),
+        (&d, json!({}), vec![[0, 2], [0, 1], [0, 1]]),
+        // All of the thread, and nothing beside it.
+        (&g, json!({ "thread_id": a }), vec![[0, 1], [0, 1]]),
+    ] {
+        receipt(&bed, &bob, &room, "m.read", event).json(&body).await.ok();
+        assert_eq!(counts().await, expected, "{body}");
+        let path = format!("/_matrix/client/v3/sync?since={since}");
+        let answer = bed.get(&path).by(&bob).await.ok();
+        let events =
+            answer["rooms"]["join"][&room]["ephemeral"]["events"].as_array().expect("events").clone();
+        let own = |told: &Value| told["content"][event.as_str()]["m.read"].get(bob.id.as_str()).cloned();
+        let threads = events.iter().filter_map(own).map(|receipt| receipt.get("thread_id").cloned());
+        assert!(threads.into_iter().any(|thread| thread == body.get("thread_id").cloned()), "{answer}");
+    }
+}
+
 /// One event, read as a part of its thread and of the room.
 #[tokio::test(start_paused = true)]
 async fn a_receipt_with_and_one_without_a_thread_are_two() {

@@ -229,3 +229,39 @@ async fn a_page_between_two_answers_of_sync_comes_with_its_senders() {
     let state = page["state"].as_array().expect("a list");
     assert_eq!((state.len(), &state[0]["state_key"]), (1, &json!(alice.id)));
 }
+
+/// Between what happens otherwise in a room.
+#[tokio::test(start_paused = true)]
+async fn pages_of_every_size_have_the_same_events_once() {
+    let bed = Bed::new().await;
+    let [alice, bob] = bed.users(["alice", "bob"]).await;
+    let room = bed.public_room(&alice, &[&bob]).await;
+    for number in 0..50 {
+        bed.say(&alice, &room, &number.to_string()).await;
+        match number % 10 {
+            3 => drop(bed.leave(&bob, &room).await.ok()),
+            5 => drop(bed.join(&bob, &room).await.ok()),
+            7 => drop(bed.set(&alice, &room, "m.room.topic", json!({ "topic": number.to_string() })).await),
+            _ => {}
+        }
+    }
+    let all = async |dir: &str, limit: usize| {
+        let (mut found, mut from) = (Vec::new(), String::new());
+        loop {
+            let page = messages(&bed, &alice, &room, &format!("dir={dir}&limit={limit}{from}")).await.ok();
+            found.extend(
+                page["chunk"].as_array().expect("a list").iter().map(|event| text(&event["event_id"])),
+            );
+            let Some(end) = page.get("end") else { return found };
+            from = format!("&from={}", encoded(&text(end)));
+        }
+    };
+    let forward = all("f", 100).await;
+    assert!(forward.len() > 65);
+    let mut backward = forward.clone();
+    backward.reverse();
+    for limit in [1, 3, 7, 25, 100] {
+        assert_eq!(all("f", limit).await, forward, "{limit}");
+        assert_eq!(all("b", limit).await, backward, "{limit}");
+    }
+}

@@ -17,13 +17,35 @@ fn timeline(answer: &Value, room: &str) -> Vec<Value> {
 /// What is there has the form that it must have.
 fn check_form(answer: &Value, room: &str) {
     let joined = &answer["rooms"]["join"][room];
-    assert!(
-        joined["timeline"]["events"].is_array() && joined["timeline"]["limited"].is_boolean(),
-        "{joined}"
-    );
-    for part in ["state", "ephemeral"] {
+    for part in ["timeline", "state", "ephemeral"] {
         assert!(joined.get(part).is_none_or(|part| part["events"].is_array()), "{joined}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_is_told_of_when_it_is_new_and_not_again() {
+    let bed = Bed::new().await;
+    let [alice] = bed.users(["alice"]).await;
+    let before = text(&sync(&bed, &alice, "", OF_TEN, "").await["next_batch"]);
+    let room = bed.room(&alice, json!({})).await;
+    for since in ["", &before] {
+        let answer = sync(&bed, &alice, since, OF_TEN, "").await;
+        check_form(&answer, &room);
+        let events = timeline(&answer, &room);
+        assert_eq!((&events[0]["type"], &events[0]["sender"]), (&json!("m.room.create"), &json!(alice.id)));
+        let own = events.iter().find(|event| event["state_key"] == json!(alice.id)).expect("one's own");
+        assert_eq!((&own["sender"], &own["content"]["membership"]), (&json!(alice.id), &json!("join")));
+        let next = text(&answer["next_batch"]);
+        assert_eq!(sync(&bed, &alice, &next, OF_TEN, "").await.get("rooms"), None);
+        let full = sync(&bed, &alice, &next, OF_TEN, "&full_state=true").await;
+        check_form(&full, &room);
+        assert!(full["rooms"]["join"][&room]["state"]["events"].is_array());
+    }
+    bed.set(&alice, &room, "m.room.topic", json!({ "topic": "Testing topic" })).await;
+    let events = timeline(&sync(&bed, &alice, "", OF_TEN, "").await, &room);
+    let topic = events.last().expect("an event");
+    assert_eq!((&topic["type"], &topic["state_key"]), (&json!("m.room.topic"), &json!("")));
+    assert_eq!((&topic["sender"], &topic["content"]["topic"]), (&json!(alice.id), &json!("Testing topic")));
 }
 
 #[tokio::test(start_paused = true)]
