@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use plop_base::{Actor, Clock, UnixMillis};
 use plop_db::{Batch, CommitError, Db, ReadError};
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use tokio::sync::broadcast;
 
 pub use self::entry::{ACTIVE_FOR, IDLE_AFTER, OFFLINE_AFTER, PresenceState};
@@ -81,16 +81,24 @@ impl State {
 /// An open connection of a user: the user is there while it lives.
 pub struct Connection {
     /// `None` when it says nothing about the user.
-    of: Option<(Arc<Presence>, OwnedUserId, PresenceState)>,
+    of: Option<Polling>,
+}
+
+/// A client that polls.
+struct Polling {
+    presence: Arc<Presence>,
+    user: OwnedUserId,
+    shown_as: PresenceState,
+    device: Option<OwnedDeviceId>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some((presence, user, shown_as)) = self.of.take() {
+        if let Some(Polling { presence, user, shown_as, device }) = self.of.take() {
             let mut state = presence.settled();
             let now = presence.clock.monotonic();
             if let Some(entry) = state.users.get_mut(&user) {
-                entry.disconnect(shown_as, now);
+                entry.disconnect(shown_as, now, device.as_deref());
             }
             presence.settle(&mut state, &user, now);
         }
@@ -129,7 +137,7 @@ impl Presence {
         }
         let (now, wall) = (self.clock.monotonic(), self.clock.now());
         let entry = state.users.entry(user.to_owned()).or_insert_with(|| Entry::absent(wall, None));
-        entry.choose(presence, now, wall);
+        entry.choose(presence, now, wall, actor.device_id());
         let has_new_status = entry.status_msg != status_msg;
         entry.status_msg = status_msg;
         state.unstored.insert(user.to_owned());
@@ -142,7 +150,8 @@ impl Presence {
     /// The user did something, such as sending an event.
     pub async fn act(&self, actor: &Actor, user: &UserId) -> Result<(), PresenceReadError> {
         if is_seen_as(actor, user)? {
-            self.with_entry(user, Entry::act).await?;
+            let by = actor.device_id();
+            self.with_entry(user, |entry, now, wall| entry.act(now, wall, by)).await?;
         }
         Ok(())
     }
@@ -176,9 +185,16 @@ impl Presence {
         if !is_seen_as(actor, user)? || presence == PresenceState::Offline {
             return Ok(Connection { of: None });
         }
+        let by = actor.device_id();
         let is_followed =
-            self.with_entry(user, |entry, now, wall| entry.connect(presence, now, wall)).await?;
-        Ok(Connection { of: is_followed.then(|| (self.clone(), user.to_owned(), presence)) })
+            self.with_entry(user, |entry, now, wall| entry.connect(presence, now, wall, by)).await?;
+        let polling = || Polling {
+            presence: self.clone(),
+            user: user.to_owned(),
+            shown_as: presence,
+            device: by.map(ToOwned::to_owned),
+        };
+        Ok(Connection { of: is_followed.then(polling) })
     }
 
     /// Changes the entry of a user, made from the stored row if there is none. Says whether there is room for it.

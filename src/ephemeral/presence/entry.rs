@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use plop_base::UnixMillis;
+use ruma::{DeviceId, OwnedDeviceId};
 
 use crate::schema::PresenceRow;
 
@@ -53,6 +54,8 @@ pub(crate) struct Entry {
     at_client: u32,
     /// When one of these ended last, or the user did something.
     at_client_until: Option<Duration>,
+    /// The device at which that was.
+    last_client: Option<OwnedDeviceId>,
     /// When the user was last seen without being connected since; `None` before that.
     left_at: Option<Duration>,
     /// As last announced.
@@ -70,6 +73,7 @@ impl Entry {
             connections: 0,
             at_client: 0,
             at_client_until: None,
+            last_client: None,
             left_at: None,
             announced: Shown::OFFLINE,
         }
@@ -108,22 +112,22 @@ impl Entry {
     }
 
     /// The user asked for a state, which is itself an activity.
-    pub fn choose(&mut self, state: PresenceState, now: Duration, wall: UnixMillis) {
+    pub fn choose(&mut self, state: PresenceState, now: Duration, wall: UnixMillis, by: Option<&DeviceId>) {
         self.chosen = state;
-        self.touch(now, wall);
+        self.touch(now, wall, by);
     }
 
     /// The user did something. Who chose to be offline stays so; everybody else is online.
-    pub fn act(&mut self, now: Duration, wall: UnixMillis) {
+    pub fn act(&mut self, now: Duration, wall: UnixMillis, by: Option<&DeviceId>) {
         if self.chosen != PresenceState::Offline {
             self.chosen = PresenceState::Online;
         }
-        self.touch(now, wall);
+        self.touch(now, wall, by);
     }
 
     /// A client that shows its user as `state` polls. It brings back who was offline; somebody who is at a client again is active. Else it changes
-    /// nothing: polling is no activity. Of several clients the most present one counts.
-    pub fn connect(&mut self, state: PresenceState, now: Duration, wall: UnixMillis) {
+    /// nothing: polling is no activity. Of several clients the most present one counts; the one at which the user was last may say that nobody is there now.
+    pub fn connect(&mut self, state: PresenceState, now: Duration, wall: UnixMillis, by: Option<&DeviceId>) {
         let was_offline = self.shown(now).state == PresenceState::Offline;
         let was_at_client = self.is_at_client(now);
         self.connections = self.connections.saturating_add(1);
@@ -133,18 +137,21 @@ impl Entry {
         if state == PresenceState::Online {
             self.at_client = self.at_client.saturating_add(1);
             if was_offline || !was_at_client {
-                self.touch(now, wall);
+                self.touch(now, wall, by);
             }
+        } else if by.is_some() && self.last_client.as_deref() == by {
+            self.at_client_until = None;
         }
     }
 
     /// Such a connection ended.
-    pub fn disconnect(&mut self, state: PresenceState, now: Duration) {
+    pub fn disconnect(&mut self, state: PresenceState, now: Duration, by: Option<&DeviceId>) {
         self.connections = self.connections.saturating_sub(1);
         self.left_at = Some(now);
         if state == PresenceState::Online {
             self.at_client = self.at_client.saturating_sub(1);
             self.at_client_until = Some(now);
+            self.last_client = by.map(ToOwned::to_owned);
         }
     }
 
@@ -153,10 +160,11 @@ impl Entry {
         self.at_client > 0 || before(now, self.at_client_until, OFFLINE_AFTER)
     }
 
-    fn touch(&mut self, now: Duration, wall: UnixMillis) {
+    fn touch(&mut self, now: Duration, wall: UnixMillis, by: Option<&DeviceId>) {
         self.active_at = Some(now);
         self.left_at = Some(now);
         self.at_client_until = Some(now);
+        self.last_client = by.map(ToOwned::to_owned);
         self.last_active = self.last_active.max(wall);
     }
 }

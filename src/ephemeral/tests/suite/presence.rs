@@ -70,6 +70,13 @@ async fn a_user_is_as_present_as_the_most_present_client() {
     clock.sleep(Duration::from_millis(1)).await;
     assert_eq!(state().await, PresenceState::Unavailable);
 
+    // The client itself may say so at once.
+    drop(connect(PresenceState::Online).await);
+    assert_eq!(state().await, PresenceState::Online);
+    let idle = connect(PresenceState::Unavailable).await;
+    assert_eq!(state().await, PresenceState::Unavailable);
+    drop(idle);
+
     // Whoever does something is there, also from the background; whoever comes back to the screen, too.
     presence.act(&actor(&alice), &alice).await.expect("taken");
     assert_eq!(state().await, PresenceState::Online);
