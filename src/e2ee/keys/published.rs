@@ -108,19 +108,18 @@ pub fn verify_key(base64: &str) -> Result<VerifyKey, KeyRejected> {
 pub fn shown(text: &str, signatures: &Signatures<'_>, display_name: Option<&str>) -> String {
     // It is an object with members.
     let mut out = text.strip_suffix('}').unwrap_or(text).to_owned();
-    if !signatures.is_empty() {
-        out.push_str(",\"signatures\":{");
-        for (index, (user, by)) in signatures.iter().enumerate() {
-            member(&mut out, index, user);
-            out.push('{');
-            for (index, (key, signature)) in by.iter().enumerate() {
-                member(&mut out, index, key);
-                write_string(&mut out, signature);
-            }
-            out.push('}');
+    // Device keys have the member also without a signature.
+    out.push_str(",\"signatures\":{");
+    for (index, (user, by)) in signatures.iter().enumerate() {
+        member(&mut out, index, user);
+        out.push('{');
+        for (index, (key, signature)) in by.iter().enumerate() {
+            member(&mut out, index, key);
+            write_string(&mut out, signature);
         }
         out.push('}');
     }
+    out.push('}');
     if let Some(name) = display_name {
         out.push_str(",\"unsigned\":{\"device_display_name\":");
         write_string(&mut out, name);
