@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -15,12 +16,19 @@ SHARED_SECRET = "clients-test"
 START_SECONDS = 60
 
 
+def free_address() -> str:
+    """An address that nobody listens at: with a fixed one, a walk beside another would use the other's server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
 class Server:
     """One server with its data folder."""
 
     def __init__(self, folder: pathlib.Path):
         self.launcher = os.environ["LAUNCHER"]
-        self.bind = os.environ.get("BIND", "127.0.0.1:18010")
+        self.bind = os.environ.get("BIND") or free_address()
         self.url = f"http://{self.bind}"
         # What the server and its helpers write may belong to another user (PostgreSQL does not run as root).
         folder.chmod(0o755)
